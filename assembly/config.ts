@@ -1,0 +1,66 @@
+/**
+ * Every limit of the stack: its unit, the reason for its value, and what must hold between limits.
+ *
+ * A profile is an asconfig target that overrides these defaults with asc's `--use NAME=integer`.
+ * Imported by every layer, imports nothing. All pools are static: what stands here is all the memory
+ * there will ever be. `npm run build` prints the sums.
+ */
+
+// ── Ethernet and IPv4 ────────────────────────────────────────────────────────────────────────────
+
+/** Octets of an IPv4 datagram on Ethernet (RFC 894). */
+@inline export const MTU_OCTETS: u32 = 1500;
+/** Ethernet header + MTU. The MAC adds padding and FCS. */
+@inline export const FRAME_OCTETS_MAX: u32 = 1514;
+/** Receive slots: one is enough for a MAC with its own FIFO, a DMA ring wants more. */
+@inline export const RX_SLOT_COUNT: u32 =
+  isDefined(CONFIG_RX_SLOT_COUNT) ? CONFIG_RX_SLOT_COUNT : 2;
+/** Neighbours on the link that are remembered; the least recently used is evicted. */
+@inline export const ARP_COUNT: u32 = isDefined(CONFIG_ARP_COUNT) ? CONFIG_ARP_COUNT : 8;
+
+// ── TCP pools ────────────────────────────────────────────────────────────────────────────────────
+
+/** Connections that have a TCB: everything but LISTEN, half-open and released TIME-WAIT. */
+@inline export const CONNECTION_COUNT: u32 =
+  isDefined(CONFIG_CONNECTION_COUNT) ? CONFIG_CONNECTION_COUNT : 8;
+/** Octets of the send ring. 2·MSS lets the peer's delayed ACK answer every second segment. */
+@inline export const SEND_RING_OCTETS: u32 =
+  isDefined(CONFIG_SEND_RING_OCTETS) ? CONFIG_SEND_RING_OCTETS : 2920;
+/** Octets of the receive ring; its free part is the window, so at most 65,535 without scaling. */
+@inline export const RECEIVE_RING_OCTETS: u32 =
+  isDefined(CONFIG_RECEIVE_RING_OCTETS) ? CONFIG_RECEIVE_RING_OCTETS : 2920;
+/** Out-of-order ranges remembered per connection; one hole makes one range. */
+@inline export const ASSEMBLER_RANGE_COUNT: u32 =
+  isDefined(CONFIG_ASSEMBLER_RANGE_COUNT) ? CONFIG_ASSEMBLER_RANGE_COUNT : 4;
+/** Passive opens between SYN and the ACK of our SYN. */
+@inline export const HALF_OPEN_COUNT: u32 =
+  isDefined(CONFIG_HALF_OPEN_COUNT) ? CONFIG_HALF_OPEN_COUNT : 8;
+/** Records in TIME-WAIT; the oldest is recycled when all are taken. */
+@inline export const TIME_WAIT_COUNT: u32 =
+  isDefined(CONFIG_TIME_WAIT_COUNT) ? CONFIG_TIME_WAIT_COUNT : 16;
+/** Ports that can listen at once. */
+@inline export const LISTENER_COUNT: u32 =
+  isDefined(CONFIG_LISTENER_COUNT) ? CONFIG_LISTENER_COUNT : 4;
+/** Buckets of the tuple table, as a power of two: at least one for two entries. */
+@inline export const DEMUX_BITS: u32 = isDefined(CONFIG_DEMUX_BITS) ? CONFIG_DEMUX_BITS : 5;
+
+// ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
+
+/** Segments transmitted per poll; more makes poll return 0, so that frames are read in between. */
+@inline export const EGRESS_BUDGET: u32 = 32;
+/** Deadlines handled per poll, likewise. */
+@inline export const EXPIRY_BUDGET: u32 = 64;
+
+// ── Static checks ────────────────────────────────────────────────────────────────────────────────
+
+if (RECEIVE_RING_OCTETS > 65535) ERROR("RECEIVE_RING_OCTETS: the window field has 16 bits");
+if (SEND_RING_OCTETS > 65535) ERROR("SEND_RING_OCTETS: ring offsets have 16 bits");
+if (SEND_RING_OCTETS < 536) ERROR("SEND_RING_OCTETS: below the default MSS (RFC 9293 §3.7.1)");
+if (RECEIVE_RING_OCTETS < 536) ERROR("RECEIVE_RING_OCTETS: below the default MSS");
+if (CONNECTION_COUNT > 4095) ERROR("CONNECTION_COUNT: a handle has 12 bits for the index");
+if (LISTENER_COUNT > 255) ERROR("LISTENER_COUNT: half-open records hold it in 8 bits");
+if (RX_SLOT_COUNT < 1) ERROR("RX_SLOT_COUNT: at least one");
+if (DEMUX_BITS > 16) ERROR("DEMUX_BITS: at most 65,536 buckets");
+if (
+  CONNECTION_COUNT + HALF_OPEN_COUNT + TIME_WAIT_COUNT > (<u32>2 << DEMUX_BITS)
+) ERROR("DEMUX_BITS: fewer than one bucket for two entries");

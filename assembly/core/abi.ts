@@ -1,0 +1,205 @@
+/**
+ * The words that cross the module's boundary: status codes, states, events, reasons, options,
+ * limits, counters and the layout of the status block. `hal/README.md` explains them; the build
+ * generates `hal/host/abi.ts` from this file, so no number is written twice.
+ *
+ * Called by every layer. Holds enumerations only: no code, no state. A number, once released, never
+ * changes its meaning within one ABI_VERSION; new ones are added at the end.
+ */
+
+/** The version of the contract in `hal/README.md`. A HAL refuses a module with another one. */
+export const enum Abi {
+  VERSION = 1,
+}
+
+/** What a call returns when it did not do what was asked. Zero and above is success. */
+export const enum Status {
+  OK = 0,
+  /** The handle was never given out, was released, or is of the other kind. */
+  BAD_HANDLE = -1,
+  /** An argument lies outside its documented range. */
+  BAD_ARGUMENT = -2,
+  /** Nothing can be done now: no data, no room, nobody to accept. Wait for an event. */
+  WOULD_BLOCK = -3,
+  /** CLOSE was called before: no more SENDs ("error: connection closing", RFC 9293 §3.10). */
+  CONNECTION_CLOSING = -4,
+  /** The connection has ended, or was closed for reading; the status block tells the reason. */
+  CONNECTION_ENDED = -5,
+  /** A pool is empty: "error: insufficient resources" (RFC 9293 §3.10.1). */
+  NO_RESOURCES = -6,
+  /** The local port, or the whole tuple, is taken ("error: connection already exists"). */
+  ADDRESS_IN_USE = -7,
+  /** The address cannot be a peer's or is not ours (RFC 9293 §3.9.1.1, MUST-46). */
+  BAD_ADDRESS = -8,
+  /** `init` or the addresses are missing. */
+  NOT_CONFIGURED = -9,
+  /** No answer came to what was asked of the network. */
+  UNREACHABLE = -10,
+}
+
+/** The eleven states of RFC 9293 §3.3.2. */
+export const enum State {
+  CLOSED = 0,
+  LISTEN = 1,
+  SYN_SENT = 2,
+  SYN_RECEIVED = 3,
+  ESTABLISHED = 4,
+  FIN_WAIT_1 = 5,
+  FIN_WAIT_2 = 6,
+  CLOSE_WAIT = 7,
+  CLOSING = 8,
+  LAST_ACK = 9,
+  TIME_WAIT = 10,
+}
+
+/** How a connection ended (RFC 9293 MUST-12; RFC 1122 §4.2.2.13). */
+export const enum EndReason {
+  /** It has not ended. */
+  NONE = 0,
+  /** Both sides closed and both FINs were acknowledged. */
+  CLOSED = 1,
+  /** The peer sent RST. */
+  RESET = 2,
+  /** The peer answered our SYN with RST, or said that nobody listens there. */
+  REFUSED = 3,
+  /** The user timeout ran out, and the network had reported the peer as unreachable. */
+  UNREACHABLE = 4,
+  /** The user timeout ran out. */
+  TIMED_OUT = 5,
+  /** We sent RST: ABORT, or a full close that lost data. */
+  ABORTED = 6,
+}
+
+/** Bits of the event mask that `takeEvents` returns and clears. */
+export const enum Event {
+  /** The connection reached ESTABLISHED. */
+  CONNECTED = 1,
+  /** There is more data to RECEIVE. */
+  READABLE = 2,
+  /** A SEND that was refused or cut short can go on: there is room in the send ring. */
+  WRITABLE = 4,
+  /** The peer's FIN came: after the queued data RECEIVE returns end-of-file. */
+  PEER_CLOSED = 8,
+  /** Everything sent so far, our FIN included if CLOSE was called, is acknowledged. */
+  ALL_ACKNOWLEDGED = 16,
+  /** The connection is over; the status block tells the reason. In TIME-WAIT already. */
+  ENDED = 32,
+  /** A listener has a connection to accept. */
+  ACCEPTABLE = 64,
+}
+
+/** Switches and values of one connection, for `tcpSetOption`. */
+export const enum Option {
+  /** 1 turns Nagle's algorithm off, 0 on (the default). RFC 9293 MUST-17. */
+  NO_DELAY = 0,
+  /** R2 in milliseconds, 1,000 to 86,400,000; default 300,000. RFC 9293 MUST-21. */
+  USER_TIMEOUT_MS = 1,
+}
+
+/** What `limit` can be asked. Counts are of pool entries, sizes in octets. */
+export const enum Limit {
+  RX_SLOT_COUNT = 0,
+  RX_SLOT_SIZE = 1,
+  CONNECTION_COUNT = 2,
+  SEND_RING_SIZE = 3,
+  RECEIVE_RING_SIZE = 4,
+  HALF_OPEN_COUNT = 5,
+  TIME_WAIT_COUNT = 6,
+  LISTENER_COUNT = 7,
+  ARP_COUNT = 8,
+  /** Octets of one TCB with its deadline entry, without its rings. */
+  TCB_SIZE = 9,
+  TIME_WAIT_SIZE = 10,
+  HALF_OPEN_SIZE = 11,
+  COUNTER_COUNT = 12,
+}
+
+/** Index of each u32 in the status block of `tcpStatus`. */
+export const enum StatusField {
+  STATE = 0,
+  END_REASON = 1,
+  LOCAL_ADDRESS = 2,
+  LOCAL_PORT = 3,
+  REMOTE_ADDRESS = 4,
+  REMOTE_PORT = 5,
+  ISS = 6,
+  SND_UNA = 7,
+  SND_NXT = 8,
+  SND_WND = 9,
+  SND_MSS = 10,
+  IRS = 11,
+  RCV_NXT = 12,
+  RCV_WND = 13,
+  /** Octets in the send ring, sent and unsent. */
+  SEND_QUEUED = 14,
+  /** Octets that RECEIVE could take now. */
+  RECEIVE_QUEUED = 15,
+  CWND = 16,
+  SSTHRESH = 17,
+  /** Zero until the first sample. */
+  SRTT_MS = 18,
+  RTTVAR_MS = 19,
+  RTO_MS = 20,
+  /** Segments sent again over the connection's life. */
+  RETRANSMITS = 21,
+  /** 1 while an ICMP or ARP error stands that no progress has disproved. */
+  SOFT_ERROR = 22,
+  /** 1 after CLOSE (our FIN is queued or sent). */
+  SEND_CLOSED = 23,
+  COUNT = 24,
+}
+
+/** Index of each u32 counter at `counterAddress`. They wrap at 2^32 and start at 0 with `init`. */
+export const enum Counter {
+  FRAMES_IN = 0,
+  FRAMES_OUT = 1,
+  /** A frame that `transmit` answered with BUSY. A connection's segment is kept, a reply dropped. */
+  TRANSMIT_BUSY = 2,
+  DROP_NOT_CONFIGURED = 3,
+  DROP_ETHERNET_LENGTH = 4,
+  /** Addressed to another station, or sent by a group address. */
+  DROP_ETHERNET_ADDRESS = 5,
+  DROP_ETHERTYPE = 6,
+  DROP_ARP_MALFORMED = 7,
+  /** Another station claims our address (RFC 5227). */
+  ARP_CONFLICT = 8,
+  DROP_IP_HEADER = 9,
+  DROP_IP_CHECKSUM = 10,
+  DROP_IP_SOURCE = 11,
+  DROP_IP_DESTINATION = 12,
+  DROP_IP_FRAGMENT = 13,
+  DROP_IP_PROTOCOL = 14,
+  DROP_ICMP_MALFORMED = 15,
+  DROP_ICMP_TYPE = 16,
+  /** Echo requests beyond the rate that is answered. */
+  DROP_ICMP_RATE = 17,
+  ICMP_ERRORS_IN = 18,
+  /** An ICMP error that quotes no segment of ours in flight (RFC 5927). */
+  DROP_ICMP_QUOTE = 19,
+  SEGMENTS_IN = 20,
+  SEGMENTS_OUT = 21,
+  DROP_TCP_HEADER = 22,
+  DROP_TCP_CHECKSUM = 23,
+  /** A SYN from or to an address or port that cannot open a connection. */
+  DROP_SYN_INVALID = 24,
+  DROP_SYN_BACKLOG = 25,
+  /** A completed handshake that waits because no TCB is free. */
+  DROP_NO_TCB = 26,
+  /** A segment that fell outside the receive window. */
+  DROP_OUT_OF_WINDOW = 27,
+  /** An acknowledgement of what was never sent, or too old to be true (RFC 5961 §5). */
+  DROP_ACK_INVALID = 28,
+  /** Out-of-order data for which the reassembly list had no entry. */
+  DROP_OUT_OF_ORDER = 29,
+  CHALLENGE_ACKS_OUT = 30,
+  RESETS_IN = 31,
+  RESETS_OUT = 32,
+  RETRANSMITS = 33,
+  FAST_RETRANSMITS = 34,
+  WINDOW_PROBES = 35,
+  TIME_WAIT_RECYCLED = 36,
+  TIME_WAIT_REOPENED = 37,
+  ARP_REQUESTS_OUT = 38,
+  ARP_FAILURES = 39,
+  COUNT = 40,
+}
