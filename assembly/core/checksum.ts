@@ -1,0 +1,91 @@
+/**
+ * The Internet checksum (RFC 1071), over memory as it lies there.
+ *
+ * The halfwords are summed in the machine's (little-endian) order, which gives the octets of the
+ * checksum in the order in which they are stored (RFC 1071 §2 (B)): sums and checksums are never
+ * swapped, only numbers in host order that join them are (`pseudoSum`).
+ *
+ * Called by `wire/` and `netif/`. Knows no header format and changes no memory.
+ */
+
+/** Low seven octets of a word of eight. */
+@inline const SEVEN_OCTETS: u64 = 0x00ff_ffff_ffff_ffff;
+/** Octets that one round of the wide loop sums: 16 words of seven. */
+@inline const BLOCK_OCTETS: usize = 112;
+
+/**
+ * The sum over `octets` octets at `at`, any alignment, at most 3,584 (a 64-bit sum holds 256 numbers
+ * of 56 bits). Sums of parts may be added if every part but the last has an even length. An odd
+ * last octet counts as if a zero followed.
+ *
+ * Each load fetches eight octets and keeps seven, so that carries need no care; thereby every second
+ * word begins at an odd octet, and those are summed apart and swapped once at the end. Fewer and
+ * wider operations are what counts in an interpreter. The highest offset comes first, so that a
+ * compiler can drop the other bounds checks of the round.
+ */
+export function sum(at: usize, octets: u32): u64 {
+  let even: u64 = 0;
+  let odd: u64 = 0;
+  let left: usize = octets;
+  // The last load of a round reads one octet beyond it, hence `>`: never beyond the data.
+  while (left > BLOCK_OCTETS) {
+    odd +=
+      (load<u64>(at, 105) & SEVEN_OCTETS) + (load<u64>(at, 7) & SEVEN_OCTETS) +
+      (load<u64>(at, 21) & SEVEN_OCTETS) + (load<u64>(at, 35) & SEVEN_OCTETS) +
+      (load<u64>(at, 49) & SEVEN_OCTETS) + (load<u64>(at, 63) & SEVEN_OCTETS) +
+      (load<u64>(at, 77) & SEVEN_OCTETS) + (load<u64>(at, 91) & SEVEN_OCTETS);
+    even +=
+      (load<u64>(at) & SEVEN_OCTETS) + (load<u64>(at, 14) & SEVEN_OCTETS) +
+      (load<u64>(at, 28) & SEVEN_OCTETS) + (load<u64>(at, 42) & SEVEN_OCTETS) +
+      (load<u64>(at, 56) & SEVEN_OCTETS) + (load<u64>(at, 70) & SEVEN_OCTETS) +
+      (load<u64>(at, 84) & SEVEN_OCTETS) + (load<u64>(at, 98) & SEVEN_OCTETS);
+    at += BLOCK_OCTETS;
+    left -= BLOCK_OCTETS;
+  }
+  even += <u64>bswap<u16>(<u16>fold(odd)) + sumWords(at, left);
+  return <u64>fold(even);
+}
+
+/** The sum over few octets: a header, or what the wide loop leaves over. */
+@inline
+function sumWords(at: usize, octets: usize): u64 {
+  let total: u64 = 0;
+  let left = octets;
+  while (left >= 16) {
+    total +=
+      <u64>load<u32>(at, 12) + <u64>load<u32>(at) + <u64>load<u32>(at, 4) + <u64>load<u32>(at, 8);
+    at += 16;
+    left -= 16;
+  }
+  while (left >= 4) {
+    total += <u64>load<u32>(at);
+    at += 4;
+    left -= 4;
+  }
+  if (left >= 2) {
+    total += <u64>load<u16>(at);
+    at += 2;
+  }
+  if (left & 1) total += <u64>load<u8>(at);
+  return total;
+}
+
+/** A sum folded to 16 bits with its carries added: 0xffff over data that holds its own checksum. */
+@inline
+export function fold(total: u64): u32 {
+  const half = <u32>((total + rotl<u64>(total, 32)) >> 32);
+  return (half + rotl<u32>(half, 16)) >> 16;
+}
+
+/** The checksum of a sum, to be stored with `store<u16>` as it is. */
+@inline
+export function checksumOf(total: u64): u32 {
+  return fold(total) ^ 0xffff;
+}
+
+/** The sum of a pseudo-header (RFC 9293 §3.1), from numbers in host order; `octets` ≤ 65,535. */
+@inline
+export function pseudoSum(source: u32, destination: u32, protocol: u32, octets: u32): u64 {
+  const inOrder = <u64>source + <u64>destination + <u64>(protocol + octets);
+  return <u64>bswap<u16>(<u16>fold(inOrder));
+}
