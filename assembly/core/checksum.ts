@@ -3,7 +3,7 @@
  *
  * The halfwords are summed in the machine's (little-endian) order, which gives the octets of the
  * checksum in the order in which they are stored (RFC 1071 §2 (B)): sums and checksums are never
- * swapped, only numbers in host order that join them are (`pseudoSum`).
+ * swapped, only a number in host order that joins them is.
  *
  * Called by `wire/` and `netif/`. Knows no header format and changes no memory.
  */
@@ -81,11 +81,4 @@ export function fold(total: u64): u32 {
 @inline
 export function checksumOf(total: u64): u32 {
   return fold(total) ^ 0xffff;
-}
-
-/** The sum of a pseudo-header (RFC 9293 §3.1), from numbers in host order; `octets` ≤ 65,535. */
-@inline
-export function pseudoSum(source: u32, destination: u32, protocol: u32, octets: u32): u64 {
-  const inOrder = <u64>source + <u64>destination + <u64>(protocol + octets);
-  return <u64>bswap<u16>(<u16>fold(inOrder));
 }

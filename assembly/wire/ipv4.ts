@@ -1,0 +1,106 @@
+/**
+ * The IPv4 header (RFC 791): views and emission in place.
+ *
+ * Called by `netif/`. Holds no state and knows no addresses of ours.
+ */
+
+import { checksumOf, fold, sum } from "../core/checksum";
+
+@inline const VERSION_AND_LENGTH: usize = 0;
+@inline const TOTAL_LENGTH: usize = 2;
+@inline const FLAGS_AND_FRAGMENT: usize = 6;
+@inline const PROTOCOL: usize = 9;
+@inline const CHECKSUM: usize = 10;
+@inline const SOURCE: usize = 12;
+@inline const DESTINATION: usize = 16;
+@inline export const IPV4_HEADER_OCTETS: u32 = 20;
+
+/** More-fragments bit and fragment offset, as the two octets lie in memory. */
+@inline const FRAGMENT_MASK: u16 = 0xff3f;
+/**
+ * The first eight octets but for the length: version 4, five words, TOS 0, identification 0, DF.
+ * A datagram that is never fragmented may carry any identification (RFC 6864 §4.1).
+ */
+@inline const FIRST_WORDS: u64 = 0x0040_0000_0000_0045;
+/** RFC 1700 and RFC 9293 MUST-49: "TTL must be configurable"; 64 is the recommended default. */
+@inline const TTL: u32 = 64;
+
+export const enum Protocol {
+  ICMP = 1,
+  TCP = 6,
+}
+
+/**
+ * The octets of the header when it can be trusted: version 4, at least five words, all of it within
+ * `octets`, a total length between the header's and `octets`. Otherwise 0. Checksum apart.
+ */
+export function checkIpv4(at: usize, octets: u32): u32 {
+  if (octets < IPV4_HEADER_OCTETS) return 0;
+  const first = <u32>load<u8>(at, VERSION_AND_LENGTH);
+  if (first >> 4 != 4) return 0;
+  const headerOctets = (first & 0x0f) << 2;
+  if (headerOctets < IPV4_HEADER_OCTETS) return 0;
+  const total = ipv4TotalOctets(at);
+  if (total < headerOctets || total > octets) return 0;
+  return headerOctets;
+}
+
+/** Whether the header holds its own checksum. */
+@inline
+export function isIpv4ChecksumRight(at: usize, headerOctets: u32): bool {
+  return fold(sum(at, headerOctets)) == 0xffff;
+}
+
+/** Octets of header and payload: what lies behind in the frame is padding. */
+@inline
+export function ipv4TotalOctets(at: usize): u32 {
+  return <u32>bswap<u16>(load<u16>(at, TOTAL_LENGTH));
+}
+
+/** Whether the datagram is but a part of one. */
+@inline
+export function isFragment(at: usize): bool {
+  return (load<u16>(at, FLAGS_AND_FRAGMENT) & FRAGMENT_MASK) != 0;
+}
+
+/** What the payload is: `Protocol`, or anything else. */
+@inline
+export function ipv4Protocol(at: usize): u32 {
+  return <u32>load<u8>(at, PROTOCOL);
+}
+
+/** Who sent the datagram. */
+@inline
+export function ipv4Source(at: usize): u32 {
+  return bswap<u32>(load<u32>(at, SOURCE));
+}
+
+/** Whom it is for. */
+@inline
+export function ipv4Destination(at: usize): u32 {
+  return bswap<u32>(load<u32>(at, DESTINATION));
+}
+
+/**
+ * Writes a header of 20 octets with its checksum. `addresses`: source << 32 | destination.
+ * `totalOctets` counts header and payload.
+ */
+export function emitIpv4(at: usize, totalOctets: u32, protocol: Protocol, addresses: u64): void {
+  const length = <u64>bswap<u16>(<u16>totalOctets);
+  store<u64>(at, FIRST_WORDS | (length << 16), VERSION_AND_LENGTH);
+  store<u32>(at, TTL | (<u32>protocol << 8), 8);
+  store<u64>(at, bswap<u64>(addresses), SOURCE);
+  store<u16>(at, <u16>checksumOf(sum(at, IPV4_HEADER_OCTETS)), CHECKSUM);
+}
+
+/**
+ * The sum over the pseudo-header of a payload of `octets` octets (RFC 9293 §3.1), whose addresses
+ * are taken from the IPv4 header at `at`.
+ */
+@inline
+export function pseudoSum(at: usize, protocol: Protocol, octets: u32): u64 {
+  return (
+    <u64>load<u32>(at, SOURCE) + <u64>load<u32>(at, DESTINATION) +
+    <u64>bswap<u16>(<u16>octets) + (<u64>protocol << 8)
+  );
+}
