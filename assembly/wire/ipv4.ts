@@ -18,11 +18,11 @@ import { checksumOf, fold, sum } from "../core/checksum";
 /** More-fragments bit and fragment offset, as the two octets lie in memory. */
 @inline const FRAGMENT_MASK: u16 = 0xff3f;
 /**
- * The first eight octets but for the length: version 4, five words, TOS 0, identification 0, DF.
- * A datagram that is never fragmented may carry any identification (RFC 6864 §4.1).
+ * The first eight octets but for the length: version 4, five words, TOS 0, identification 0, DF. A
+ * datagram that is never fragmented may carry any identification (RFC 6864 §4.1).
  */
 @inline const FIRST_WORDS: u64 = 0x0040_0000_0000_0045;
-/** RFC 1700 and RFC 9293 MUST-49: "TTL must be configurable"; 64 is the recommended default. */
+/** The recommended default (RFC 1700). */
 @inline const TTL: u32 = 64;
 
 export const enum Protocol {
@@ -35,13 +35,18 @@ export const enum Protocol {
  * `octets`, a total length between the header's and `octets`. Otherwise 0. Checksum apart.
  */
 export function checkIpv4(at: usize, octets: u32): u32 {
+  const headerOctets = checkQuotedIpv4(at, octets);
+  if (headerOctets == 0) return 0;
+  const total = ipv4TotalOctets(at);
+  return total < headerOctets || total > octets ? 0 : headerOctets;
+}
+
+/** The same for a header that an ICMP error quotes: the datagram's end may have been cut off. */
+export function checkQuotedIpv4(at: usize, octets: u32): u32 {
   if (octets < IPV4_HEADER_OCTETS) return 0;
   const first = <u32>load<u8>(at, VERSION_AND_LENGTH);
-  if (first >> 4 != 4) return 0;
   const headerOctets = (first & 0x0f) << 2;
-  if (headerOctets < IPV4_HEADER_OCTETS) return 0;
-  const total = ipv4TotalOctets(at);
-  if (total < headerOctets || total > octets) return 0;
+  if (first >> 4 != 4 || headerOctets < IPV4_HEADER_OCTETS || headerOctets > octets) return 0;
   return headerOctets;
 }
 

@@ -1,0 +1,57 @@
+/**
+ * The way out: what the stack owes to the network is pulled here, within `poll`, in a bounded amount.
+ *
+ * Called by `index`. Each flow that has something to say sends one segment and goes to the end of the
+ * line, so that all take turns; a flow whose neighbour is not resolved is parked, and the ARP request
+ * that it needs leaves in the same call. When the transmitter is BUSY everything stays as it is for
+ * the next `poll`.
+ */
+
+import { EGRESS_BUDGET } from "../config";
+import {
+  finishFlow, flowUnreachable, nextPendingFlow, parkFlow, rotateFlow,
+} from "../tcp/pending";
+import { commitSegment, prepareSegment } from "../tcp/output";
+import { outSegment } from "../tcp/segment";
+import { NEIGHBOUR_FAILED, isArpOwed, neighbourMac, resolve, sendOwedArp } from "./arp";
+import { sendOwedPing } from "./icmp";
+import { isConfigured, nextHopOf } from "./interface";
+import { sendSegment } from "./transmitter";
+
+/** Sends what can be sent. True when more is left: the budget ran out or the transmitter is BUSY. */
+export function runEgress(): bool {
+  if (!isConfigured()) return false;
+  if (!sendOwedPing()) return true;
+  let budget = EGRESS_BUDGET;
+  while (budget != 0) {
+    const flow = nextPendingFlow();
+    if (flow == 0) break;
+    if (!takeTurn(flow)) return true;
+    --budget;
+  }
+  // At most as many requests as the table has entries, and one defence.
+  while (isArpOwed()) {
+    if (!sendOwedArp()) return true;
+  }
+  return nextPendingFlow() != 0;
+}
+
+/** Sends one segment of a flow, or takes it off the list. False when the transmitter is BUSY. */
+function takeTurn(flow: usize): bool {
+  if (!prepareSegment(flow)) {
+    finishFlow(flow);
+    return true;
+  }
+  const segment = outSegment();
+  const nextHop = nextHopOf(segment.remoteAddress);
+  const neighbour = nextHop == 0 ? NEIGHBOUR_FAILED : resolve(nextHop);
+  if (neighbour <= NEIGHBOUR_FAILED) {
+    if (neighbour == NEIGHBOUR_FAILED) flowUnreachable(flow);
+    parkFlow(flow);
+    return true;
+  }
+  if (!sendSegment(neighbourMac(neighbour), segment)) return false;
+  commitSegment(flow);
+  rotateFlow(flow);
+  return true;
+}

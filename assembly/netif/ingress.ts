@@ -1,0 +1,130 @@
+/**
+ * The way in: a frame is checked layer by layer, and what survives reaches TCP, ICMP or ARP.
+ *
+ * RFC 894, RFC 791, RFC 1122 §2.3.3, §3.2.1. Called by `index` for each received frame. Changes
+ * nothing in the frame; bad input is counted and dropped, whatever it is. Sends at most one frame,
+ * the stateless reply, to the station from which the frame came.
+ */
+
+import { FRAME_OCTETS_MAX } from "../config";
+import { Counter } from "../core/abi";
+import { count } from "../core/counters";
+import { segmentArrives } from "../tcp/arrives";
+import { reply } from "../tcp/reply";
+import { outSegment } from "../tcp/segment";
+import {
+  ETHERNET_HEADER_OCTETS, EtherType, MAC_BROADCAST, ethernetDestination, ethernetSource,
+  ethernetType, isGroupMac,
+} from "../wire/ethernet";
+import {
+  Protocol, checkIpv4, ipv4Destination, ipv4Protocol, ipv4Source, ipv4TotalOctets, isFragment,
+  isIpv4ChecksumRight,
+} from "../wire/ipv4";
+import { checkTcp, isTcpChecksumRight } from "../wire/tcp";
+import { arpArrives } from "./arp";
+import { icmpArrives } from "./icmp";
+import { isConfigured, isLocalAddress, isUsablePeer, linkAddress } from "./interface";
+import { sendSegment } from "./transmitter";
+
+/** Takes the Ethernet II frame of `length` octets, without FCS, at `frame`. */
+export function frameArrives(frame: usize, length: u32): void {
+  count(Counter.FRAMES_IN);
+  if (!isConfigured()) {
+    count(Counter.DROP_NOT_CONFIGURED);
+    return;
+  }
+  if (length < ETHERNET_HEADER_OCTETS || length > FRAME_OCTETS_MAX) {
+    count(Counter.DROP_ETHERNET_LENGTH);
+    return;
+  }
+  const destination = ethernetDestination(frame);
+  const source = ethernetSource(frame);
+  const isForUs = destination == linkAddress();
+  if (
+    (!isForUs && destination != MAC_BROADCAST) ||
+    isGroupMac(source) || source == 0 || source == linkAddress()
+  ) {
+    count(Counter.DROP_ETHERNET_ADDRESS);
+    return;
+  }
+  const packet = frame + ETHERNET_HEADER_OCTETS;
+  const octets = length - ETHERNET_HEADER_OCTETS;
+  const type = ethernetType(frame);
+  if (type == EtherType.IPV4) {
+    // An IPv4 datagram for one host in a broadcast frame is an error (RFC 1122 §3.3.6), one for many
+    // is of no use: nothing that is spoken here is broadcast (RFC 9293 MUST-57).
+    if (isForUs) datagramArrives(source, packet, octets);
+    else count(Counter.DROP_IP_DESTINATION);
+  } else if (type == EtherType.ARP) {
+    arpArrives(packet, octets);
+  } else {
+    count(Counter.DROP_ETHERTYPE);
+  }
+}
+
+/** Checks the IPv4 header and passes the payload on. */
+function datagramArrives(mac: u64, ip: usize, octets: u32): void {
+  const headerOctets = checkIpv4(ip, octets);
+  if (headerOctets == 0) {
+    count(Counter.DROP_IP_HEADER);
+    return;
+  }
+  if (!isIpv4ChecksumRight(ip, headerOctets)) {
+    count(Counter.DROP_IP_CHECKSUM);
+    return;
+  }
+  if (!isLocalAddress(ipv4Destination(ip))) {
+    count(Counter.DROP_IP_DESTINATION);
+    return;
+  }
+  // MUST-63 of RFC 9293; among others our own address ("land" packets) cannot be a source.
+  if (!isUsablePeer(ipv4Source(ip))) {
+    count(Counter.DROP_IP_SOURCE);
+    return;
+  }
+  if (isFragment(ip)) {
+    count(Counter.DROP_IP_FRAGMENT);
+    return;
+  }
+  // DEVIATION: options are skipped. A source route that ends here asks for nothing but that replies
+  // take it backwards (RFC 1122 §3.2.1.8, RFC 9293 MUST-53); networks drop such datagrams today.
+  const payload = ip + headerOctets;
+  const payloadOctets = ipv4TotalOctets(ip) - headerOctets;
+  const protocol = ipv4Protocol(ip);
+  if (protocol == Protocol.TCP) tcpArrives(mac, ip, payload, payloadOctets);
+  else if (protocol == Protocol.ICMP) icmpArrives(mac, ip, payload, payloadOctets);
+  else count(Counter.DROP_IP_PROTOCOL);
+}
+
+/** Checks the segment, hands it to the state machine, and sends the reply that may come of it. */
+function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): void {
+  count(Counter.SEGMENTS_IN);
+  if (checkTcp(segment, octets) == 0) {
+    count(Counter.DROP_TCP_HEADER);
+    return;
+  }
+  if (!isTcpChecksumRight(segment, octets, ip)) {
+    count(Counter.DROP_TCP_CHECKSUM);
+    return;
+  }
+  segmentArrives(ipv4Source(ip), segment, octets);
+  if (reply().pending) sendReply(mac);
+}
+
+/** Sends the reply and forgets it: when the transmitter is BUSY it is lost, and counted. */
+function sendReply(mac: u64): void {
+  const answer = reply();
+  const out = outSegment();
+  out.localAddress = answer.localAddress;
+  out.remoteAddress = answer.remoteAddress;
+  out.ports = answer.ports;
+  out.seq = answer.seq;
+  out.ack = answer.ack;
+  out.flags = answer.flags;
+  out.wnd = answer.wnd;
+  out.mss = 0;
+  out.textOctets = 0;
+  out.moreTextOctets = 0;
+  answer.pending = 0;
+  sendSegment(mac, out);
+}

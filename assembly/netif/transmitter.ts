@@ -1,0 +1,78 @@
+/**
+ * The one transmit frame, and how it leaves.
+ *
+ * Every frame of the stack is built here in place and handed to the HAL before the next one is begun.
+ * Called by the rest of `netif/`. Decides nothing: who is asked for a frame, and when, is known to
+ * `ingress` (stateless replies) and `egress` (everything else).
+ */
+
+import { FRAME_OCTETS_MAX } from "../config";
+import { Counter } from "../core/abi";
+import { count } from "../core/counters";
+import { transmit } from "../hal";
+import { OutSegment } from "../tcp/segment";
+import { EtherType, ETHERNET_HEADER_OCTETS, emitEthernet } from "../wire/ethernet";
+import { IPV4_HEADER_OCTETS, Protocol, emitIpv4 } from "../wire/ipv4";
+import { TCP_HEADER_OCTETS, emitTcp, sealTcp, tcpControl } from "../wire/tcp";
+import { MSS_OPTION_OCTETS, emitMss } from "../wire/tcp-options";
+import { linkAddress } from "./interface";
+
+/** Begins at 2 mod 4, so that the IPv4 header behind the 14 octets of Ethernet is aligned. */
+@inline const FRAME: usize = memory.data(<i32>FRAME_OCTETS_MAX + 2, 4) + 2;
+/** Where the packet of an Ethernet frame begins. */
+@inline export const PACKET: usize = FRAME + <usize>ETHERNET_HEADER_OCTETS;
+/** Where the payload of an IPv4 datagram without options begins. */
+@inline export const PAYLOAD: usize = PACKET + <usize>IPV4_HEADER_OCTETS;
+
+/**
+ * Sends the `octets` octets that stand at PACKET to the station `mac`. Returns false, and counts,
+ * when the transmitter is BUSY.
+ */
+export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
+  emitEthernet(FRAME, mac, linkAddress(), type);
+  if (transmit(FRAME, ETHERNET_HEADER_OCTETS + octets) != 0) {
+    count(Counter.TRANSMIT_BUSY);
+    return false;
+  }
+  count(Counter.FRAMES_OUT);
+  return true;
+}
+
+/**
+ * Sends the ICMP message of `octets` octets that stands at PAYLOAD. `addresses`: source << 32 |
+ * destination. False when BUSY.
+ */
+export function sendIcmp(mac: u64, addresses: u64, octets: u32): bool {
+  const total = IPV4_HEADER_OCTETS + octets;
+  emitIpv4(PACKET, total, Protocol.ICMP, addresses);
+  return sendPacket(mac, EtherType.IPV4, total);
+}
+
+/** Builds the segment around its text, which is copied once, and sends it. False when BUSY. */
+export function sendSegment(mac: u64, segment: OutSegment): bool {
+  let headerOctets = TCP_HEADER_OCTETS;
+  if (segment.mss != 0) {
+    emitMss(PAYLOAD + headerOctets, segment.mss);
+    headerOctets += MSS_OPTION_OCTETS;
+  }
+  const text = PAYLOAD + headerOctets;
+  const firstOctets = segment.textOctets;
+  if (firstOctets != 0) {
+    memory.copy(text, segment.text, firstOctets);
+    if (segment.moreTextOctets != 0) {
+      memory.copy(text + firstOctets, segment.moreText, segment.moreTextOctets);
+    }
+  }
+  const control = tcpControl(headerOctets, segment.flags, segment.wnd);
+  // A flow has the remote port in the upper half; what we send goes from the local port.
+  const ports = rotl<u32>(segment.ports, 16);
+  emitTcp(PAYLOAD, ports, (<u64>segment.seq << 32) | segment.ack, control);
+  const octets = headerOctets + firstOctets + segment.moreTextOctets;
+  const total = IPV4_HEADER_OCTETS + octets;
+  const addresses = (<u64>segment.localAddress << 32) | segment.remoteAddress;
+  emitIpv4(PACKET, total, Protocol.TCP, addresses);
+  sealTcp(PAYLOAD, octets, PACKET);
+  if (!sendPacket(mac, EtherType.IPV4, total)) return false;
+  count(Counter.SEGMENTS_OUT);
+  return true;
+}
