@@ -1,0 +1,24 @@
+/**
+ * Daytime (RFC 867): one line with the date and time, then close.
+ *
+ * Started by `linger serve daytime`. What the peer sends is thrown away.
+ */
+import type { Clock } from "../clock.ts";
+import type { Connection } from "../connection.ts";
+import type { Stack } from "../stack.ts";
+import { type App, type AppOptions, drain, serve } from "./serve.ts";
+
+export const DAYTIME_PORT = 13;
+/** How long a peer may leave its side open once it has the time. */
+const DRAIN_MS = 10_000;
+
+export function startDaytime(stack: Stack, options: AppOptions = {}): App {
+  return serve(stack, options.port ?? DAYTIME_PORT, daytime, options);
+}
+
+async function daytime(connection: Connection, clock: Clock): Promise<void> {
+  const now = new Date(clock.originMs + clock.now());
+  await connection.writeAll(`${now.toUTCString()}\r\n`);
+  connection.closeWrite();
+  await drain(connection, DRAIN_MS, clock);
+}
