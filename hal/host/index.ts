@@ -10,3 +10,4 @@ export * from "./errors.ts";
 export * from "./listener.ts";
 export * from "./stack.ts";
 export * from "./wire.ts";
+export * from "./wires/index.ts";
