@@ -8,9 +8,8 @@
  */
 
 import { EGRESS_BUDGET } from "../config";
-import {
-  finishFlow, flowUnreachable, nextPendingFlow, parkFlow, rotateFlow,
-} from "../tcp/pending";
+import { flowUnreachable } from "../tcp/icmp-error";
+import { finishFlow, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, prepareSegment } from "../tcp/output";
 import { outSegment } from "../tcp/segment";
 import { NEIGHBOUR_FAILED, isArpOwed, neighbourMac, resolve, sendOwedArp } from "./arp";

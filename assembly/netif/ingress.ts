@@ -107,7 +107,7 @@ function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): void {
     count(Counter.DROP_TCP_CHECKSUM);
     return;
   }
-  segmentArrives(ipv4Source(ip), segment, octets);
+  segmentArrives(ipv4Source(ip), ipv4Destination(ip), segment, octets);
   if (reply().pending) sendReply(mac);
 }
 
