@@ -1,0 +1,165 @@
+/**
+ * The one queue of deadlines that every layer arms: a hierarchical timing wheel in fixed memory.
+ *
+ *     level 0:  32 slots of 1 ms          a slot heads a doubly linked list of entries
+ *     level 1:  32 slots of 32 ms         a bit per slot says whether its list is empty
+ *     level 4:  32 slots of 17.5 minutes  (32^5 ms = 9.3 hours; what lies farther fires early)
+ *
+ * An entry fires when the wheel reaches the start of its slot: never late, but on the upper levels
+ * early. Its owner then looks at its own deadlines and arms the rest again, which moves the entry to
+ * a finer level. That one rule replaces cascading between levels, and it makes pushing a deadline
+ * back free: the owner only writes its own field. Arming, firing and finding the next slot cost the
+ * same with 1 entry and with 1,000.
+ *
+ * Armed by tcp/ and netif/arp; `index` asks for what is due and calls the owner. Reads no clock.
+ */
+import { CONNECTION_COUNT, HALF_OPEN_COUNT } from "../config";
+
+/** Who owns which entry. 0 is "no entry". */
+@inline export const ARP_DEADLINE: u32 = 1;
+@inline export const TIME_WAIT_DEADLINE: u32 = 2;
+@inline export const FIRST_CONNECTION_DEADLINE: u32 = 3;
+@inline export const FIRST_HALF_OPEN_DEADLINE: u32 = FIRST_CONNECTION_DEADLINE + CONNECTION_COUNT;
+@inline const ENTRY_COUNT: u32 = FIRST_HALF_OPEN_DEADLINE + HALF_OPEN_COUNT;
+
+/** What `nextDeadline` returns when nothing is armed. */
+@inline export const NEVER: u32 = 0xffffffff;
+
+@inline const LEVEL_COUNT: u32 = 5;
+@inline const SLOT_BITS: u32 = 5;
+@inline const SLOT_COUNT: u32 = 32; // a power of two that fills one u32 of occupancy bits
+
+if (ENTRY_COUNT > 0x7fff) ERROR("deadlines: an entry number has 15 bits");
+
+/** An entry is armed exactly when `previous` is not 0. */
+@unmanaged @final class Entry {
+  firesAt: u32;
+  next: u16;
+  /** The entry before, or HEAD + slot for the first one in a slot. */
+  previous: u16;
+}
+@inline const HEAD: u32 = 0x8000;
+@inline export const DEADLINE_ENTRY_SIZE: u32 = 8;
+if (offsetof<Entry>() != DEADLINE_ENTRY_SIZE) ERROR("Entry layout");
+
+const ENTRIES: usize = memory.data(DEADLINE_ENTRY_SIZE * ENTRY_COUNT, 8);
+const HEADS: usize = memory.data(2 * SLOT_COUNT * LEVEL_COUNT, 8);
+const OCCUPIED: usize = memory.data(4 * LEVEL_COUNT, 8);
+/** The wheel has handled everything up to and including this millisecond. */
+const WHEEL_TIME: usize = memory.data(4, 4);
+
+/** Forgets every deadline; the wheel stands at `nowMs`. */
+export function resetDeadlines(nowMs: u32): void {
+  memory.fill(ENTRIES, 0, DEADLINE_ENTRY_SIZE * ENTRY_COUNT);
+  memory.fill(HEADS, 0, 2 * SLOT_COUNT * LEVEL_COUNT);
+  memory.fill(OCCUPIED, 0, 4 * LEVEL_COUNT);
+  store<u32>(WHEEL_TIME, nowMs);
+}
+
+/** Makes sure that `id` fires no later than `deadline`; an earlier one that stands is kept. */
+export function armDeadline(id: u32, deadline: u32): void {
+  const entry = entryAt(id);
+  if (entry.previous != 0) {
+    if (<i32>(entry.firesAt - deadline) <= 0) return;
+    unlink(entry);
+  }
+  link(id, entry, deadline);
+}
+
+/** Takes `id` out of the queue, if it is there. */
+export function disarmDeadline(id: u32): void {
+  const entry = entryAt(id);
+  if (entry.previous != 0) unlink(entry);
+}
+
+/** Returns one entry that fires at `nowMs` or before, disarmed, or 0 when there is none. */
+export function takeDueDeadline(nowMs: u32): u32 {
+  let level: u32 = 0;
+  let earliest: u32 = 0;
+  let found: bool = false;
+  for (let l: u32 = 0; l < LEVEL_COUNT; ++l) {
+    if (load<u32>(OCCUPIED + (l << 2)) == 0) continue;
+    const firesAt = nextSlotTime(l);
+    if (!found || <i32>(firesAt - earliest) < 0) {
+      found = true;
+      earliest = firesAt;
+      level = l;
+    }
+  }
+  if (!found || <i32>(earliest - nowMs) > 0) {
+    store<u32>(WHEEL_TIME, nowMs);
+    return 0;
+  }
+  // The wheel stops just before this slot until its list is empty, so that the rest stays due.
+  store<u32>(WHEEL_TIME, earliest - 1);
+  const slot = slotIndex(level, earliest);
+  const id = <u32>load<u16>(HEADS + (slot << 1));
+  unlink(entryAt(id));
+  return id;
+}
+
+/** Milliseconds from `nowMs` to the next firing, 0 when one is due, or NEVER. */
+export function nextDeadline(nowMs: u32): u32 {
+  let wait: u32 = NEVER;
+  for (let l: u32 = 0; l < LEVEL_COUNT; ++l) {
+    if (load<u32>(OCCUPIED + (l << 2)) == 0) continue;
+    const ahead = <i32>(nextSlotTime(l) - nowMs);
+    if (ahead <= 0) return 0;
+    wait = min(wait, <u32>ahead);
+  }
+  return wait;
+}
+
+@inline function entryAt(id: u32): Entry {
+  assert(id - 1 < ENTRY_COUNT - 1);
+  return changetype<Entry>(ENTRIES + id * DEADLINE_ENTRY_SIZE);
+}
+
+@inline function slotIndex(level: u32, time: u32): u32 {
+  return level * SLOT_COUNT + ((time >> (level * SLOT_BITS)) & (SLOT_COUNT - 1));
+}
+
+/** When the next occupied slot of a level that has one starts. */
+function nextSlotTime(level: u32): u32 {
+  const shift = level * SLOT_BITS;
+  const position = load<u32>(WHEEL_TIME) >> shift;
+  // Bit 0 of the rotated word is the slot after the present one.
+  const bits = rotr<u32>(load<u32>(OCCUPIED + (level << 2)), (position + 1) & (SLOT_COUNT - 1));
+  return (position + 1 + ctz<u32>(bits)) << shift;
+}
+
+function link(id: u32, entry: Entry, deadline: u32): void {
+  const wheelTime = load<u32>(WHEEL_TIME);
+  let ahead = deadline - wheelTime;
+  if (<i32>ahead <= 0) ahead = 1; // already past: the next millisecond is the earliest slot left
+  let level: u32 = 0;
+  while (level < LEVEL_COUNT - 1 && ahead >> ((level + 1) * SLOT_BITS) != 0) ++level;
+  const shift = level * SLOT_BITS;
+  const position = min((wheelTime + ahead) >> shift, (wheelTime >> shift) + SLOT_COUNT);
+  const slot = level * SLOT_COUNT + (position & (SLOT_COUNT - 1));
+  const first = <u32>load<u16>(HEADS + (slot << 1));
+  entry.firesAt = position << shift;
+  entry.next = <u16>first;
+  entry.previous = <u16>(HEAD + slot);
+  if (first != 0) entryAt(first).previous = <u16>id;
+  store<u16>(HEADS + (slot << 1), <u16>id);
+  const occupied = OCCUPIED + (level << 2);
+  store<u32>(occupied, load<u32>(occupied) | (<u32>1 << (position & (SLOT_COUNT - 1))));
+}
+
+function unlink(entry: Entry): void {
+  const previous = <u32>entry.previous;
+  const next = <u32>entry.next;
+  if (next != 0) entryAt(next).previous = <u16>previous;
+  if (previous & HEAD) {
+    const slot = previous & ~HEAD;
+    store<u16>(HEADS + (slot << 1), <u16>next);
+    if (next == 0) {
+      const occupied = OCCUPIED + ((slot / SLOT_COUNT) << 2);
+      store<u32>(occupied, load<u32>(occupied) & ~(<u32>1 << (slot % SLOT_COUNT)));
+    }
+  } else {
+    entryAt(previous).next = <u16>next;
+  }
+  entry.previous = 0;
+}

@@ -1,0 +1,53 @@
+/**
+ * STATUS (RFC 9293 §3.10.6): what a connection's TCB says, as a block of u32 in the order of
+ * StatusField, at one fixed place. Called by socket/tcp. Changes nothing but the block.
+ */
+import { State, StatusField } from "../core/abi";
+import { Listener } from "../tcp/listener";
+import { receiveWindow } from "../tcp/receive";
+import { currentRto } from "../tcp/rtt";
+import { Flag, Tcb, has, queuedOctets, readableOctets, stateOfTcb } from "../tcp/tcb";
+
+@inline const BLOCK_OCTETS: u32 = <u32>StatusField.COUNT * 4;
+const BLOCK: usize = memory.data(BLOCK_OCTETS, 8);
+
+@inline function put(field: StatusField, value: u32): void {
+  store<u32>(BLOCK + (<usize>field << 2), value);
+}
+
+export function statusOfTcb(tcb: Tcb): usize {
+  const isSynchronized = tcb.rcvAdv != 0 || tcb.irs != 0;
+  put(StatusField.STATE, stateOfTcb(tcb));
+  put(StatusField.END_REASON, tcb.endReason);
+  put(StatusField.LOCAL_ADDRESS, tcb.localAddress);
+  put(StatusField.LOCAL_PORT, tcb.localPort);
+  put(StatusField.REMOTE_ADDRESS, tcb.remoteAddress);
+  put(StatusField.REMOTE_PORT, tcb.remotePort);
+  put(StatusField.ISS, tcb.iss);
+  put(StatusField.SND_UNA, tcb.sndUna);
+  put(StatusField.SND_NXT, tcb.sndNxt);
+  put(StatusField.SND_WND, tcb.sndWnd);
+  put(StatusField.SND_MSS, tcb.sndMss);
+  put(StatusField.IRS, tcb.irs);
+  put(StatusField.RCV_NXT, tcb.rcvNxt);
+  put(StatusField.RCV_WND, isSynchronized ? receiveWindow(tcb) : 0);
+  put(StatusField.SEND_QUEUED, queuedOctets(tcb));
+  put(StatusField.RECEIVE_QUEUED, has(tcb, Flag.FLUSHED) ? 0 : readableOctets(tcb));
+  put(StatusField.CWND, tcb.cwnd);
+  put(StatusField.SSTHRESH, tcb.ssthresh);
+  put(StatusField.SRTT_MS, tcb.srtt8 >> 3);
+  put(StatusField.RTTVAR_MS, tcb.rttvar4 >> 2);
+  put(StatusField.RTO_MS, currentRto(tcb));
+  put(StatusField.RETRANSMITS, tcb.retransmits);
+  put(StatusField.SOFT_ERROR, has(tcb, Flag.SOFT_ERROR) ? 1 : 0);
+  put(StatusField.SEND_CLOSED, has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
+  return BLOCK;
+}
+
+export function statusOfListener(listener: Listener): usize {
+  memory.fill(BLOCK, 0, BLOCK_OCTETS);
+  put(StatusField.STATE, State.LISTEN);
+  put(StatusField.LOCAL_ADDRESS, listener.localAddress);
+  put(StatusField.LOCAL_PORT, listener.localPort);
+  return BLOCK;
+}

@@ -1,0 +1,201 @@
+/**
+ * The application's TCP calls: `hal/README.md`, "Exports: TCP", where each is specified.
+ *
+ * Here handles, addresses and ranges are checked, so that a mistake gets a named Status; the calls
+ * themselves are RFC 9293 §3.10 in tcp/calls. Called by `index`, and by applications in the module.
+ */
+import { Option, State, Status } from "../core/abi";
+import { isConfigured, isLocalAddress, isUsablePeer, interfaceAddress } from "../netif/interface";
+import * as calls from "../tcp/calls";
+import { findFlow } from "../tcp/demux";
+import { allocateListener, findListener, isListening, listenerAt } from "../tcp/listener";
+import { FIRST_LISTENER_ENTRY, connectionEntry, takeReady } from "../tcp/ready";
+import { wantOutput } from "../tcp/pending";
+import { Flag, Tcb, Timer, clearFlag, raiseFlag, tcbAt } from "../tcp/tcb";
+import { isRunning, stopTimer } from "../tcp/timers";
+import { handleOfListener, handleOfTcb, listenerOf, tcbOf } from "./handles";
+import { statusOfListener, statusOfTcb } from "./status";
+
+@inline const PORT_MAX: u32 = 65535;
+@inline const BACKLOG_MAX: u32 = 255;
+/** Range of the user timeout: below a second it would beat the first retransmission. */
+@inline const USER_TIMEOUT_MIN_MS: u32 = 1_000;
+@inline const USER_TIMEOUT_MAX_MS: u32 = 86_400_000;
+
+/** Passive OPEN. */
+export function tcpListen(address: u32, port: u32, backlog: u32): i32 {
+  if (port - 1 >= PORT_MAX || backlog - 1 >= BACKLOG_MAX) return Status.BAD_ARGUMENT;
+  if (address != 0 && !isLocalAddress(address)) return Status.BAD_ADDRESS;
+  if (isListening(address, port)) return Status.ADDRESS_IN_USE;
+  const listener = allocateListener(address, port, backlog);
+  return listener == null ? Status.NO_RESOURCES : handleOfListener(listener);
+}
+
+/** The oldest connection that completed its handshake. */
+export function tcpAccept(handle: i32): i32 {
+  const listener = listenerOf(handle);
+  if (listener == null) return Status.BAD_HANDLE;
+  const tcb = calls.accept(listener);
+  return tcb == null ? Status.WOULD_BLOCK : handleOfTcb(tcb);
+}
+
+/** Active OPEN. */
+export function tcpConnect(
+  remoteAddress: u32,
+  remotePort: u32,
+  fromAddress: u32,
+  fromPort: u32,
+): i32 {
+  if (!isConfigured()) return Status.NOT_CONFIGURED;
+  if (remotePort - 1 >= PORT_MAX || fromPort > PORT_MAX) return Status.BAD_ARGUMENT;
+  if (!isUsablePeer(remoteAddress)) return Status.BAD_ADDRESS;
+  if (fromAddress != 0 && !isLocalAddress(fromAddress)) return Status.BAD_ADDRESS;
+  const local = interfaceAddress();
+  let port = fromPort;
+  if (port == 0) port = calls.chooseLocalPort(local, remoteAddress, remotePort);
+  if (port == 0) return Status.NO_RESOURCES;
+  const ports = (remotePort << 16) | port;
+  if (findFlow(remoteAddress, ports) != null) return Status.ADDRESS_IN_USE;
+  const tcb = calls.openActive(local, remoteAddress, ports);
+  return tcb == null ? Status.NO_RESOURCES : handleOfTcb(tcb);
+}
+
+/** SEND, first part: contiguous room. */
+export function tcpReserve(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  return tcb == null ? Status.BAD_HANDLE : calls.reserve(tcb);
+}
+
+/** Where the room is that `tcpReserve` found. */
+export function tcpReservedAddress(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  if (tcb == null) return Status.BAD_HANDLE;
+  const room = calls.reserve(tcb);
+  return room < 0 ? room : <i32>calls.reservedAddress(tcb);
+}
+
+/** SEND, second part. */
+export function tcpCommit(handle: i32, octets: u32): i32 {
+  const tcb = tcbOf(handle);
+  return tcb == null ? Status.BAD_HANDLE : calls.commit(tcb, octets);
+}
+
+/** RECEIVE, first part: contiguous data, 0 at end-of-file. */
+export function tcpPeek(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  return tcb == null ? Status.BAD_HANDLE : calls.peek(tcb);
+}
+
+/** Where the data is that `tcpPeek` found. */
+export function tcpPeekedAddress(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  if (tcb == null) return Status.BAD_HANDLE;
+  const octets = calls.peek(tcb);
+  return octets < 0 ? octets : <i32>calls.peekedAddress(tcb);
+}
+
+/** RECEIVE, second part. */
+export function tcpConsume(handle: i32, octets: u32): i32 {
+  const tcb = tcbOf(handle);
+  return tcb == null ? Status.BAD_HANDLE : calls.consume(tcb, octets);
+}
+
+/** CLOSE: half-close. */
+export function tcpCloseWrite(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  return tcb == null ? Status.BAD_HANDLE : calls.closeWrite(tcb);
+}
+
+/** Full close of a connection, or the end of a listener. */
+export function tcpClose(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  if (tcb != null) return calls.closeFully(tcb);
+  const listener = listenerOf(handle);
+  if (listener == null) return Status.BAD_HANDLE;
+  calls.closeListener(listener);
+  return Status.OK;
+}
+
+/** ABORT. */
+export function tcpAbort(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  return tcb == null ? Status.BAD_HANDLE : calls.abortConnection(tcb);
+}
+
+/** Gives a handle back; a listener's as by `tcpClose`. */
+export function tcpRelease(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  if (tcb == null) return tcpClose(handle);
+  calls.release(tcb);
+  return Status.OK;
+}
+
+/** Sets an Option of a connection. */
+export function tcpSetOption(handle: i32, option: u32, value: u32): i32 {
+  const tcb = tcbOf(handle);
+  if (tcb == null) return Status.BAD_HANDLE;
+  switch (option) {
+    case Option.NO_DELAY:
+      return setNoDelay(tcb, value);
+    case Option.USER_TIMEOUT_MS:
+      return setUserTimeout(tcb, value);
+    default:
+      return Status.BAD_ARGUMENT;
+  }
+}
+
+function setNoDelay(tcb: Tcb, value: u32): i32 {
+  if (value > 1) return Status.BAD_ARGUMENT;
+  if (value) raiseFlag(tcb, Flag.NO_DELAY);
+  else clearFlag(tcb, Flag.NO_DELAY);
+  wantOutput(tcb); // what Nagle's algorithm held back may go now
+  return Status.OK;
+}
+
+function setUserTimeout(tcb: Tcb, value: u32): i32 {
+  if (value < USER_TIMEOUT_MIN_MS || value > USER_TIMEOUT_MAX_MS) return Status.BAD_ARGUMENT;
+  tcb.userTimeoutMs = value;
+  // A running timeout starts again with the new value when the connection is pulled next.
+  if (isRunning(tcb, Timer.USER_TIMEOUT)) stopTimer(tcb, Timer.USER_TIMEOUT);
+  wantOutput(tcb);
+  return Status.OK;
+}
+
+/** STATUS. */
+export function tcpStatus(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  if (tcb != null) return <i32>statusOfTcb(tcb);
+  const listener = listenerOf(handle);
+  return listener == null ? Status.BAD_HANDLE : <i32>statusOfListener(listener);
+}
+
+/** The state of whatever holds this tuple. */
+export function tcpLookup(remoteAddress: u32, remotePort: u32, localPort: u32): i32 {
+  if (remotePort > PORT_MAX || localPort > PORT_MAX) return Status.BAD_ARGUMENT;
+  const flow = findFlow(remoteAddress, (remotePort << 16) | localPort);
+  if (flow != null) return <i32>flow.state;
+  return findListener(interfaceAddress(), localPort) != null ? State.LISTEN : State.CLOSED;
+}
+
+/** The next handle with events, or 0. */
+export function nextReady(): i32 {
+  const entry = takeReady();
+  if (entry == 0) return 0;
+  if (entry < FIRST_LISTENER_ENTRY) return handleOfTcb(tcbAt(entry - connectionEntry(0)));
+  return handleOfListener(listenerAt(entry - FIRST_LISTENER_ENTRY));
+}
+
+/** Returns and clears a handle's events. */
+export function takeEvents(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  if (tcb != null) {
+    const events = tcb.events;
+    tcb.events = 0;
+    return <i32>events;
+  }
+  const listener = listenerOf(handle);
+  if (listener == null) return Status.BAD_HANDLE;
+  const events = listener.events;
+  listener.events = 0;
+  return <i32>events;
+}

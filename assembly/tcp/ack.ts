@@ -1,0 +1,115 @@
+/**
+ * The sender's side of an arriving segment: the acknowledgement and the window.
+ *
+ * RFC 9293 §3.10.7.4, fifth check; RFC 5961 §5; RFC 6298 §5; RFC 5681 §3.2. Called by tcp/arrives in
+ * synchronized states. Changes the TCB only; what it makes possible to send is sent within `poll`.
+ */
+import { SEND_RING_OCTETS } from "../config";
+import { Counter, Event } from "../core/abi";
+import { now } from "../core/clock";
+import { count } from "../core/counters";
+import { advanceOffset } from "../core/ring";
+import { takeChallenge } from "./challenge";
+import { growWindow, takeDuplicateAck } from "./congestion";
+import { wantOutput } from "./pending";
+import { acknowledgeNow } from "./receive";
+import { takeRttSample } from "./rtt";
+import { Segment } from "./segment";
+import { seqGe, seqGt, seqLe, seqLt, seqMax } from "./seq";
+import { Flag, Tcb, clearFlag, has, queuedOctets, sendLimit, signal } from "./tcb";
+import { isWaitingForPeer, startRetransmission, startUserTimeout } from "./timers";
+import { stopRetransmission, superviseUserTimeout } from "./timers";
+
+/** Takes SEG.ACK and SEG.WND; false if the segment is to be dropped. */
+export function receiveAck(tcb: Tcb, segment: Segment): bool {
+  const ack = segment.ack;
+  if (seqGt(ack, tcb.sndNxt) || seqLt(ack, tcb.sndUna - tcb.sndWndMax)) {
+    // Of what was never sent, or older than any peer of ours could send (RFC 5961 §5).
+    count(Counter.DROP_ACK_INVALID);
+    challenge(tcb);
+    return false;
+  }
+  const isDuplicate = isDuplicateAck(tcb, segment);
+  if (seqGt(ack, tcb.sndUna)) advanceUna(tcb, ack);
+  else if (isDuplicate) takeDuplicateAck(tcb);
+  updateSendWindow(tcb, segment);
+  if (has(tcb, Flag.PERSISTING) && isWaitingForPeer(tcb)) startUserTimeout(tcb);
+  if (tcb.sndUna != sendLimit(tcb)) wantOutput(tcb);
+  return true;
+}
+
+/** Answers a suspicious segment with the state of things, within the limit of RFC 5961 §7. */
+export function challenge(tcb: Tcb): void {
+  if (!takeChallenge(tcb)) return;
+  count(Counter.CHALLENGE_ACKS_OUT);
+  acknowledgeNow(tcb);
+}
+
+/** RFC 5681 §2: it acknowledges nothing new, brings nothing, and something is outstanding. */
+function isDuplicateAck(tcb: Tcb, segment: Segment): bool {
+  return (
+    segment.ack == tcb.sndUna &&
+    segment.length == 0 &&
+    segment.wnd == tcb.sndWnd &&
+    tcb.sndUna != tcb.sndNxt
+  );
+}
+
+/** SND.UNA < SEG.ACK =< SND.NXT: octets leave the retransmission queue. */
+export function advanceUna(tcb: Tcb, ack: u32): void {
+  const queuedBefore = queuedOctets(tcb);
+  const flight = tcb.sndCursor - tcb.sndUna;
+  const acked = ack - tcb.sndUna;
+  tcb.sndUna = ack;
+  tcb.sndCursor = seqMax(tcb.sndCursor, ack);
+  const octets = queuedBefore - queuedOctets(tcb);
+  tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, octets, SEND_RING_OCTETS);
+  clearFlag(tcb, Flag.SOFT_ERROR);
+  clearFlag(tcb, Flag.RETRANSMIT_DUE);
+  if (has(tcb, Flag.TIMING) && seqGt(ack, tcb.rttSeq)) {
+    clearFlag(tcb, Flag.TIMING);
+    takeRttSample(tcb, now() - tcb.rttStart);
+  }
+  growWindow(tcb, acked, flight);
+  // RFC 6298 §5.2 and §5.3: all acknowledged stops the timer, some of it starts it afresh.
+  if (tcb.sndCursor == tcb.sndUna) stopRetransmission(tcb);
+  else startRetransmission(tcb);
+  if (isWaitingForPeer(tcb)) startUserTimeout(tcb);
+  else superviseUserTimeout(tcb);
+  signalProgress(tcb);
+}
+
+/** Tells the user of room in the send ring, and of everything being acknowledged. */
+function signalProgress(tcb: Tcb): void {
+  let events: u32 = 0;
+  if (has(tcb, Flag.WRITE_BLOCKED) && queuedOctets(tcb) <= SEND_RING_OCTETS / 2) {
+    clearFlag(tcb, Flag.WRITE_BLOCKED);
+    events |= Event.WRITABLE;
+  }
+  if (tcb.sndUna == sendLimit(tcb)) events |= Event.ALL_ACKNOWLEDGED;
+  if (events != 0) signal(tcb, events);
+}
+
+/** The window of a segment that is not older than the one it was last taken from (MUST-34). */
+export function updateSendWindow(tcb: Tcb, segment: Segment): void {
+  if (seqLt(segment.ack, tcb.sndUna)) return;
+  const isNewer =
+    seqLt(tcb.sndWl1, segment.seq) ||
+    (tcb.sndWl1 == segment.seq && seqLe(tcb.sndWl2, segment.ack));
+  if (!isNewer) return;
+  const before = tcb.sndWnd;
+  setSendWindow(tcb, segment);
+  if (before < tcb.sndWnd && has(tcb, Flag.PERSISTING)) {
+    stopRetransmission(tcb);
+    tcb.backoff = 0; // the probes' backoff says nothing about the round trip
+    wantOutput(tcb);
+  }
+}
+
+/** SND.WND, SND.WL1 and SND.WL2 from this segment. */
+export function setSendWindow(tcb: Tcb, segment: Segment): void {
+  tcb.sndWnd = segment.wnd;
+  tcb.sndWl1 = segment.seq;
+  tcb.sndWl2 = segment.ack;
+  tcb.sndWndMax = max(tcb.sndWndMax, segment.wnd);
+}

@@ -1,0 +1,295 @@
+/**
+ * SEGMENT ARRIVES: the state machine's one home for what comes from the network.
+ *
+ * RFC 9293 §3.10.7, in its order: CLOSED, LISTEN, SYN-SENT, then the numbered checks of the other
+ * states. Each check is a function named for its step; it changes the TCB and says whether the next
+ * one follows. The records without a TCB take their segments in tcp/half-open and tcp/time-wait.
+ * Called by netif/ingress with a segment whose checksum and lengths are right. Sends nothing: it
+ * leaves a stateless reply in tcp/reply, or puts the connection on the list of pending ones.
+ */
+import { Counter, EndReason, Event, State } from "../core/abi";
+import { count } from "../core/counters";
+import { Ctl } from "../wire/tcp";
+import { advanceUna, challenge, receiveAck, setSendWindow } from "./ack";
+import { startCongestion } from "./congestion";
+import { findFlow } from "./demux";
+import { endConnection, resetConnection } from "./end";
+import { FlowKind } from "./flow";
+import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
+import { chooseIsn } from "./isn";
+import { findListener } from "./listener";
+import { wantOutput } from "./pending";
+import { INITIAL_RCV_WND, acknowledgeNow, receiveFin, receiveText } from "./receive";
+import { receiveWindow, trimToWindow } from "./receive";
+import { reply, replyReset, replyWith } from "./reply";
+import { RTO_AFTER_SYN_LOSS_MS } from "./rtt";
+import { Segment, parseSegment } from "./segment";
+import { isAcceptable, seqGt, seqLe } from "./seq";
+import { Flag, Tcb, clearFlag, has, isFinAcknowledged, setState, signal, stateOfTcb } from "./tcb";
+import { TimeWait, arrivesInTimeWait, enterTimeWait } from "./time-wait";
+
+/** How far above the old incarnation's numbers a reopened tuple starts, at the least (MAY-2). */
+@inline const ISS_STEP: u32 = 0x1_0000;
+
+/**
+ * Takes one segment. `source` and `destination` are those of the datagram; `header` is where its TCP
+ * header lies, `octets` counts header and text.
+ */
+export function segmentArrives(
+  source: u32,
+  destination: u32,
+  header: usize,
+  octets: u32,
+): void {
+  const segment = parseSegment(header, octets);
+  segment.remoteAddress = source;
+  segment.localAddress = destination;
+  // Port 0 names nobody (RFC 6335 §6): there is nothing to answer.
+  if (segment.ports >> 16 == 0 || (segment.ports & 0xffff) == 0) {
+    count(Counter.DROP_TCP_HEADER);
+    return;
+  }
+  const flow = findFlow(segment.remoteAddress, segment.ports);
+  if (flow == null || flow.localAddress != segment.localAddress) {
+    arrivesWithoutRecord(segment);
+  } else if (flow.kind == FlowKind.CONNECTION) {
+    arrivesForConnection(changetype<Tcb>(flow), segment);
+  } else if (flow.kind == FlowKind.HALF_OPEN) {
+    const tcb = arrivesHalfOpen(changetype<HalfOpen>(flow), segment);
+    if (tcb != null) arrivesInOtherStates(tcb, segment);
+  } else {
+    const record = changetype<TimeWait>(flow);
+    if (!reopensTimeWait(record, segment)) arrivesInTimeWait(record, segment);
+  }
+}
+
+function arrivesForConnection(tcb: Tcb, segment: Segment): void {
+  if (stateOfTcb(tcb) == State.SYN_SENT) arrivesInSynSent(tcb, segment);
+  else arrivesInOtherStates(tcb, segment);
+}
+
+/** §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN). */
+function arrivesWithoutRecord(segment: Segment): void {
+  if (segment.has(Ctl.RST)) {
+    count(Counter.RESETS_IN);
+    return;
+  }
+  const listener = findListener(segment.localAddress, segment.ports & 0xffff);
+  if (listener == null || segment.has(Ctl.ACK)) {
+    replyReset(segment);
+  } else if (segment.has(Ctl.SYN)) {
+    const iss = chooseIsn(segment.localAddress, segment.remoteAddress, segment.ports);
+    if (canOpenHalf(listener)) openHalf(listener, segment, iss);
+    else count(Counter.DROP_SYN_BACKLOG);
+  }
+}
+
+/**
+ * MAY-2: a SYN above everything the old incarnation received opens the tuple again, with an ISS
+ * above everything it sent. The record stays until the handshake is done: an old duplicate SYN draws
+ * an RST from its supposed sender, which leaves TIME-WAIT as it was.
+ */
+function reopensTimeWait(record: TimeWait, segment: Segment): bool {
+  const isSyn = (segment.flags & (Ctl.SYN | Ctl.ACK | Ctl.RST)) == Ctl.SYN;
+  if (!isSyn || !seqGt(segment.seq, record.rcvNxt)) return false;
+  const listener = findListener(segment.localAddress, segment.ports & 0xffff);
+  if (listener == null) return false;
+  if (!canOpenHalf(listener)) {
+    count(Counter.DROP_SYN_BACKLOG);
+    return true;
+  }
+  const iss = chooseIsn(segment.localAddress, segment.remoteAddress, segment.ports);
+  openHalf(listener, segment, seqGt(iss, record.sndNxt) ? iss : record.sndNxt + ISS_STEP);
+  return true;
+}
+
+/** §3.10.7.3, SYN-SENT. */
+function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
+  const hasAck = segment.has(Ctl.ACK);
+  // First: an ACK of anything but our SYN belongs to another incarnation.
+  if (hasAck && (seqLe(segment.ack, tcb.iss) || seqGt(segment.ack, tcb.sndNxt))) {
+    count(Counter.DROP_ACK_INVALID);
+    replyReset(segment);
+    return;
+  }
+  // Second.
+  if (segment.has(Ctl.RST)) {
+    count(Counter.RESETS_IN);
+    if (hasAck) endConnection(tcb, EndReason.REFUSED);
+    return;
+  }
+  // Fourth.
+  if (!segment.has(Ctl.SYN)) return;
+  tcb.irs = segment.seq;
+  tcb.rcvNxt = segment.seq + 1;
+  tcb.rcvRead = tcb.rcvNxt;
+  tcb.rcvAcked = tcb.rcvNxt;
+  tcb.rcvAdv = tcb.rcvNxt + INITIAL_RCV_WND;
+  tcb.sndMss = <u16>sendMssFrom(segment);
+  setSendWindow(tcb, segment);
+  if (!hasAck) {
+    // Simultaneous open: our SYN again, now with the ACK of the peer's. Text waits for its sender.
+    setState(tcb, State.SYN_RECEIVED);
+    tcb.sndCursor = tcb.iss;
+    clearFlag(tcb, Flag.TIMING); // which of the two will be acknowledged cannot be told
+    wantOutput(tcb);
+    return;
+  }
+  enterEstablished(tcb, segment.ack);
+  acknowledgeNow(tcb);
+  // What came with the SYN is processed from the sixth check on.
+  segment.flags &= ~Ctl.SYN;
+  segment.seq += 1;
+  trimToWindow(tcb, segment);
+  processText(tcb, segment);
+  processFin(tcb, segment);
+}
+
+/** Our SYN is acknowledged by `ack`: ESTABLISHED, or FIN-WAIT-1 if CLOSE came before. */
+function enterEstablished(tcb: Tcb, ack: u32): void {
+  if (has(tcb, Flag.SYN_REPEATED)) tcb.rto = RTO_AFTER_SYN_LOSS_MS;
+  advanceUna(tcb, ack);
+  tcb.backoff = 0;
+  startCongestion(tcb);
+  wantOutput(tcb);
+  if (stateOfTcb(tcb) == State.FIN_WAIT_1) return; // CLOSE came in SYN-RECEIVED
+  setState(tcb, State.ESTABLISHED);
+  signal(tcb, Event.CONNECTED | Event.WRITABLE);
+  if (has(tcb, Flag.SEND_CLOSED)) setState(tcb, State.FIN_WAIT_1);
+}
+
+/** §3.10.7.4: the numbered checks, for a TCB in any synchronized state or in SYN-RECEIVED. */
+function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
+  if (!checkSequence(tcb, segment)) return;
+  if (!checkReset(tcb, segment)) return;
+  if (!checkSyn(tcb, segment)) return;
+  if (!checkAck(tcb, segment)) return;
+  if (!processText(tcb, segment)) return;
+  processFin(tcb, segment);
+}
+
+/** First check: the sequence number; what is acceptable is trimmed to the window. */
+function checkSequence(tcb: Tcb, segment: Segment): bool {
+  if (stateOfTcb(tcb) == State.SYN_RECEIVED && segment.seq == tcb.irs && segment.has(Ctl.SYN)) {
+    // The peer's own SYN again, or its SYN and ACK when both open at once (Figure 8, line 7).
+    acknowledgeNow(tcb);
+    if (!segment.has(Ctl.ACK)) return false;
+  } else if (!isAcceptable(segment.seq, segment.length, tcb.rcvNxt, receiveWindow(tcb))) {
+    return allowZeroWindow(tcb, segment);
+  }
+  trimToWindow(tcb, segment);
+  return true;
+}
+
+/**
+ * A segment that does not fit: with a closed window its ACK and RST still count if it is the next
+ * one (MUST-66); otherwise it draws an ACK, a limited number where it carries nothing.
+ */
+function allowZeroWindow(tcb: Tcb, segment: Segment): bool {
+  if (receiveWindow(tcb) == 0 && segment.seq == tcb.rcvNxt && !segment.has(Ctl.SYN)) {
+    if (!segment.has(Ctl.RST)) acknowledgeNow(tcb);
+    segment.flags &= ~Ctl.FIN;
+    segment.textOctets = 0;
+    return true;
+  }
+  count(Counter.DROP_OUT_OF_WINDOW);
+  if (segment.has(Ctl.RST)) return false;
+  if (segment.textOctets != 0 || segment.has(Ctl.FIN)) acknowledgeNow(tcb);
+  else challenge(tcb);
+  return false;
+}
+
+/** Second check: RST, exactly at RCV.NXT or it is challenged (RFC 5961 §3). */
+function checkReset(tcb: Tcb, segment: Segment): bool {
+  if (!segment.has(Ctl.RST)) return true;
+  if (segment.seq != tcb.rcvNxt) {
+    challenge(tcb);
+    return false;
+  }
+  count(Counter.RESETS_IN);
+  const state = stateOfTcb(tcb);
+  endConnection(tcb, state == State.SYN_RECEIVED ? EndReason.REFUSED : EndReason.RESET);
+  return false;
+}
+
+/** Fourth check: a SYN here is challenged, wherever it lies (RFC 5961 §4). */
+function checkSyn(tcb: Tcb, segment: Segment): bool {
+  if (!segment.has(Ctl.SYN)) return true;
+  challenge(tcb);
+  return false;
+}
+
+/** Fifth check: the ACK field, and what it means in each state. */
+function checkAck(tcb: Tcb, segment: Segment): bool {
+  if (!segment.has(Ctl.ACK)) return false;
+  if (tcb.sndUna == tcb.iss) {
+    // SYN-RECEIVED, or FIN-WAIT-1 after a CLOSE there: this must acknowledge our SYN.
+    if (seqLe(segment.ack, tcb.iss) || seqGt(segment.ack, tcb.sndNxt)) {
+      count(Counter.DROP_ACK_INVALID);
+      replyReset(segment);
+      return false;
+    }
+    setSendWindow(tcb, segment);
+    enterEstablished(tcb, segment.ack);
+  } else if (!receiveAck(tcb, segment)) {
+    return false;
+  }
+  if (!isFinAcknowledged(tcb)) return true;
+  switch (stateOfTcb(tcb)) {
+    case State.FIN_WAIT_1:
+      setState(tcb, State.FIN_WAIT_2);
+      wantOutput(tcb); // a full close bounds this state by the user timeout
+      return true;
+    case State.CLOSING:
+      enterTimeWait(tcb);
+      return false;
+    case State.LAST_ACK:
+      endConnection(tcb, EndReason.CLOSED);
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** Seventh check: the text, in the states that expect any; false if that ended the connection. */
+function processText(tcb: Tcb, segment: Segment): bool {
+  const state = stateOfTcb(tcb);
+  if (segment.textOctets == 0) return true;
+  if (
+    state != State.ESTABLISHED &&
+    state != State.FIN_WAIT_1 &&
+    state != State.FIN_WAIT_2
+  ) {
+    return true;
+  }
+  if (has(tcb, Flag.RECEIVE_CLOSED)) {
+    // Nobody will read it: the peer must learn that it is lost (RFC 1122 §4.2.2.13).
+    resetConnection(tcb, EndReason.ABORTED);
+    return false;
+  }
+  receiveText(tcb, segment);
+  return true;
+}
+
+/** Eighth check: the FIN, now or remembered from before. */
+function processFin(tcb: Tcb, segment: Segment): void {
+  if (has(tcb, Flag.PEER_CLOSED)) return;
+  if (!receiveFin(tcb, segment)) return;
+  switch (stateOfTcb(tcb)) {
+    case State.ESTABLISHED:
+      setState(tcb, State.CLOSE_WAIT);
+      break;
+    case State.FIN_WAIT_1:
+      // Our FIN's acknowledgement would have led to FIN-WAIT-2 in the fifth check.
+      setState(tcb, State.CLOSING);
+      break;
+    case State.FIN_WAIT_2:
+      // The TCB's lists are left behind, so the ACK of this FIN goes at once.
+      replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
+      reply().wnd = receiveWindow(tcb);
+      enterTimeWait(tcb);
+      break;
+    default:
+      assert(false);
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * The user calls: OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS.
+ *
+ * RFC 9293 §3.10.1 to §3.10.6. Called by socket/, which has checked handles and addresses. A call
+ * never transmits and never starts a timer: it changes the TCB and puts it on the list of those that
+ * have something to say, because only `poll` knows the time.
+ */
+import { RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
+import { EndReason, State, Status } from "../core/abi";
+import { now } from "../core/clock";
+import { advanceOffset, contiguousOctets } from "../core/ring";
+import { startCongestion } from "./congestion";
+import { findFlow, insertFlow } from "./demux";
+import { endConnection, reclaimTcb, resetConnection } from "./end";
+import { flowAt } from "./flow";
+import { SND_MSS_DEFAULT, dropHalfOpensOf } from "./half-open";
+import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset } from "./isn";
+import { Listener, dequeueAcceptable, findListener, freeListener } from "./listener";
+import { wantOutput } from "./pending";
+import { offerWindow } from "./receive";
+import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
+import { RTO_INITIAL_MS } from "./rtt";
+import { Flag, Tcb, allocateTcb, clearFlag, has, indexOfTcb, queuedOctets } from "./tcb";
+import { raiseFlag, readableOctets, receiveRingOf, sendRingOf, setState, stateOfTcb } from "./tcb";
+import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
+import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
+
+/** The counter of RFC 6056 algorithm 3: the next port to the same peer is another one. */
+const NEXT_EPHEMERAL: usize = memory.data(4, 4);
+
+export function resetCalls(): void {
+  store<u32>(NEXT_EPHEMERAL, 0);
+}
+
+/** A local port that makes a tuple with this peer which no record has, or 0 if all are taken. */
+export function chooseLocalPort(localAddress: u32, remoteAddress: u32, remotePort: u32): u32 {
+  const offset = portOffset(localAddress, remoteAddress, remotePort);
+  for (let tries: u32 = 0; tries < EPHEMERAL_COUNT; ++tries) {
+    const next = load<u32>(NEXT_EPHEMERAL);
+    store<u32>(NEXT_EPHEMERAL, next + 1);
+    const port = EPHEMERAL_FIRST + ((offset + next) % EPHEMERAL_COUNT);
+    if (findFlow(remoteAddress, (remotePort << 16) | port) != null) continue;
+    if (findListener(localAddress, port) == null) return port;
+  }
+  return 0;
+}
+
+/** Active OPEN (§3.10.1): a TCB in SYN-SENT, or null if none is free. The tuple must be free. */
+export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): Tcb | null {
+  const tcb = allocateTcb();
+  if (tcb == null) return null;
+  tcb.localAddress = localAddress;
+  tcb.remoteAddress = remoteAddress;
+  tcb.ports = ports;
+  tcb.iss = chooseIsn(localAddress, remoteAddress, ports);
+  tcb.sndUna = tcb.iss;
+  tcb.sndCursor = tcb.iss;
+  tcb.sndNxt = tcb.iss;
+  tcb.sndEnd = tcb.iss + 1;
+  tcb.sndMss = <u16>SND_MSS_DEFAULT;
+  tcb.rto = RTO_INITIAL_MS;
+  tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
+  tcb.lastSentAt = now();
+  startCongestion(tcb);
+  setState(tcb, State.SYN_SENT);
+  insertFlow(tcb);
+  wantOutput(tcb);
+  return tcb;
+}
+
+/** The first part of SEND (§3.10.2): the contiguous room in the send ring, or a Status. */
+export function reserve(tcb: Tcb): i32 {
+  if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
+  if (stateOfTcb(tcb) == State.CLOSED) return Status.CONNECTION_ENDED;
+  const room = SEND_RING_OCTETS - queuedOctets(tcb);
+  if (room == 0) {
+    raiseFlag(tcb, Flag.WRITE_BLOCKED);
+    return Status.WOULD_BLOCK;
+  }
+  return <i32>contiguousOctets(writeOffset(tcb), room, SEND_RING_OCTETS);
+}
+
+/** Where that room is. */
+export function reservedAddress(tcb: Tcb): usize {
+  return sendRingOf(tcb) + writeOffset(tcb);
+}
+
+/** The second part of SEND: `octets` of the reserved room are the connection's now. */
+export function commit(tcb: Tcb, octets: u32): i32 {
+  const room = reserve(tcb);
+  if (room < 0) return octets == 0 && room == Status.WOULD_BLOCK ? Status.OK : room;
+  if (octets > <u32>room) return Status.BAD_ARGUMENT;
+  tcb.sndEnd += octets;
+  if (queuedOctets(tcb) == SEND_RING_OCTETS) raiseFlag(tcb, Flag.WRITE_BLOCKED);
+  if (octets != 0) wantOutput(tcb);
+  return Status.OK;
+}
+
+@inline function writeOffset(tcb: Tcb): u32 {
+  return advanceOffset(tcb.sendOffset, queuedOctets(tcb), SEND_RING_OCTETS);
+}
+
+/** The first part of RECEIVE (§3.10.3): contiguous octets, 0 at end-of-file, or a Status. */
+export function peek(tcb: Tcb): i32 {
+  if (has(tcb, Flag.FLUSHED) || has(tcb, Flag.RECEIVE_CLOSED)) return Status.CONNECTION_ENDED;
+  const octets = readableOctets(tcb);
+  if (octets != 0) return <i32>contiguousOctets(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
+  return has(tcb, Flag.PEER_CLOSED) ? 0 : Status.WOULD_BLOCK;
+}
+
+/** Where those octets are. */
+export function peekedAddress(tcb: Tcb): usize {
+  return receiveRingOf(tcb) + tcb.receiveOffset;
+}
+
+/** The second part of RECEIVE: the user has `octets` of them. */
+export function consume(tcb: Tcb, octets: u32): i32 {
+  const available = peek(tcb);
+  if (available < 0) return octets == 0 && available == Status.WOULD_BLOCK ? 0 : available;
+  if (octets > <u32>available) return Status.BAD_ARGUMENT;
+  tcb.rcvRead += octets;
+  tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
+  const state = stateOfTcb(tcb);
+  if (octets != 0 && state != State.CLOSED && state != State.TIME_WAIT) offerWindow(tcb);
+  return Status.OK;
+}
+
+/** CLOSE (§3.10.4): our FIN follows the last octet sent, RECEIVE goes on. */
+export function closeWrite(tcb: Tcb): i32 {
+  if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
+  const state = stateOfTcb(tcb);
+  if (state == State.CLOSED) return Status.CONNECTION_ENDED;
+  const hasText = tcb.sndEnd != tcb.iss + 1;
+  if (state == State.SYN_SENT && !hasText) {
+    endConnection(tcb, EndReason.ABORTED);
+    return Status.OK;
+  }
+  raiseFlag(tcb, Flag.SEND_CLOSED);
+  // DEVIATION: in SYN-SENT the RFC drops what was sent; it waits for ESTABLISHED here, as it does in
+  // SYN-RECEIVED, since all that was sent before CLOSE shall be delivered.
+  if (state == State.ESTABLISHED || (state == State.SYN_RECEIVED && !hasText)) {
+    setState(tcb, State.FIN_WAIT_1);
+  }
+  wantOutput(tcb);
+  return Status.OK;
+}
+
+/** Full close: CLOSE, and what is unread or comes later is answered by RST (RFC 1122 §4.2.2.13). */
+export function closeFully(tcb: Tcb): i32 {
+  if (has(tcb, Flag.RECEIVE_CLOSED)) return Status.CONNECTION_CLOSING;
+  const state = stateOfTcb(tcb);
+  if (state == State.CLOSED) return Status.CONNECTION_ENDED;
+  raiseFlag(tcb, Flag.RECEIVE_CLOSED);
+  if (state == State.TIME_WAIT) return Status.OK;
+  if (readableOctets(tcb) != 0 || tcb.rangeCount != 0) resetConnection(tcb, EndReason.ABORTED);
+  else if (!has(tcb, Flag.SEND_CLOSED)) closeWrite(tcb);
+  else wantOutput(tcb); // FIN-WAIT-2 is bounded from now on
+  return Status.OK;
+}
+
+/** ABORT (§3.10.5): RST in the states where the peer has a connection to lose. */
+export function abortConnection(tcb: Tcb): i32 {
+  switch (stateOfTcb(tcb)) {
+    case State.CLOSED:
+      return Status.CONNECTION_ENDED;
+    case State.SYN_SENT:
+    case State.CLOSING:
+    case State.LAST_ACK:
+      endConnection(tcb, EndReason.ABORTED);
+      return Status.OK;
+    case State.TIME_WAIT:
+      dropTimeWait(changetype<TimeWait>(flowAt(tcb.timeWait)));
+      return Status.OK;
+    default:
+      resetConnection(tcb, EndReason.ABORTED);
+      return Status.OK;
+  }
+}
+
+/** The user gives the handle back; what is open is closed in full and ends by itself. */
+export function release(tcb: Tcb): void {
+  closeFully(tcb);
+  raiseFlag(tcb, Flag.RELEASED);
+  tcb.events = 0;
+  withdrawReady(connectionEntry(indexOfTcb(tcb)));
+  disownTimeWait(tcb);
+  reclaimTcb(tcb);
+}
+
+/** The oldest connection that waits to be accepted, or null. */
+export function accept(listener: Listener): Tcb | null {
+  const tcb = dequeueAcceptable(listener);
+  if (tcb == null) return null;
+  clearFlag(tcb, Flag.UNACCEPTED);
+  if (tcb.events != 0) enqueueReady(connectionEntry(indexOfTcb(tcb)));
+  return tcb;
+}
+
+/** CLOSE of a listener: half-open records go, connections that nobody accepted are reset. */
+export function closeListener(listener: Listener): void {
+  dropHalfOpensOf(listener);
+  for (let tcb = accept(listener); tcb != null; tcb = accept(listener)) {
+    abortConnection(tcb);
+    release(tcb);
+  }
+  freeListener(listener);
+}

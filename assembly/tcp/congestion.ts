@@ -1,0 +1,102 @@
+/**
+ * Congestion control: how much may be in flight.
+ *
+ * RFC 5681 (slow start, congestion avoidance, fast retransmit and fast recovery, restart after idle
+ * time) with the recovery of RFC 6582 (NewReno). Called by tcp/ack, tcp/timeouts and tcp/output;
+ * changes cwnd, ssthresh, `recover` and the recovery flags only.
+ */
+import { now } from "../core/clock";
+import { currentRto } from "./rtt";
+import { seqGe } from "./seq";
+import { Flag, Tcb, clearFlag, has, raiseFlag } from "./tcb";
+
+/** RFC 5681 §3.2: this many duplicates are taken for a loss. */
+@inline export const DUPLICATE_ACKS: u32 = 3;
+/** Beyond any window without scaling, so it never limits before the first loss. */
+@inline const SSTHRESH_INITIAL: u32 = 0x4000_0000;
+/** Keeps cwnd from wrapping, whatever a peer acknowledges. */
+@inline const CWND_MAX: u32 = 0x4000_0000;
+/** RFC 3390: min(4·MSS, max(2·MSS, 4,380)). */
+@inline const INITIAL_WINDOW_OCTETS: u32 = 4380;
+
+export function initialWindow(mss: u32): u32 {
+  return min(4 * mss, max(2 * mss, INITIAL_WINDOW_OCTETS));
+}
+
+/** Sets the windows of a connection whose MSS is known now; a lost SYN costs the initial window. */
+export function startCongestion(tcb: Tcb): void {
+  const mss = <u32>tcb.sndMss;
+  tcb.cwnd = has(tcb, Flag.SYN_REPEATED) ? mss : initialWindow(mss);
+  tcb.ssthresh = SSTHRESH_INITIAL;
+  tcb.recover = tcb.iss + 1;
+}
+
+/** Half of what is in flight, at least two segments (RFC 5681 equation 4). */
+function lossThreshold(tcb: Tcb): u32 {
+  return max((tcb.sndNxt - tcb.sndUna) >> 1, 2 * <u32>tcb.sndMss);
+}
+
+/** New data was acknowledged. `flight`: octets in flight before. SND.UNA has moved. */
+export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
+  if (has(tcb, Flag.RECOVERING)) {
+    continueRecovery(tcb, acked);
+    return;
+  }
+  tcb.duplicateAcks = 0;
+  // A window that is not used says nothing about the path, so it does not grow.
+  if (flight << 1 < tcb.cwnd) return;
+  const mss = <u32>tcb.sndMss;
+  if (tcb.cwnd < tcb.ssthresh) tcb.cwnd += min(acked, mss);
+  else tcb.cwnd += max<u32>(1, (mss * mss) / tcb.cwnd);
+}
+
+/** RFC 6582 §3.2 step 3: a full acknowledgement ends the recovery, a partial one shows a new hole. */
+function continueRecovery(tcb: Tcb, acked: u32): void {
+  const mss = <u32>tcb.sndMss;
+  if (seqGe(tcb.sndUna, tcb.recover)) {
+    const flight = tcb.sndNxt - tcb.sndUna;
+    tcb.cwnd = min(tcb.ssthresh, max(flight, mss) + mss);
+    tcb.duplicateAcks = 0;
+    clearFlag(tcb, Flag.RECOVERING);
+    return;
+  }
+  tcb.cwnd = tcb.cwnd > acked ? tcb.cwnd - acked : 0;
+  if (acked >= mss) tcb.cwnd += mss;
+  tcb.cwnd = max(tcb.cwnd, mss);
+  raiseFlag(tcb, Flag.RETRANSMIT_DUE);
+}
+
+/** A duplicate acknowledgement: the third one starts fast retransmit (RFC 5681 §3.2). */
+export function takeDuplicateAck(tcb: Tcb): void {
+  const mss = <u32>tcb.sndMss;
+  if (has(tcb, Flag.RECOVERING)) {
+    // Each duplicate says that one more segment has left the network.
+    tcb.cwnd = min(tcb.cwnd + mss, CWND_MAX);
+    return;
+  }
+  if (tcb.duplicateAcks < 255) tcb.duplicateAcks += 1;
+  // Duplicates of what a time-out sends again anyway say nothing (RFC 6582 §4).
+  if (<u32>tcb.duplicateAcks != DUPLICATE_ACKS || !seqGe(tcb.sndUna, tcb.recover)) return;
+  tcb.ssthresh = lossThreshold(tcb);
+  tcb.cwnd = tcb.ssthresh + DUPLICATE_ACKS * mss;
+  tcb.recover = tcb.sndNxt;
+  tcb.flags = (tcb.flags | Flag.RECOVERING | Flag.RETRANSMIT_DUE) & ~Flag.TIMING;
+}
+
+/** The retransmission timer expired: back to one segment, everything unacknowledged goes again. */
+export function collapseWindow(tcb: Tcb): void {
+  // Repeated expiries are one loss (RFC 5681 §3.1).
+  if (seqGe(tcb.sndUna, tcb.recover)) tcb.ssthresh = lossThreshold(tcb);
+  tcb.cwnd = tcb.sndMss;
+  tcb.recover = tcb.sndNxt;
+  tcb.sndCursor = tcb.sndUna;
+  tcb.duplicateAcks = 0;
+  tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.TIMING);
+}
+
+/** After an idle RTO the window says nothing about the path any more (RFC 5681 §4.1). */
+export function restartAfterIdle(tcb: Tcb): void {
+  if (<i32>(now() - tcb.lastSentAt) > <i32>currentRto(tcb)) {
+    tcb.cwnd = min(tcb.cwnd, initialWindow(tcb.sndMss));
+  }
+}

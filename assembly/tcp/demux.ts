@@ -1,0 +1,59 @@
+/**
+ * From the 4-tuple to the TCB, half-open or TIME-WAIT record that holds it: a hash table in fixed
+ * memory whose cost does not depend on the number of connections.
+ *
+ * The hash is keyed with a secret, so that nobody outside can choose ports that share a bucket: a
+ * product with a random odd factor (multiply-shift), of which the top bits are the most mixed.
+ * A tuple in TIME-WAIT that a fresh SYN reopens has two entries until the handshake is done; the
+ * newer one, the half-open record, is found first.
+ * Called by tcp/arrives, tcp/icmp-error and the pools. Listeners are found in tcp/listener.
+ */
+import { DEMUX_BITS } from "../config";
+import { demuxKey, demuxMultiplier } from "../core/random";
+import { Flow, flowAt, linkTo } from "./flow";
+
+@inline const BUCKET_COUNT: u32 = 1 << DEMUX_BITS;
+const BUCKETS: usize = memory.data(2 * BUCKET_COUNT, 8);
+
+export function resetDemux(): void {
+  memory.fill(BUCKETS, 0, 2 * BUCKET_COUNT);
+}
+
+/** The newest flow with this tuple, or null. */
+export function findFlow(remoteAddress: u32, ports: u32): Flow | null {
+  let link = <u32>load<u16>(bucketOf(remoteAddress, ports));
+  while (link != 0) {
+    const flow = flowAt(link);
+    if (flow.ports == ports && flow.remoteAddress == remoteAddress) return flow;
+    link = <u32>flow.hashNext;
+  }
+  return null;
+}
+
+/** Enters a flow under its tuple, before older ones. */
+export function insertFlow(flow: Flow): void {
+  const bucket = bucketOf(flow.remoteAddress, flow.ports);
+  flow.hashNext = load<u16>(bucket);
+  store<u16>(bucket, linkTo(flow));
+}
+
+/** Takes a flow out; it must be in. */
+export function removeFlow(flow: Flow): void {
+  const link = <u32>linkTo(flow);
+  const bucket = bucketOf(flow.remoteAddress, flow.ports);
+  let at = <u32>load<u16>(bucket);
+  if (at == link) {
+    store<u16>(bucket, flow.hashNext);
+  } else {
+    while (at != 0 && <u32>flowAt(at).hashNext != link) at = <u32>flowAt(at).hashNext;
+    assert(at != 0);
+    flowAt(at).hashNext = flow.hashNext;
+  }
+  flow.hashNext = 0;
+}
+
+@inline function bucketOf(remoteAddress: u32, ports: u32): usize {
+  const tuple = ((<u64>ports) << 32) | <u64>remoteAddress;
+  const hash = (tuple ^ demuxKey()) * demuxMultiplier();
+  return BUCKETS + <usize>(hash >> (64 - DEMUX_BITS)) * 2;
+}

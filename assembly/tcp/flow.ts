@@ -1,0 +1,98 @@
+/**
+ * What a TCB, a half-open record and a TIME-WAIT record have in common: the tuple that names the
+ * connection, and the links of the lists that hold all three kinds.
+ *
+ *     FLOW_POOL  | none | TCBs … | half-open records … | TIME-WAIT records … |
+ *
+ * The three pools lie in one block, so that a link is a u16: the distance from the block's start in
+ * units of 8 octets, 0 meaning none. That halves what links cost in every record.
+ * Used throughout tcp/. Knows no protocol.
+ */
+import { CONNECTION_COUNT, HALF_OPEN_COUNT, TIME_WAIT_COUNT } from "../config";
+import { State } from "../core/abi";
+
+/** Which kind of record a flow is. */
+export const enum FlowKind {
+  FREE = 0,
+  CONNECTION = 1,
+  HALF_OPEN = 2,
+  TIME_WAIT = 3,
+}
+
+@unmanaged export class Flow {
+  remoteAddress: u32;
+  /** Remote port in the upper half, local port in the lower. */
+  ports: u32;
+  localAddress: u32;
+  /** Next flow in the bucket of the tuple table, or in the pool's free list. */
+  hashNext: u16;
+  /** Neighbours in a list: of flows that have something to send (tcp/pending), or in TIME-WAIT. */
+  listNext: u16;
+  listPrevious: u16;
+  state: u8;
+  kind: u8;
+  isListed: bool;
+  /** The index of the listener of a half-open or not yet accepted connection. */
+  listener: u8;
+  /** Challenge ACKs sent in the second that `challengeSecond` names (tcp/challenge). */
+  challengesSent: u8;
+  challengeSecond: u8;
+
+  @inline get remotePort(): u32 {
+    return this.ports >> 16;
+  }
+
+  @inline get localPort(): u32 {
+    return this.ports & 0xffff;
+  }
+}
+@inline export const FLOW_SIZE: u32 = 24;
+if (offsetof<Flow>() != FLOW_SIZE) ERROR("Flow layout");
+
+/** Record sizes: multiples of 8, checked against the classes where those are defined. */
+@inline export const TCB_SIZE: u32 = 200;
+@inline export const HALF_OPEN_SIZE: u32 = 40;
+@inline export const TIME_WAIT_SIZE: u32 = 40;
+
+@inline const LINK_UNIT: u32 = 8;
+const FLOW_POOL: usize = memory.data(
+  LINK_UNIT +
+    CONNECTION_COUNT * TCB_SIZE +
+    HALF_OPEN_COUNT * HALF_OPEN_SIZE +
+    TIME_WAIT_COUNT * TIME_WAIT_SIZE,
+  8,
+);
+@inline export const TCB_OFFSET: u32 = LINK_UNIT;
+@inline export const HALF_OPEN_OFFSET: u32 = TCB_OFFSET + CONNECTION_COUNT * TCB_SIZE;
+@inline export const TIME_WAIT_OFFSET: u32 = HALF_OPEN_OFFSET + HALF_OPEN_COUNT * HALF_OPEN_SIZE;
+@inline const POOL_END: u32 = TIME_WAIT_OFFSET + TIME_WAIT_COUNT * TIME_WAIT_SIZE;
+if (POOL_END > LINK_UNIT * 0xffff) ERROR("flow pool: a link has 16 bits");
+
+/** Wipes all three pools. */
+export function resetFlows(): void {
+  memory.fill(FLOW_POOL, 0, POOL_END);
+}
+
+/** The link that names `flow`. */
+@inline export function linkTo(flow: Flow): u16 {
+  return <u16>((changetype<usize>(flow) - FLOW_POOL) / LINK_UNIT);
+}
+
+/** The flow that a link names; the link must not be 0. */
+@inline export function flowAt(link: u32): Flow {
+  return changetype<Flow>(FLOW_POOL + link * LINK_UNIT);
+}
+
+/** The flow at a byte offset into the block, for the pools. */
+@inline export function flowAtOffset(offset: u32): Flow {
+  return changetype<Flow>(FLOW_POOL + offset);
+}
+
+/** The byte offset of `flow` in the block, for the pools. */
+@inline export function offsetOf(flow: Flow): u32 {
+  return <u32>(changetype<usize>(flow) - FLOW_POOL);
+}
+
+@inline export function stateOf(flow: Flow): State {
+  return <State>flow.state;
+}

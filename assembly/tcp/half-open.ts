@@ -1,0 +1,254 @@
+/**
+ * Half-open records: passive opens between the peer's SYN and its ACK of ours (SYN-RECEIVED).
+ *
+ * RFC 9293 §3.10.7.2 (LISTEN), §3.10.7.4 (SYN-RECEIVED after a passive OPEN); RFC 4987. A SYN costs
+ * a small record, not a TCB: only the completed handshake gets one. The record never becomes known
+ * to the user; a reset returns it to LISTEN (MUST-11), which here means that it vanishes.
+ * A record knows its SYN and our SYN, so the numbered checks are few; they stand in the RFC's order.
+ * Called by tcp/arrives, tcp/output, and by `index` when a deadline is reached.
+ */
+import { HALF_OPEN_COUNT, RECEIVE_RING_OCTETS } from "../config";
+import { Counter, Event, State } from "../core/abi";
+import { isBefore, now } from "../core/clock";
+import { count } from "../core/counters";
+import { FIRST_HALF_OPEN_DEADLINE, armDeadline, disarmDeadline } from "../core/deadlines";
+import { parseOptions } from "../wire/tcp-options";
+import { Ctl } from "../wire/tcp";
+import { setSendWindow } from "./ack";
+import { takeChallenge } from "./challenge";
+import { startCongestion } from "./congestion";
+import { findFlow, insertFlow, removeFlow } from "./demux";
+import { Flow, FlowKind, HALF_OPEN_OFFSET, HALF_OPEN_SIZE, flowAt, flowAtOffset } from "./flow";
+import { linkTo, offsetOf } from "./flow";
+import { Listener, enqueueAcceptable, indexOfListener, listenerAt } from "./listener";
+import { wantOutput, withdrawFlow } from "./pending";
+import { INITIAL_RCV_WND, RCV_MSS } from "./receive";
+import { reply, replyReset, replyWith } from "./reply";
+import { RTO_AFTER_SYN_LOSS_MS, RTO_INITIAL_MS, RTO_MAX_MS } from "./rtt";
+import { OutSegment, Plan, Segment } from "./segment";
+import { isAcceptable } from "./seq";
+import { Flag, Tcb, allocateTcb, raiseFlag, setState, signal } from "./tcb";
+import { TimeWait, dropTimeWait } from "./time-wait";
+import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
+
+/** MUST-15: what a peer that sends no MSS option can take. */
+@inline export const SND_MSS_DEFAULT: u32 = 536;
+/** A peer that asks for less would make us send headers only. */
+@inline export const SND_MSS_MIN: u32 = 64;
+/** 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60 s: at least the 3 minutes of MUST-23. */
+@inline const SYN_ACK_TRIES: u32 = 8;
+
+@unmanaged @final export class HalfOpen extends Flow {
+  irs: u32;
+  iss: u32;
+  /** When our SYN goes out again. */
+  retransmitAt: u32;
+  sndMss: u16;
+  /** How often that deadline was set. */
+  tries: u8;
+  synAckDue: bool;
+}
+if (offsetof<HalfOpen>() > HALF_OPEN_SIZE) ERROR("HalfOpen layout");
+
+/** The free records, linked by `hashNext`. */
+const FREE_HALF_OPENS: usize = memory.data(2, 2);
+
+export function resetHalfOpens(): void {
+  store<u16>(FREE_HALF_OPENS, 0);
+  for (let i = HALF_OPEN_COUNT; i > 0; --i) freeHalfOpen(halfOpenAt(i - 1));
+}
+
+@inline export function halfOpenAt(index: u32): HalfOpen {
+  return changetype<HalfOpen>(flowAtOffset(HALF_OPEN_OFFSET + index * HALF_OPEN_SIZE));
+}
+
+@inline function deadlineOf(half: HalfOpen): u32 {
+  return FIRST_HALF_OPEN_DEADLINE + (offsetOf(half) - HALF_OPEN_OFFSET) / HALF_OPEN_SIZE;
+}
+
+/** What a peer's MSS option allows us to send (RFC 9293 §3.7.1, MUST-15 and MUST-16). */
+export function sendMssFrom(segment: Segment): u32 {
+  const offered = parseOptions(segment.options, segment.optionsOctets).mss;
+  if (offered == 0) return SND_MSS_DEFAULT;
+  return min(max(offered, SND_MSS_MIN), RCV_MSS);
+}
+
+/** Whether one more SYN fits: silence, not RST, tells the peer to try again later. */
+export function canOpenHalf(listener: Listener): bool {
+  return listener.waiting < listener.backlog && load<u16>(FREE_HALF_OPENS) != 0;
+}
+
+/** LISTEN takes a SYN (§3.10.7.2, third check). `canOpenHalf` has been asked. */
+export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
+  const half = changetype<HalfOpen>(flowAt(load<u16>(FREE_HALF_OPENS)));
+  store<u16>(FREE_HALF_OPENS, half.hashNext);
+  memory.fill(changetype<usize>(half), 0, HALF_OPEN_SIZE);
+  half.kind = <u8>FlowKind.HALF_OPEN;
+  half.state = <u8>State.SYN_RECEIVED;
+  half.remoteAddress = segment.remoteAddress;
+  half.localAddress = segment.localAddress;
+  half.ports = segment.ports;
+  half.listener = <u8>indexOfListener(listener);
+  half.irs = segment.seq;
+  half.iss = iss;
+  half.sndMss = <u16>sendMssFrom(segment);
+  listener.waiting += 1;
+  insertFlow(half);
+  sendSynAck(half);
+}
+
+/** Back to LISTEN: the record goes, and with it its place in the backlog. */
+export function dropHalfOpen(half: HalfOpen): void {
+  listenerAt(half.listener).waiting -= 1;
+  forgetHalfOpen(half);
+}
+
+/** All half-open records of a listener that stops listening. */
+export function dropHalfOpensOf(listener: Listener): void {
+  for (let i: u32 = 0; i < HALF_OPEN_COUNT; ++i) {
+    const half = halfOpenAt(i);
+    if (half.kind == FlowKind.HALF_OPEN && <u32>half.listener == indexOfListener(listener)) {
+      dropHalfOpen(half);
+    }
+  }
+}
+
+/**
+ * SEGMENT ARRIVES in SYN-RECEIVED after a passive OPEN (§3.10.7.4). Returns the TCB of the completed
+ * handshake, which then takes the rest of the segment, or null.
+ */
+export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
+  const rcvNxt = half.irs + 1;
+  if (segment.has(Ctl.SYN) && !segment.has(Ctl.ACK) && segment.seq == half.irs) {
+    // The same SYN again: our answer was lost.
+    if (takeChallenge(half)) {
+      half.synAckDue = true;
+      wantOutput(half);
+    }
+    return null;
+  }
+  if (!isAcceptable(segment.seq, segment.length, rcvNxt, INITIAL_RCV_WND)) {
+    count(Counter.DROP_OUT_OF_WINDOW);
+    if (!segment.has(Ctl.RST)) challengeFrom(half, segment);
+    return null;
+  }
+  if (segment.has(Ctl.RST)) {
+    if (segment.seq != rcvNxt) {
+      challengeFrom(half, segment);
+    } else {
+      count(Counter.RESETS_IN);
+      dropHalfOpen(half);
+    }
+    return null;
+  }
+  if (segment.has(Ctl.SYN)) {
+    dropHalfOpen(half); // fourth check: a passive open returns to LISTEN
+    return null;
+  }
+  if (!segment.has(Ctl.ACK)) return null;
+  if (segment.ack != half.iss + 1) {
+    replyReset(segment);
+    return null;
+  }
+  return promote(half, segment);
+}
+
+/** The ACK of our SYN is here: a TCB in ESTABLISHED, or null (and the record stays) if none is free. */
+function promote(half: HalfOpen, segment: Segment): Tcb | null {
+  const tcb = allocateTcb();
+  if (tcb == null) {
+    count(Counter.DROP_NO_TCB);
+    return null;
+  }
+  const listener = listenerAt(half.listener);
+  tcb.remoteAddress = half.remoteAddress;
+  tcb.localAddress = half.localAddress;
+  tcb.ports = half.ports;
+  tcb.listener = half.listener;
+  setState(tcb, State.ESTABLISHED);
+  tcb.iss = half.iss;
+  tcb.sndUna = half.iss + 1;
+  tcb.sndNxt = half.iss + 1;
+  tcb.sndCursor = half.iss + 1;
+  tcb.sndEnd = half.iss + 1;
+  tcb.irs = half.irs;
+  tcb.rcvNxt = half.irs + 1;
+  tcb.rcvRead = half.irs + 1;
+  tcb.rcvAcked = half.irs + 1;
+  tcb.rcvAdv = half.irs + 1 + INITIAL_RCV_WND;
+  tcb.sndMss = half.sndMss;
+  tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
+  tcb.rto = half.tries > 1 ? RTO_AFTER_SYN_LOSS_MS : RTO_INITIAL_MS;
+  tcb.lastSentAt = now();
+  if (half.tries > 1) raiseFlag(tcb, Flag.SYN_REPEATED);
+  setSendWindow(tcb, segment);
+  startCongestion(tcb);
+  forgetHalfOpen(half);
+  // Only now does the incarnation before, if its TIME-WAIT was reopened, have to go (MAY-2).
+  const before = findFlow(tcb.remoteAddress, tcb.ports);
+  if (before != null) {
+    assert(before.kind == FlowKind.TIME_WAIT);
+    count(Counter.TIME_WAIT_REOPENED);
+    dropTimeWait(changetype<TimeWait>(before));
+  }
+  insertFlow(tcb);
+  raiseFlag(tcb, Flag.UNACCEPTED);
+  signal(tcb, Event.CONNECTED | Event.WRITABLE);
+  enqueueAcceptable(listener, tcb);
+  return tcb;
+}
+
+/** The SYN-ACK, if it is due (called for tcp/output). */
+export function prepareSynAck(half: HalfOpen, out: OutSegment): bool {
+  if (!half.synAckDue) return false;
+  out.plan = Plan.TEXT;
+  out.seq = half.iss;
+  out.ack = half.irs + 1;
+  out.flags = Ctl.SYN | Ctl.ACK;
+  out.wnd = INITIAL_RCV_WND;
+  out.mss = RCV_MSS;
+  return true;
+}
+
+export function commitSynAck(half: HalfOpen): void {
+  if (half.tries > 1) count(Counter.RETRANSMITS);
+  half.synAckDue = false;
+}
+
+/** RETRANSMISSION TIMEOUT of the SYN-ACK: again, or back to LISTEN in silence. */
+export function halfOpenDeadlineReached(index: u32): void {
+  const half = halfOpenAt(index);
+  if (isBefore(now(), half.retransmitAt)) armDeadline(deadlineOf(half), half.retransmitAt);
+  else if (<u32>half.tries == SYN_ACK_TRIES) dropHalfOpen(half);
+  else sendSynAck(half);
+}
+
+/** Our SYN is due, and will be again: the doubling time-out runs whether it can leave or not. */
+function sendSynAck(half: HalfOpen): void {
+  half.retransmitAt = now() + min(RTO_INITIAL_MS << half.tries, RTO_MAX_MS);
+  half.tries += 1;
+  armDeadline(deadlineOf(half), half.retransmitAt);
+  half.synAckDue = true;
+  wantOutput(half);
+}
+
+function challengeFrom(half: HalfOpen, segment: Segment): void {
+  if (!takeChallenge(half)) return;
+  count(Counter.CHALLENGE_ACKS_OUT);
+  replyWith(segment, Ctl.ACK, half.iss + 1, half.irs + 1);
+  reply().wnd = INITIAL_RCV_WND;
+}
+
+function forgetHalfOpen(half: HalfOpen): void {
+  removeFlow(half);
+  withdrawFlow(half);
+  disarmDeadline(deadlineOf(half));
+  freeHalfOpen(half);
+}
+
+function freeHalfOpen(half: HalfOpen): void {
+  half.kind = <u8>FlowKind.FREE;
+  half.state = <u8>State.CLOSED;
+  half.hashNext = load<u16>(FREE_HALF_OPENS);
+  store<u16>(FREE_HALF_OPENS, linkTo(half));
+}

@@ -1,0 +1,31 @@
+/**
+ * Initial sequence numbers and ephemeral ports that an outsider cannot guess.
+ *
+ * RFC 9293 §3.4.1 and RFC 6528: ISN = M + F(tuple, secret), M a clock of 4 µs steps, F SipHash-2-4.
+ * RFC 6056 §3.3.3 (algorithm 3): port = base + (counter + F(peer, secret)) mod range.
+ * Called by tcp/calls and tcp/arrives. The secret never leaves core/random.
+ */
+import { now } from "../core/clock";
+import { sipHash } from "../core/random";
+
+/** 4 µs steps per millisecond. */
+@inline const ISN_STEPS_PER_MS: u32 = 250;
+
+/** The dynamic ports (RFC 6335 §6). */
+@inline export const EPHEMERAL_FIRST: u32 = 49152;
+@inline export const EPHEMERAL_COUNT: u32 = 16384;
+
+/** Tells the hash for ports from that for sequence numbers, whose second word is below 2^32. */
+@inline const PORT_DOMAIN: u64 = 1 << 63;
+
+/** The ISN of a connection that begins now. `ports`: remote in the upper half, local in the lower. */
+export function chooseIsn(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
+  const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
+  return now() * ISN_STEPS_PER_MS + <u32>sipHash(addresses, <u64>ports);
+}
+
+/** The start of the search for an ephemeral port towards this peer. */
+export function portOffset(localAddress: u32, remoteAddress: u32, remotePort: u32): u32 {
+  const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
+  return <u32>sipHash(addresses, PORT_DOMAIN | <u64>remotePort);
+}

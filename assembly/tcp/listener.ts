@@ -1,0 +1,110 @@
+/**
+ * Listening ports, and their queues of connections that completed the handshake.
+ *
+ * RFC 9293 §3.10.1 (passive OPEN), state LISTEN. A listener is not a TCB: it never leaves LISTEN, and
+ * each SYN makes a half-open record of its own. There are few listeners, so they are found by a walk.
+ * Called by tcp/arrives, tcp/half-open and tcp/calls.
+ */
+import { LISTENER_COUNT } from "../config";
+import { Event } from "../core/abi";
+import { enqueueReady, listenerEntry, withdrawReady } from "./ready";
+import { Tcb, indexOfTcb, tcbAt } from "./tcb";
+
+@unmanaged @final export class Listener {
+  /** 0 for any of our addresses. */
+  localAddress: u32;
+  /** 0 while the record is free. */
+  localPort: u16;
+  generation: u16;
+  /** Connections to accept, as TCB index + 1, oldest first. */
+  acceptFirst: u16;
+  acceptLast: u16;
+  backlog: u8;
+  /** Half-open and not yet accepted connections: at most `backlog`. */
+  waiting: u8;
+  events: u8;
+  private padding: u8;
+}
+@inline export const LISTENER_SIZE: u32 = 16;
+if (offsetof<Listener>() != LISTENER_SIZE) ERROR("Listener layout");
+const LISTENERS: usize = memory.data(LISTENER_SIZE * LISTENER_COUNT, 8);
+
+export function resetListeners(): void {
+  memory.fill(LISTENERS, 0, LISTENER_SIZE * LISTENER_COUNT);
+}
+
+@inline export function listenerAt(index: u32): Listener {
+  return changetype<Listener>(LISTENERS + index * LISTENER_SIZE);
+}
+
+@inline export function indexOfListener(listener: Listener): u32 {
+  return <u32>((changetype<usize>(listener) - LISTENERS) / LISTENER_SIZE);
+}
+
+/** The listener that takes a SYN to this address and port: one bound to the address first. */
+export function findListener(localAddress: u32, localPort: u32): Listener | null {
+  let any: Listener | null = null;
+  for (let i: u32 = 0; i < LISTENER_COUNT; ++i) {
+    const listener = listenerAt(i);
+    if (<u32>listener.localPort != localPort) continue;
+    if (listener.localAddress == localAddress) return listener;
+    if (listener.localAddress == 0) any = listener;
+  }
+  return any;
+}
+
+/** Whether a listener has this port, and this address or any. */
+export function isListening(localAddress: u32, localPort: u32): bool {
+  for (let i: u32 = 0; i < LISTENER_COUNT; ++i) {
+    const listener = listenerAt(i);
+    if (<u32>listener.localPort == localPort && listener.localAddress == localAddress) return true;
+  }
+  return false;
+}
+
+/** A free listener record set to listen, or null when all are taken. */
+export function allocateListener(
+  localAddress: u32,
+  localPort: u32,
+  backlog: u32,
+): Listener | null {
+  for (let i: u32 = 0; i < LISTENER_COUNT; ++i) {
+    const listener = listenerAt(i);
+    if (listener.localPort != 0) continue;
+    listener.localAddress = localAddress;
+    listener.localPort = <u16>localPort;
+    listener.backlog = <u8>backlog;
+    return listener;
+  }
+  return null;
+}
+
+/** Gives a listener back; its half-open records and unaccepted connections are gone before. */
+export function freeListener(listener: Listener): void {
+  assert(listener.waiting == 0);
+  withdrawReady(listenerEntry(indexOfListener(listener)));
+  const generation = listener.generation + 1;
+  memory.fill(changetype<usize>(listener), 0, LISTENER_SIZE);
+  listener.generation = generation;
+}
+
+/** Queues a connection that has completed its handshake and tells the listener's owner. */
+export function enqueueAcceptable(listener: Listener, tcb: Tcb): void {
+  const entry = <u16>(indexOfTcb(tcb) + 1);
+  if (listener.acceptFirst == 0) listener.acceptFirst = entry;
+  else tcbAt(listener.acceptLast - 1).acceptNext = entry;
+  listener.acceptLast = entry;
+  listener.events |= <u8>Event.ACCEPTABLE;
+  enqueueReady(listenerEntry(indexOfListener(listener)));
+}
+
+/** The oldest connection to accept, taken off the queue, or null. */
+export function dequeueAcceptable(listener: Listener): Tcb | null {
+  const entry = <u32>listener.acceptFirst;
+  if (entry == 0) return null;
+  const tcb = tcbAt(entry - 1);
+  listener.acceptFirst = tcb.acceptNext;
+  tcb.acceptNext = 0;
+  listener.waiting -= 1;
+  return tcb;
+}

@@ -1,0 +1,235 @@
+/**
+ * What a connection would send next, and what having sent it changes.
+ *
+ * RFC 9293 §3.8.6.2.1 (silly window avoidance), §3.7.4 (Nagle), §3.8.6.1 (probes), §3.10.4 and
+ * §3.10.5 (FIN, RST). `prepareSegment` reads the TCB and fills the OutSegment; `commitSegment` makes
+ * it a fact once the transmitter has taken it, so a BUSY transmitter changes nothing.
+ * Called by netif/egress within `poll`, for TCBs and half-open records.
+ */
+import { SEND_RING_OCTETS } from "../config";
+import { Counter, State } from "../core/abi";
+import { now } from "../core/clock";
+import { count } from "../core/counters";
+import { advanceOffset, contiguousOctets } from "../core/ring";
+import { Ctl } from "../wire/tcp";
+import { restartAfterIdle } from "./congestion";
+import { reclaimTcb } from "./end";
+import { Flow, FlowKind } from "./flow";
+import { HalfOpen, commitSynAck, prepareSynAck } from "./half-open";
+import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
+import { OutSegment, Plan, outSegment } from "./segment";
+import { seqGt, seqLt, seqMax } from "./seq";
+import { Flag, Tcb, Timer, clearFlag, has, raiseFlag, sendLimit, sendRingOf } from "./tcb";
+import { setState, stateOfTcb } from "./tcb";
+import { isRunning, startRetransmission, stopRetransmission, stopTimer } from "./timers";
+import { superviseUserTimeout } from "./timers";
+
+/** Fills the OutSegment with what this flow has to say now; false if there is nothing. */
+export function prepareSegment(flow: usize): bool {
+  const out = outSegment();
+  address(out, changetype<Flow>(flow));
+  if (changetype<Flow>(flow).kind == FlowKind.HALF_OPEN) {
+    return prepareSynAck(changetype<HalfOpen>(flow), out);
+  }
+  const tcb = changetype<Tcb>(flow);
+  if (has(tcb, Flag.RESET_DUE)) return planReset(tcb, out);
+  const state = stateOfTcb(tcb);
+  if (state == State.CLOSED || state == State.TIME_WAIT) return false;
+  superviseUserTimeout(tcb);
+  // What was sent before the SYN was acknowledged waits for that.
+  if (tcb.sndCursor == tcb.iss) return planSyn(tcb, out);
+  if (maySendText(state)) {
+    if (has(tcb, Flag.RETRANSMIT_DUE)) return planRetransmit(tcb, out);
+    if (planText(tcb, out)) return true;
+    if (has(tcb, Flag.PROBE_DUE)) return planProbe(tcb, out);
+    persistIfStuck(tcb);
+  }
+  return tcb.acksDue != 0 && planAck(tcb, out);
+}
+
+/** The OutSegment was transmitted. */
+export function commitSegment(flow: usize): void {
+  const out = outSegment();
+  if (changetype<Flow>(flow).kind == FlowKind.HALF_OPEN) {
+    commitSynAck(changetype<HalfOpen>(flow));
+    return;
+  }
+  const tcb = changetype<Tcb>(flow);
+  if (out.plan == Plan.RESET) {
+    count(Counter.RESETS_OUT);
+    clearFlag(tcb, Flag.RESET_DUE);
+    reclaimTcb(tcb);
+    return;
+  }
+  if (out.flags & Ctl.ACK) commitAck(tcb, out);
+  if (out.plan != Plan.ACK) commitSequence(tcb, out);
+}
+
+/** The states in which octets and FIN are sent, or sent again. */
+@inline function maySendText(state: State): bool {
+  return (
+    ((1 << state) &
+      ((1 << State.ESTABLISHED) |
+        (1 << State.CLOSE_WAIT) |
+        (1 << State.FIN_WAIT_1) |
+        (1 << State.CLOSING) |
+        (1 << State.LAST_ACK))) !=
+    0
+  );
+}
+
+function address(out: OutSegment, flow: Flow): void {
+  out.localAddress = flow.localAddress;
+  out.remoteAddress = flow.remoteAddress;
+  out.ports = flow.ports;
+  out.mss = 0;
+  out.textOctets = 0;
+  out.moreTextOctets = 0;
+}
+
+/** `<SEQ=SND.NXT><CTL=RST>`: the user's ABORT, or a full close that lost data. */
+function planReset(tcb: Tcb, out: OutSegment): bool {
+  out.plan = Plan.RESET;
+  out.seq = tcb.sndNxt;
+  out.ack = 0;
+  out.flags = Ctl.RST;
+  out.wnd = 0;
+  return true;
+}
+
+/** SYN, or SYN and ACK once the peer's SYN is here (simultaneous open). */
+function planSyn(tcb: Tcb, out: OutSegment): bool {
+  out.plan = Plan.TEXT;
+  out.seq = tcb.iss;
+  out.mss = RCV_MSS;
+  if (stateOfTcb(tcb) == State.SYN_SENT) {
+    out.flags = Ctl.SYN;
+    out.ack = 0;
+    out.wnd = INITIAL_RCV_WND;
+  } else {
+    acknowledge(tcb, out, Ctl.SYN);
+  }
+  return true;
+}
+
+/** `<ACK=RCV.NXT><CTL=ACK>` with the window, and more control bits. */
+@inline function acknowledge(tcb: Tcb, out: OutSegment, flags: u32): void {
+  out.ack = tcb.rcvNxt;
+  out.wnd = windowToAdvertise(tcb);
+  out.flags = Ctl.ACK | flags;
+}
+
+/**
+ * The next segment from the cursor on, as far as the peer's window and the congestion window allow
+ * and silly-window avoidance and Nagle's algorithm find it worth sending.
+ */
+function planText(tcb: Tcb, out: OutSegment): bool {
+  const limit = sendLimit(tcb);
+  if (tcb.sndCursor == limit) return false;
+  const flight = tcb.sndCursor - tcb.sndUna;
+  if (flight == 0) restartAfterIdle(tcb);
+  const usable = <i32>(min(tcb.sndWnd, tcb.cwnd) - flight);
+  if (usable <= 0) return false;
+  const unsent = tcb.sndEnd - tcb.sndCursor;
+  const octets = min(min(unsent, <u32>tcb.sndMss), <u32>usable);
+  const takesFin = has(tcb, Flag.SEND_CLOSED) && octets == unsent && <u32>usable > octets;
+  if (octets == 0 && !takesFin) return false;
+  if (!isWorthSending(tcb, octets, takesFin)) return false;
+  fillText(tcb, out, tcb.sndCursor, octets);
+  if (takesFin) out.flags |= Ctl.FIN;
+  out.plan = Plan.TEXT;
+  return true;
+}
+
+/** RFC 9293 §3.8.6.2.1, conditions (1) to (4). */
+function isWorthSending(tcb: Tcb, octets: u32, takesFin: bool): bool {
+  if (octets == <u32>tcb.sndMss || takesFin) return true;
+  if (seqLt(tcb.sndCursor, tcb.sndNxt)) return true; // sent before: nothing to save
+  if (has(tcb, Flag.PROBE_DUE)) return true; // the override time is over
+  if (tcb.sndCursor != tcb.sndUna && !has(tcb, Flag.NO_DELAY)) return false;
+  return tcb.sndCursor + octets == tcb.sndEnd || octets >= tcb.sndWndMax / 2;
+}
+
+/** `octets` of text at `seq` out of the send ring, PSH where the queue ends (MUST-61). */
+function fillText(tcb: Tcb, out: OutSegment, seq: u32, octets: u32): void {
+  const ring = sendRingOf(tcb);
+  // With our SYN unacknowledged, SND.UNA is one before the ring's first octet.
+  const first = tcb.sndUna == tcb.iss ? tcb.iss + 1 : tcb.sndUna;
+  const offset = advanceOffset(tcb.sendOffset, seq - first, SEND_RING_OCTETS);
+  out.seq = seq;
+  out.text = ring + offset;
+  out.textOctets = contiguousOctets(offset, octets, SEND_RING_OCTETS);
+  out.moreText = ring;
+  out.moreTextOctets = octets - out.textOctets;
+  acknowledge(tcb, out, octets != 0 && seq + octets == tcb.sndEnd ? Ctl.PSH : 0);
+}
+
+/** The first unacknowledged segment once more, whatever the windows say (RFC 5681 §3.2 step 3). */
+function planRetransmit(tcb: Tcb, out: OutSegment): bool {
+  const octets = min(min(tcb.sndEnd - tcb.sndUna, tcb.sndNxt - tcb.sndUna), <u32>tcb.sndMss);
+  fillText(tcb, out, tcb.sndUna, octets);
+  if (tcb.sndUna + octets == tcb.sndEnd && seqGt(tcb.sndNxt, tcb.sndEnd)) out.flags |= Ctl.FIN;
+  out.plan = Plan.RETRANSMIT;
+  return true;
+}
+
+/** One octet beyond a closed window, or the FIN when no octet is left: it draws an ACK. */
+function planProbe(tcb: Tcb, out: OutSegment): bool {
+  const octets: u32 = tcb.sndCursor == tcb.sndEnd ? 0 : 1;
+  fillText(tcb, out, tcb.sndCursor, octets);
+  if (octets == 0) out.flags |= Ctl.FIN;
+  out.plan = Plan.PROBE;
+  return true;
+}
+
+function planAck(tcb: Tcb, out: OutSegment): bool {
+  out.seq = tcb.sndNxt;
+  acknowledge(tcb, out, 0);
+  out.plan = Plan.ACK;
+  return true;
+}
+
+/** Something waits, nothing is in flight whose acknowledgement would bring it on: probe in an RTO. */
+function persistIfStuck(tcb: Tcb): void {
+  if (tcb.sndCursor == sendLimit(tcb) || tcb.sndCursor != tcb.sndUna) return;
+  if (isRunning(tcb, Timer.RETRANSMISSION)) return;
+  raiseFlag(tcb, Flag.PERSISTING);
+  startRetransmission(tcb);
+}
+
+/** An acknowledgement left: that is what the peer knows from now on. */
+function commitAck(tcb: Tcb, out: OutSegment): void {
+  tcb.rcvAcked = out.ack;
+  tcb.rcvAdv = out.ack + out.wnd;
+  tcb.acksDue = out.plan == Plan.ACK ? tcb.acksDue - 1 : 0;
+  stopTimer(tcb, Timer.DELAYED_ACK);
+}
+
+/** Octets, SYN or FIN left. */
+function commitSequence(tcb: Tcb, out: OutSegment): void {
+  const octets = out.textOctets + out.moreTextOctets;
+  const end = out.seq + octets + ((out.flags & Ctl.SYN) >> 1) + (out.flags & Ctl.FIN);
+  const isRepeated = seqLt(out.seq, tcb.sndNxt);
+  if (isRepeated && out.plan != Plan.PROBE) {
+    tcb.retransmits += 1;
+    count(Counter.RETRANSMITS);
+  }
+  if (out.plan == Plan.PROBE) count(Counter.WINDOW_PROBES);
+  if (out.plan == Plan.RETRANSMIT) count(Counter.FAST_RETRANSMITS);
+  if (out.plan == Plan.TEXT) {
+    // Only a segment that is sent for the first time, whole, may be timed (Karn).
+    if (!isRepeated && !has(tcb, Flag.TIMING)) {
+      raiseFlag(tcb, Flag.TIMING);
+      tcb.rttSeq = out.seq;
+      tcb.rttStart = now();
+    }
+    tcb.sndCursor = end;
+    if (has(tcb, Flag.PERSISTING)) stopRetransmission(tcb);
+  }
+  clearFlag(tcb, Flag.RETRANSMIT_DUE);
+  clearFlag(tcb, Flag.PROBE_DUE);
+  tcb.sndNxt = seqMax(tcb.sndNxt, end);
+  tcb.lastSentAt = now();
+  if (!isRunning(tcb, Timer.RETRANSMISSION)) startRetransmission(tcb);
+  if (out.flags & Ctl.FIN && stateOfTcb(tcb) == State.CLOSE_WAIT) setState(tcb, State.LAST_ACK);
+}

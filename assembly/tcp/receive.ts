@@ -1,0 +1,161 @@
+/**
+ * The receiver's side: trimming to the window, text into the ring, the peer's FIN, when and with
+ * which window to acknowledge.
+ *
+ * RFC 9293 §3.10.7.4 (first, seventh and eighth check), §3.8.6.2.2 (silly window avoidance),
+ * §3.8.6.3 (delayed ACK). Called by tcp/arrives, and by tcp/calls when the user has read. Each octet
+ * is copied once, from the frame to its place in the ring.
+ */
+import { FRAME_OCTETS_MAX, MTU_OCTETS, RECEIVE_RING_OCTETS } from "../config";
+import { Counter, Event } from "../core/abi";
+import { count } from "../core/counters";
+import { advanceOffset, contiguousOctets } from "../core/ring";
+import { Ctl } from "../wire/tcp";
+import { addRange, joinRanges, truncateRanges } from "./assembler";
+import { wantOutput } from "./pending";
+import { Segment } from "./segment";
+import { seqGe, seqGt, seqLt } from "./seq";
+import { Flag, Tcb, Timer, has, raiseFlag, receiveRingOf, signal } from "./tcb";
+import { startDelayedAck, stopTimer } from "./timers";
+
+/** What we can take in one segment, and say so in our SYN (RFC 9293 §3.7.1): MTU less 40. */
+@inline export const RCV_MSS: u32 = MTU_OCTETS - 40;
+if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
+/** Our window when a connection opens. */
+@inline export const INITIAL_RCV_WND: u32 = RECEIVE_RING_OCTETS;
+/** RFC 9293 MUST-40: below 500 ms; shorter, so that a peer's small window moves. */
+@inline const DELAYED_ACK_MS: u32 = 100;
+/** What counts as full-sized at least: the default MSS (RFC 9293 §3.7.1). */
+@inline const FULL_SIZED_MIN: u32 = 536;
+/** Several duplicates tell the peer how much has arrived; more than this tells nothing new. */
+@inline const DUPLICATE_ACKS_MAX: u8 = 8;
+
+/** RCV.WND as the peer knows it. */
+@inline export function receiveWindow(tcb: Tcb): u32 {
+  return tcb.rcvAdv - tcb.rcvNxt;
+}
+
+/**
+ * The window to advertise: up to the free part of the ring, but the right edge moves only by a
+ * segment or half the ring at least, and never to the left.
+ */
+export function windowToAdvertise(tcb: Tcb): u32 {
+  const free = RECEIVE_RING_OCTETS - (tcb.rcvNxt - tcb.rcvRead);
+  const edge = tcb.rcvNxt + free;
+  const worthwhile = min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
+  if (seqGe(edge, tcb.rcvAdv + worthwhile)) return free;
+  return receiveWindow(tcb);
+}
+
+/** Acknowledges with the next poll. */
+export function acknowledgeNow(tcb: Tcb): void {
+  if (tcb.acksDue == 0) tcb.acksDue = 1;
+  wantOutput(tcb);
+}
+
+/** The user has read: tells the peer, if the window may open by a worthwhile step. */
+export function offerWindow(tcb: Tcb): void {
+  if (has(tcb, Flag.PEER_CLOSED)) return;
+  if (windowToAdvertise(tcb) != receiveWindow(tcb)) acknowledgeNow(tcb);
+}
+
+/**
+ * Cuts off what lies outside the receive window. The segment is acceptable, so something of it, if
+ * only its ACK field, remains.
+ */
+export function trimToWindow(tcb: Tcb, segment: Segment): void {
+  let before = tcb.rcvNxt - segment.seq;
+  if (seqLt(segment.seq, tcb.rcvNxt)) {
+    segment.seq = tcb.rcvNxt;
+    if (segment.has(Ctl.SYN)) {
+      segment.flags &= ~Ctl.SYN;
+      --before;
+    }
+    segment.text += before;
+    segment.textOctets -= before;
+  }
+  const room = tcb.rcvAdv - segment.seq;
+  if (segment.length > room) {
+    // What is cut off at the right takes the FIN with it.
+    segment.flags &= ~Ctl.FIN;
+    segment.textOctets = min(segment.textOctets, room);
+    if (!segment.has(Ctl.RST)) acknowledgeNow(tcb);
+  }
+}
+
+/** Seventh check: the text. The segment is trimmed and the state allows text. */
+export function receiveText(tcb: Tcb, segment: Segment): void {
+  let octets = segment.textOctets;
+  // Nothing follows the FIN that came ahead, whatever a later segment says.
+  if (has(tcb, Flag.FIN_AHEAD) && seqGt(segment.seq + octets, tcb.rcvFin)) {
+    octets = seqLt(segment.seq, tcb.rcvFin) ? tcb.rcvFin - segment.seq : 0;
+  }
+  if (octets == 0) return;
+  tcb.rcvMss = <u16>max(<u32>tcb.rcvMss, octets);
+  if (segment.seq != tcb.rcvNxt) {
+    receiveAhead(tcb, segment, octets);
+    return;
+  }
+  copyToRing(tcb, segment, octets);
+  tcb.rcvNxt += octets;
+  if (tcb.rangeCount != 0) {
+    // It fills a hole, in whole or in part: the peer must know at once (RFC 5681 §4.2).
+    tcb.rcvNxt = joinRanges(tcb, tcb.rcvNxt);
+    tcb.acksDue = 1;
+    wantOutput(tcb);
+  } else {
+    acknowledgeText(tcb);
+  }
+  signal(tcb, Event.READABLE);
+}
+
+/** Text beyond a hole: kept at its place, and each such segment answered by a duplicate ACK. */
+function receiveAhead(tcb: Tcb, segment: Segment, octets: u32): void {
+  if (addRange(tcb, segment.seq, segment.seq + octets)) copyToRing(tcb, segment, octets);
+  else count(Counter.DROP_OUT_OF_ORDER);
+  if (tcb.acksDue < DUPLICATE_ACKS_MAX) tcb.acksDue += 1;
+  wantOutput(tcb);
+}
+
+function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
+  const ring = receiveRingOf(tcb);
+  const ahead = segment.seq - tcb.rcvRead;
+  assert(ahead + octets <= RECEIVE_RING_OCTETS);
+  const offset = advanceOffset(tcb.receiveOffset, ahead, RECEIVE_RING_OCTETS);
+  const first = contiguousOctets(offset, octets, RECEIVE_RING_OCTETS);
+  memory.copy(ring + offset, segment.text, first);
+  if (first < octets) memory.copy(ring, segment.text + first, octets - first);
+}
+
+/**
+ * In-order text: every second full-sized segment is acknowledged at once, and each one while the
+ * window is below two segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
+ */
+function acknowledgeText(tcb: Tcb): void {
+  const fullSized = max(<u32>tcb.rcvMss, FULL_SIZED_MIN);
+  const unacknowledged = tcb.rcvNxt - tcb.rcvAcked;
+  if (unacknowledged >= 2 * fullSized || receiveWindow(tcb) < 2 * fullSized) acknowledgeNow(tcb);
+  else startDelayedAck(tcb, DELAYED_ACK_MS);
+}
+
+/**
+ * Eighth check: the FIN bit. Returns whether the peer's FIN is now the next octet and was taken; a
+ * FIN ahead of missing text is remembered until the text has come.
+ */
+export function receiveFin(tcb: Tcb, segment: Segment): bool {
+  if (segment.has(Ctl.FIN) && !has(tcb, Flag.FIN_AHEAD)) {
+    tcb.rcvFin = segment.seq + segment.textOctets;
+    raiseFlag(tcb, Flag.FIN_AHEAD);
+    truncateRanges(tcb, tcb.rcvFin);
+    if (tcb.rcvFin != tcb.rcvNxt) acknowledgeNow(tcb);
+  }
+  if (!has(tcb, Flag.FIN_AHEAD) || tcb.rcvNxt != tcb.rcvFin) return false;
+  tcb.rcvNxt += 1;
+  // The octet that the FIN takes leaves the window to the right of it unchanged.
+  if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
+  raiseFlag(tcb, Flag.PEER_CLOSED);
+  stopTimer(tcb, Timer.DELAYED_ACK);
+  acknowledgeNow(tcb);
+  signal(tcb, Event.PEER_CLOSED | Event.READABLE);
+  return true;
+}

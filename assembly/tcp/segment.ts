@@ -1,0 +1,106 @@
+/**
+ * The two segments at hand: the one that arrived, parsed once, and the one to be sent next.
+ *
+ * RFC 9293 §3.3.1 (SEG.* variables). Filled by `parseSegment` from a verified TCP header, and by
+ * tcp/output, which netif/egress then emits. Both live at fixed places: one segment is handled at a
+ * time.
+ */
+import {
+  Ctl,
+  TCP_HEADER_OCTETS,
+  tcpAck,
+  tcpDataOffset,
+  tcpFlags,
+  tcpPorts,
+  tcpSeq,
+  tcpWindow,
+} from "../wire/tcp";
+
+/** The segment that arrived, in host order. Trimming to the window changes it in place. */
+@unmanaged @final export class Segment {
+  remoteAddress: u32;
+  /** Our address: the destination of the datagram. */
+  localAddress: u32;
+  /** Remote port in the upper half, local port in the lower, as in a Flow. */
+  ports: u32;
+  seq: u32;
+  ack: u32;
+  wnd: u32;
+  /** Bits of Ctl. */
+  flags: u32;
+  /** Address and length of the data. */
+  text: usize;
+  textOctets: u32;
+  /** Address and length of the options. */
+  options: usize;
+  optionsOctets: u32;
+
+  /** SEG.LEN: data plus one each for SYN and FIN. */
+  @inline get length(): u32 {
+    return this.textOctets + ((this.flags >> 1) & 1) + (this.flags & 1);
+  }
+
+  @inline has(flag: Ctl): bool {
+    return (this.flags & flag) != 0;
+  }
+}
+const ARRIVED: usize = memory.data(offsetof<Segment>(), 8);
+
+/**
+ * Parses a TCP header whose checksum and data offset netif/ingress has verified.
+ *
+ * @param header address of the TCP header
+ * @param octets header and data, at least the data offset
+ */
+export function parseSegment(header: usize, octets: u32): Segment {
+  const segment = changetype<Segment>(ARRIVED);
+  const headerOctets = tcpDataOffset(header);
+  segment.ports = tcpPorts(header);
+  segment.seq = tcpSeq(header);
+  segment.ack = tcpAck(header);
+  segment.flags = tcpFlags(header);
+  segment.wnd = tcpWindow(header);
+  segment.text = header + headerOctets;
+  segment.textOctets = octets - headerOctets;
+  segment.options = header + TCP_HEADER_OCTETS;
+  segment.optionsOctets = headerOctets - TCP_HEADER_OCTETS;
+  return segment;
+}
+
+/** What a planned segment is for: its commitment differs. */
+export const enum Plan {
+  /** From the cursor on: SYN, text, FIN. */
+  TEXT = 0,
+  /** A bare acknowledgement. */
+  ACK = 1,
+  /** The first unacknowledged segment again, the cursor stays. */
+  RETRANSMIT = 2,
+  /** One octet or FIN into a closed window, the cursor stays. */
+  PROBE = 3,
+  RESET = 4,
+}
+
+/** The segment to be sent next: a plan that only `commitSegment` turns into a fact. */
+@unmanaged @final export class OutSegment {
+  localAddress: u32;
+  remoteAddress: u32;
+  ports: u32;
+  seq: u32;
+  ack: u32;
+  flags: u32;
+  wnd: u32;
+  /** Value of the MSS option, 0 for none (RFC 9293 MUST-65: only with SYN). */
+  mss: u32;
+  /** The data, in two spans because a ring wraps; the second is mostly empty. */
+  text: usize;
+  textOctets: u32;
+  moreText: usize;
+  moreTextOctets: u32;
+  /** A value of Plan. */
+  plan: u32;
+}
+const OUT: usize = memory.data(offsetof<OutSegment>(), 8);
+
+@inline export function outSegment(): OutSegment {
+  return changetype<OutSegment>(OUT);
+}

@@ -1,0 +1,306 @@
+/**
+ * The transmission control block: everything a connection needs, in one fixed record beside its two
+ * fixed rings; its pool; and the state diagram, asserted.
+ *
+ * RFC 9293 §3.3.1 (variables), §3.3.2 (states). A TCB lives from OPEN (or the completed handshake of
+ * a passive one) until its handle is released and nothing is left to send. It never touches frames.
+ *
+ * Sequence numbers on the send side, in order:
+ *
+ *     sndUna … acknowledged up to here       sndEnd … after the last octet the user sent;
+ *     sndCursor … sent again from here on,            our FIN, once CLOSE was called,
+ *                 else equal to sndNxt                has the number sndEnd
+ *     sndNxt … sent up to here
+ */
+import {
+  ASSEMBLER_RANGE_COUNT,
+  CONNECTION_COUNT,
+  RECEIVE_RING_OCTETS,
+  SEND_RING_OCTETS,
+} from "../config";
+import { EndReason, State } from "../core/abi";
+import { FIRST_CONNECTION_DEADLINE } from "../core/deadlines";
+import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
+import { Flow, FlowKind, TCB_OFFSET, TCB_SIZE, flowAtOffset, linkTo, offsetOf } from "./flow";
+
+/** Bits of `Tcb.flags`. */
+export const enum Flag {
+  /** CLOSE was called: our FIN follows the last octet sent. */
+  SEND_CLOSED = 1 << 0,
+  /** Full close: the user will not RECEIVE any more. */
+  RECEIVE_CLOSED = 1 << 1,
+  /** The handle was given back, the record is freed as soon as the connection allows. */
+  RELEASED = 1 << 2,
+  /** The peer's FIN was received in order. */
+  PEER_CLOSED = 1 << 3,
+  /** The peer's FIN was received ahead of missing data; `rcvFin` is its sequence number. */
+  FIN_AHEAD = 1 << 4,
+  NO_DELAY = 1 << 5,
+  /** An RST is to be sent, and is the last thing to be sent. */
+  RESET_DUE = 1 << 6,
+  /** One segment from SND.UNA is to be sent again at once (RFC 5681 §3.2). */
+  RETRANSMIT_DUE = 1 << 7,
+  /** A window probe is to be sent (RFC 9293 §3.8.6.1). */
+  PROBE_DUE = 1 << 8,
+  /** The retransmission deadline is the persist timer's: a window or a SEND too small is waited for. */
+  PERSISTING = 1 << 9,
+  /** The segment that begins at `rttSeq` is being timed. */
+  TIMING = 1 << 10,
+  /** Between a fast retransmit and the acknowledgement of `recover` (RFC 6582). */
+  RECOVERING = 1 << 11,
+  /** A SEND was refused or cut short: the user waits for WRITABLE. */
+  WRITE_BLOCKED = 1 << 12,
+  /** Our SYN had to be sent again (RFC 6298 §5.7). */
+  SYN_REPEATED = 1 << 13,
+  /** An ICMP or ARP error stands that no progress has disproved. */
+  SOFT_ERROR = 1 << 14,
+  /** Completed its handshake for a listener, not yet accepted. */
+  UNACCEPTED = 1 << 15,
+  /** The data received is void: after a reset, a time-out or an abort. */
+  FLUSHED = 1 << 16,
+}
+
+/** Bits of `Tcb.timers`: which of its deadlines run. */
+export const enum Timer {
+  RETRANSMISSION = 1,
+  DELAYED_ACK = 2,
+  USER_TIMEOUT = 4,
+}
+
+/** One run of octets that arrived ahead of RCV.NXT: from `start` up to, not including, `end`. */
+@unmanaged @final export class Range {
+  start: u32;
+  end: u32;
+}
+
+@unmanaged @final export class Tcb extends Flow {
+  // Send sequence variables.
+  iss: u32;
+  sndUna: u32;
+  sndCursor: u32;
+  sndNxt: u32;
+  sndEnd: u32;
+  sndWnd: u32;
+  sndWl1: u32;
+  sndWl2: u32;
+  /** The largest window the peer ever offered: MAX.SND.WND of RFC 5961, Fs of RFC 9293 §3.8.6.2.1. */
+  sndWndMax: u32;
+
+  // Receive sequence variables.
+  irs: u32;
+  rcvNxt: u32;
+  /** The right edge that was advertised: RCV.NXT + RCV.WND. */
+  rcvAdv: u32;
+  /** The next octet that the user will RECEIVE. */
+  rcvRead: u32;
+  rcvFin: u32;
+  /** The acknowledgement number last sent. */
+  rcvAcked: u32;
+
+  // Congestion control and retransmission, in octets and milliseconds.
+  cwnd: u32;
+  ssthresh: u32;
+  recover: u32;
+  rttSeq: u32;
+  rttStart: u32;
+  /** SRTT × 8 and RTTVAR × 4, 0 before the first sample (RFC 6298 §2). */
+  srtt8: u32;
+  rttvar4: u32;
+  rto: u32;
+  lastSentAt: u32;
+
+  // Deadlines, valid where `timers` has the bit.
+  retransmissionAt: u32;
+  delayedAckAt: u32;
+  userTimeoutAt: u32;
+  userTimeoutMs: u32;
+
+  flags: u32;
+  retransmits: u32;
+
+  sndMss: u16;
+  /** The largest segment the peer has sent: what "full-sized" means for the delayed ACK. */
+  rcvMss: u16;
+  /** Offsets into the rings: of the octet SND.UNA, and of the octet `rcvRead`. */
+  sendOffset: u16;
+  receiveOffset: u16;
+
+  generation: u16;
+  /** Next in the listener's queue of connections to accept. */
+  acceptNext: u16;
+  /** The TIME-WAIT record of this connection while both exist. */
+  timeWait: u16;
+
+  timers: u8;
+  endReason: u8;
+  events: u8;
+  duplicateAcks: u8;
+  /** How often the RTO was doubled since the last valid RTT sample. */
+  backoff: u8;
+  /** Acknowledgements to be sent at once; several only for out-of-order data. */
+  acksDue: u8;
+  rangeCount: u8;
+  private padding: u8;
+  private padding2: u16;
+}
+/** The ranges lie behind the class's fields: AssemblyScript has no arrays inside a record. */
+@inline const RANGES_OFFSET: u32 = 168;
+if (offsetof<Tcb>() != RANGES_OFFSET) ERROR("Tcb layout");
+if (RANGES_OFFSET + offsetof<Range>() * ASSEMBLER_RANGE_COUNT > TCB_SIZE) ERROR("Tcb size");
+
+const SEND_RINGS: usize = memory.data(SEND_RING_OCTETS * CONNECTION_COUNT, 8);
+const RECEIVE_RINGS: usize = memory.data(RECEIVE_RING_OCTETS * CONNECTION_COUNT, 8);
+/** The free TCBs, linked by `hashNext`. */
+const FREE_TCBS: usize = memory.data(2, 2);
+
+/** All TCBs free, with new generations, so that handles from before do not fit. */
+export function resetTcbs(): void {
+  store<u16>(FREE_TCBS, 0);
+  for (let i = CONNECTION_COUNT; i > 0; --i) {
+    const tcb = tcbAt(i - 1);
+    tcb.hashNext = load<u16>(FREE_TCBS);
+    store<u16>(FREE_TCBS, linkTo(tcb));
+  }
+}
+
+/** A wiped TCB in CLOSED with its tuple set, or null when all are taken. */
+export function allocateTcb(): Tcb | null {
+  const link = <u32>load<u16>(FREE_TCBS);
+  if (link == 0) return null;
+  const tcb = tcbAt((link * 8 - TCB_OFFSET) / TCB_SIZE);
+  store<u16>(FREE_TCBS, tcb.hashNext);
+  const generation = tcb.generation;
+  memory.fill(changetype<usize>(tcb), 0, TCB_SIZE);
+  tcb.generation = generation;
+  tcb.kind = <u8>FlowKind.CONNECTION;
+  return tcb;
+}
+
+/** Gives a TCB back to the pool; no list, table or deadline may know it any more. */
+export function freeTcb(tcb: Tcb): void {
+  assert(stateOfTcb(tcb) == State.CLOSED || stateOfTcb(tcb) == State.TIME_WAIT);
+  assert(!tcb.isListed);
+  withdrawReady(connectionEntry(indexOfTcb(tcb)));
+  tcb.generation += 1;
+  tcb.kind = <u8>FlowKind.FREE;
+  tcb.state = <u8>State.CLOSED;
+  tcb.hashNext = load<u16>(FREE_TCBS);
+  store<u16>(FREE_TCBS, linkTo(tcb));
+}
+
+@inline export function tcbAt(index: u32): Tcb {
+  return changetype<Tcb>(flowAtOffset(TCB_OFFSET + index * TCB_SIZE));
+}
+
+@inline export function indexOfTcb(tcb: Tcb): u32 {
+  return (offsetOf(tcb) - TCB_OFFSET) / TCB_SIZE;
+}
+
+@inline export function deadlineOf(tcb: Tcb): u32 {
+  return FIRST_CONNECTION_DEADLINE + indexOfTcb(tcb);
+}
+
+@inline export function sendRingOf(tcb: Tcb): usize {
+  return SEND_RINGS + indexOfTcb(tcb) * SEND_RING_OCTETS;
+}
+
+@inline export function receiveRingOf(tcb: Tcb): usize {
+  return RECEIVE_RINGS + indexOfTcb(tcb) * RECEIVE_RING_OCTETS;
+}
+
+@inline export function rangeAt(tcb: Tcb, index: u32): Range {
+  assert(index < ASSEMBLER_RANGE_COUNT);
+  return changetype<Range>(
+    changetype<usize>(tcb) + RANGES_OFFSET + <usize>index * offsetof<Range>(),
+  );
+}
+
+@inline export function has(tcb: Tcb, flag: Flag): bool {
+  return (tcb.flags & flag) != 0;
+}
+
+@inline export function raiseFlag(tcb: Tcb, flag: Flag): void {
+  tcb.flags |= flag;
+}
+
+@inline export function clearFlag(tcb: Tcb, flag: Flag): void {
+  tcb.flags &= ~flag;
+}
+
+@inline export function stateOfTcb(tcb: Tcb): State {
+  return <State>tcb.state;
+}
+
+/** Adds `events` (bits of Event) to what the user will be told; nobody is told of a released one. */
+export function signal(tcb: Tcb, events: u32): void {
+  if (has(tcb, Flag.RELEASED)) return;
+  tcb.events |= <u8>events;
+  // A connection that nobody has accepted yet keeps its events until it has a handle.
+  if (!has(tcb, Flag.UNACCEPTED)) enqueueReady(connectionEntry(indexOfTcb(tcb)));
+}
+
+/** Octets in the send ring, sent and unsent: SYN and FIN have numbers but no place there. */
+export function queuedOctets(tcb: Tcb): u32 {
+  const first = tcb.sndUna == tcb.iss ? tcb.iss + 1 : tcb.sndUna;
+  const octets = <i32>(tcb.sndEnd - first);
+  return octets < 0 ? 0 : <u32>octets; // our FIN acknowledged: one beyond the data
+}
+
+/** Octets that the user can RECEIVE: all up to RCV.NXT but the peer's FIN. */
+@inline export function readableOctets(tcb: Tcb): u32 {
+  return tcb.rcvNxt - tcb.rcvRead - (has(tcb, Flag.PEER_CLOSED) ? 1 : 0);
+}
+
+/** Whether our FIN was sent and acknowledged. */
+@inline export function isFinAcknowledged(tcb: Tcb): bool {
+  return has(tcb, Flag.SEND_CLOSED) && tcb.sndUna == tcb.sndEnd + 1;
+}
+
+/** The number after everything the user asked to be sent, our FIN included. */
+@inline export function sendLimit(tcb: Tcb): u32 {
+  return tcb.sndEnd + (has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
+}
+
+/**
+ * The arrows of RFC 9293 Figure 5 out of a state, as a mask of states; with the user's ABORT and the
+ * ends by RST and user timeout, which lead to CLOSED from everywhere.
+ */
+function nextStates(from: State): u32 {
+  switch (from) {
+    case State.CLOSED: // the TCB of a passive open begins with the completed handshake
+      return bit(State.SYN_SENT) | bit(State.ESTABLISHED);
+    case State.SYN_SENT:
+      return bit(State.SYN_RECEIVED) | bit(State.ESTABLISHED) | bit(State.CLOSED);
+    case State.SYN_RECEIVED:
+      return bit(State.ESTABLISHED) | bit(State.FIN_WAIT_1) | bit(State.CLOSED);
+    case State.ESTABLISHED:
+      return bit(State.FIN_WAIT_1) | bit(State.CLOSE_WAIT) | bit(State.CLOSED);
+    case State.FIN_WAIT_1:
+      return bit(State.FIN_WAIT_2) | bit(State.CLOSING) | bit(State.CLOSED);
+    case State.CLOSE_WAIT:
+      return bit(State.LAST_ACK) | bit(State.CLOSED);
+    case State.FIN_WAIT_2:
+    case State.CLOSING:
+      return bit(State.TIME_WAIT) | bit(State.CLOSED);
+    case State.LAST_ACK:
+    case State.TIME_WAIT:
+      return bit(State.CLOSED);
+    default: // LISTEN has no TCB
+      return 0;
+  }
+}
+
+@inline function bit(state: State): u32 {
+  return <u32>1 << <u32>state;
+}
+
+/** Whether RFC 9293 §3.3.2 has an arrow from one state to the other. */
+export function isLegalTransition(from: State, to: State): bool {
+  return (nextStates(from) & bit(to)) != 0;
+}
+
+/** The only way to change a TCB's state. */
+export function setState(tcb: Tcb, next: State): void {
+  assert(isLegalTransition(stateOfTcb(tcb), next));
+  tcb.state = <u8>next;
+}

@@ -1,0 +1,175 @@
+/**
+ * TIME-WAIT: a compact record that keeps the tuple quiet for 2MSL, without rings or timers.
+ *
+ * RFC 9293 §3.6.1, §3.10.7.4 (TIME-WAIT), MUST-13; RFC 1337.
+ *
+ *     queue:  oldest ─ … ─ newest      all wait 2MSL, so they expire in the order of the queue;
+ *                                      a retransmitted FIN moves its record to the end
+ *
+ * DEVIATION: RST is ignored here (RFC 1337 §3, fix 1), where RFC 9293 would end TIME-WAIT: an old
+ * duplicate draws an ACK that the closed peer answers with just such an RST. It costs no one a wait,
+ * since a fresh SYN reopens the tuple (MAY-2).
+ * Called by tcp/arrives, tcp/calls and, when the deadline is reached, by `index`.
+ */
+import { EXPIRY_BUDGET, TIME_WAIT_COUNT } from "../config";
+import { Counter, EndReason, State } from "../core/abi";
+import { now } from "../core/clock";
+import { count } from "../core/counters";
+import { TIME_WAIT_DEADLINE, armDeadline } from "../core/deadlines";
+import { Ctl } from "../wire/tcp";
+import { takeChallenge } from "./challenge";
+import { insertFlow, removeFlow } from "./demux";
+import { detachTcb, reclaimTcb } from "./end";
+import { Flow, FlowKind, TIME_WAIT_OFFSET, TIME_WAIT_SIZE, flowAt, flowAtOffset } from "./flow";
+import { linkTo } from "./flow";
+import { receiveWindow } from "./receive";
+import { replyWith, reply } from "./reply";
+import { Segment } from "./segment";
+import { Flag, Tcb, has, indexOfTcb, setState, tcbAt } from "./tcb";
+import { isAcceptable } from "./seq";
+
+@unmanaged @final export class TimeWait extends Flow {
+  sndNxt: u32;
+  rcvNxt: u32;
+  expiresAt: u32;
+  rcvWnd: u16;
+  /** Index + 1 of the TCB whose handle the user still holds, or 0. */
+  owner: u16;
+}
+if (offsetof<TimeWait>() > TIME_WAIT_SIZE) ERROR("TimeWait layout");
+
+/** The records in order of expiry, the free ones, and the time they stay. */
+@unmanaged @final class Queue {
+  twoMslMs: u32;
+  oldest: u16;
+  newest: u16;
+  free: u16;
+}
+const QUEUE: usize = memory.data(offsetof<Queue>(), 8);
+
+@inline function queue(): Queue {
+  return changetype<Queue>(QUEUE);
+}
+
+/** All records free. `mslMs`: the maximum segment lifetime (RFC 9293 §3.4.2). */
+export function resetTimeWait(mslMs: u32): void {
+  memory.fill(QUEUE, 0, offsetof<Queue>());
+  queue().twoMslMs = 2 * mslMs;
+  for (let i = TIME_WAIT_COUNT; i > 0; --i) {
+    const record = flowAtOffset(TIME_WAIT_OFFSET + (i - 1) * TIME_WAIT_SIZE);
+    record.hashNext = queue().free;
+    queue().free = linkTo(record);
+  }
+}
+
+/** Moves a connection whose two FINs are acknowledged into a record; the TCB keeps what was read. */
+export function enterTimeWait(tcb: Tcb): void {
+  setState(tcb, State.TIME_WAIT);
+  const window = receiveWindow(tcb);
+  detachTcb(tcb, EndReason.CLOSED);
+  if (queue().free == 0) {
+    count(Counter.TIME_WAIT_RECYCLED);
+    dropTimeWait(changetype<TimeWait>(flowAt(queue().oldest)));
+  }
+  const record = changetype<TimeWait>(flowAt(queue().free));
+  queue().free = record.hashNext;
+  memory.fill(changetype<usize>(record), 0, TIME_WAIT_SIZE);
+  record.kind = <u8>FlowKind.TIME_WAIT;
+  record.state = <u8>State.TIME_WAIT;
+  record.remoteAddress = tcb.remoteAddress;
+  record.localAddress = tcb.localAddress;
+  record.ports = tcb.ports;
+  record.sndNxt = tcb.sndNxt;
+  record.rcvNxt = tcb.rcvNxt;
+  record.rcvWnd = <u16>window;
+  insertFlow(record);
+  appendRecord(record);
+  if (has(tcb, Flag.RELEASED)) {
+    reclaimTcb(tcb);
+  } else {
+    record.owner = <u16>(indexOfTcb(tcb) + 1);
+    tcb.timeWait = linkTo(record);
+  }
+}
+
+/** The TCB's user has released the handle: the record goes on alone. */
+export function disownTimeWait(tcb: Tcb): void {
+  if (tcb.timeWait == 0) return;
+  changetype<TimeWait>(flowAt(tcb.timeWait)).owner = 0;
+  tcb.timeWait = 0;
+}
+
+/** Ends a record: its time is over, its place is needed, or its tuple lives again. */
+export function dropTimeWait(record: TimeWait): void {
+  removeFlow(record);
+  removeRecord(record);
+  record.kind = <u8>FlowKind.FREE;
+  record.hashNext = queue().free;
+  queue().free = linkTo(record);
+  if (record.owner == 0) return;
+  const tcb = tcbAt(record.owner - 1);
+  tcb.timeWait = 0;
+  setState(tcb, State.CLOSED);
+}
+
+/** TIME-WAIT TIMEOUT (RFC 9293 §3.10.8) of all records that are due, a bounded number at once. */
+export function timeWaitDeadlineReached(): void {
+  for (let i: u32 = 0; i < EXPIRY_BUDGET && queue().oldest != 0; ++i) {
+    const record = changetype<TimeWait>(flowAt(queue().oldest));
+    if (<i32>(record.expiresAt - now()) > 0) break;
+    dropTimeWait(record);
+  }
+  armOldest();
+}
+
+/**
+ * A segment for a tuple in TIME-WAIT, other than a SYN that reopens it. Every answer is the ACK of
+ * the peer's FIN; only that FIN, sent again, is always answered and restarts the 2MSL.
+ */
+export function arrivesInTimeWait(record: TimeWait, segment: Segment): void {
+  if (segment.has(Ctl.RST)) return;
+  const isFin = segment.has(Ctl.FIN) && segment.seq + segment.length == record.rcvNxt;
+  if (isFin) {
+    removeRecord(record);
+    appendRecord(record);
+    acknowledgeFrom(record, segment);
+    return;
+  }
+  if (!isAcceptable(segment.seq, segment.length, record.rcvNxt, record.rcvWnd)) {
+    count(Counter.DROP_OUT_OF_WINDOW);
+  } else if (!segment.has(Ctl.SYN)) {
+    return; // nothing else that fits the window means anything any more
+  }
+  if (!takeChallenge(record)) return;
+  count(Counter.CHALLENGE_ACKS_OUT);
+  acknowledgeFrom(record, segment);
+}
+
+/** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as the connection would have sent it. */
+export function acknowledgeFrom(record: TimeWait, segment: Segment): void {
+  replyWith(segment, Ctl.ACK, record.sndNxt, record.rcvNxt);
+  reply().wnd = record.rcvWnd;
+}
+
+function appendRecord(record: TimeWait): void {
+  const link = linkTo(record);
+  record.expiresAt = now() + queue().twoMslMs;
+  record.listNext = 0;
+  record.listPrevious = queue().newest;
+  if (queue().newest != 0) flowAt(queue().newest).listNext = link;
+  else queue().oldest = link;
+  queue().newest = link;
+  armOldest();
+}
+
+function removeRecord(record: TimeWait): void {
+  if (record.listPrevious != 0) flowAt(record.listPrevious).listNext = record.listNext;
+  else queue().oldest = record.listNext;
+  if (record.listNext != 0) flowAt(record.listNext).listPrevious = record.listPrevious;
+  else queue().newest = record.listPrevious;
+}
+
+function armOldest(): void {
+  if (queue().oldest == 0) return;
+  armDeadline(TIME_WAIT_DEADLINE, changetype<TimeWait>(flowAt(queue().oldest)).expiresAt);
+}

@@ -1,0 +1,80 @@
+/**
+ * The deadlines of one connection: set, stopped, and entered into the common queue.
+ *
+ * RFC 9293 §3.8.3 (user timeout), §3.8.6.3 (delayed ACK), RFC 6298 §5. A TCB has one entry in
+ * core/deadlines for all its timers, armed no later than the earliest. Stopping a timer or pushing
+ * it back touches the TCB only; the entry then fires early and tcp/timeouts arms it again.
+ */
+import { now } from "../core/clock";
+import { armDeadline, disarmDeadline } from "../core/deadlines";
+import { State } from "../core/abi";
+import { currentRto } from "./rtt";
+import { Flag, Tcb, Timer, clearFlag, deadlineOf, has, sendLimit, stateOfTcb } from "./tcb";
+
+/** R2 (RFC 9293 §3.8.3): the default user timeout of §3.9.1.1, above the 3 minutes of MUST-23. */
+@inline export const USER_TIMEOUT_DEFAULT_MS: u32 = 300_000;
+
+@inline export function isRunning(tcb: Tcb, timer: Timer): bool {
+  return (tcb.timers & timer) != 0;
+}
+
+@inline export function stopTimer(tcb: Tcb, timer: Timer): void {
+  tcb.timers &= ~(<u8>timer);
+}
+
+/** (Re)starts the retransmission timer with the timeout in force. */
+export function startRetransmission(tcb: Tcb): void {
+  tcb.retransmissionAt = now() + currentRto(tcb);
+  tcb.timers |= <u8>Timer.RETRANSMISSION;
+  armDeadline(deadlineOf(tcb), tcb.retransmissionAt);
+}
+
+/** Stops the retransmission timer, also where it serves as persist timer. */
+export function stopRetransmission(tcb: Tcb): void {
+  stopTimer(tcb, Timer.RETRANSMISSION);
+  clearFlag(tcb, Flag.PERSISTING);
+}
+
+/** Starts the delayed-ACK timer, unless it runs. */
+export function startDelayedAck(tcb: Tcb, delayMs: u32): void {
+  if (isRunning(tcb, Timer.DELAYED_ACK)) return;
+  tcb.delayedAckAt = now() + delayMs;
+  tcb.timers |= <u8>Timer.DELAYED_ACK;
+  armDeadline(deadlineOf(tcb), tcb.delayedAckAt);
+}
+
+/** (Re)starts the user timeout: there was progress, or the wait has just begun. */
+export function startUserTimeout(tcb: Tcb): void {
+  tcb.userTimeoutAt = now() + tcb.userTimeoutMs;
+  tcb.timers |= <u8>Timer.USER_TIMEOUT;
+  armDeadline(deadlineOf(tcb), tcb.userTimeoutAt);
+}
+
+/**
+ * Whether the user timeout must run: something is to be sent or acknowledged, or a fully closed
+ * connection waits in FIN-WAIT-2 for a FIN that may never come.
+ */
+export function isWaitingForPeer(tcb: Tcb): bool {
+  if (tcb.sndUna != sendLimit(tcb)) return true;
+  return stateOfTcb(tcb) == State.FIN_WAIT_2 && has(tcb, Flag.RECEIVE_CLOSED);
+}
+
+/** Starts or stops the user timeout as the state asks, without restarting a running one. */
+export function superviseUserTimeout(tcb: Tcb): void {
+  if (!isWaitingForPeer(tcb)) stopTimer(tcb, Timer.USER_TIMEOUT);
+  else if (!isRunning(tcb, Timer.USER_TIMEOUT)) startUserTimeout(tcb);
+}
+
+/** Arms the connection's entry for the earliest of its running timers. */
+export function scheduleTimers(tcb: Tcb): void {
+  const id = deadlineOf(tcb);
+  if (isRunning(tcb, Timer.RETRANSMISSION)) armDeadline(id, tcb.retransmissionAt);
+  if (isRunning(tcb, Timer.DELAYED_ACK)) armDeadline(id, tcb.delayedAckAt);
+  if (isRunning(tcb, Timer.USER_TIMEOUT)) armDeadline(id, tcb.userTimeoutAt);
+}
+
+/** Stops all timers: the connection has ended. */
+export function stopAllTimers(tcb: Tcb): void {
+  tcb.timers = 0;
+  disarmDeadline(deadlineOf(tcb));
+}
