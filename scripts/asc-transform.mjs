@@ -50,8 +50,9 @@ export default class LingerTransform extends Transform {
     parser.parseFile(RUNTIME, `${RUNTIME_PATH}.ts`, false);
   }
 
-  /** Refuses what a Linger module must not have, then sets its memory. Runs before the optimizer. */
+  /** Sets the memory and refuses what a Linger module must not have. Runs before the optimizer. */
   afterCompile(module) {
+    this.#fixMemory(module);
     const functions = readFunctions(module);
     refuse(
       findAllocating(functions),
@@ -66,7 +67,6 @@ export default class LingerTransform extends Transform {
       "module-level code would need a start function: initialise with constants",
     );
     this.#refuseMutableGlobals(module);
-    this.#fixMemory(module);
   }
 
   #refuseMutableGlobals(module) {
@@ -137,10 +137,10 @@ function readFunctions(module) {
   return functions;
 }
 
-/** The data segments, to be given to the memory again. */
+/** The data segments, to be given to the memory again, but for those that are all zeros. */
 function readSegments(module) {
   return Array.from({ length: module.getNumDataSegments() }, (_, i) => {
     const info = module.getDataSegmentInfo(module.getDataSegmentByIndex(i));
     return { ...info, offset: module.i32.const(info.offset), data: new Uint8Array(info.data) };
-  });
+  }).filter(({ data }) => data.some((octet) => octet !== 0));
 }
