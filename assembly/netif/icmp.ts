@@ -148,10 +148,11 @@ function errorArrives(message: usize, octets: u32): void {
   ) {
     const quoted = ip + headerOctets;
     const remoteAddress = ipv4Destination(ip);
+    const addresses = (<u64>ipv4Source(ip) << 32) | remoteAddress;
     if (ipv4Protocol(ip) == Protocol.TCP) {
       // What we sent went from the local port; a flow has the remote port in the upper half.
       const ports = rotl<u32>(tcpPorts(quoted), 16);
-      known = icmpErrorArrives(isHardError(message), remoteAddress, ports, tcpSeq(quoted));
+      known = icmpErrorArrives(isHardError(message), addresses, ports, tcpSeq(quoted));
     } else if (ipv4Protocol(ip) == Protocol.ICMP) {
       known = pingFails(remoteAddress, quoted);
     }

@@ -55,7 +55,7 @@ export function tcpConnect(
   if (port == 0) port = calls.chooseLocalPort(local, remoteAddress, remotePort);
   if (port == 0) return Status.NO_RESOURCES;
   const ports = (remotePort << 16) | port;
-  if (findFlow(remoteAddress, ports) != null) return Status.ADDRESS_IN_USE;
+  if (findFlow(local, remoteAddress, ports) != null) return Status.ADDRESS_IN_USE;
   const tcb = calls.openActive(local, remoteAddress, ports);
   return tcb == null ? Status.NO_RESOURCES : handleOfTcb(tcb);
 }
@@ -172,9 +172,10 @@ export function tcpStatus(handle: i32): i32 {
 /** The state of whatever holds this tuple. */
 export function tcpLookup(remoteAddress: u32, remotePort: u32, localPort: u32): i32 {
   if (remotePort > PORT_MAX || localPort > PORT_MAX) return Status.BAD_ARGUMENT;
-  const flow = findFlow(remoteAddress, (remotePort << 16) | localPort);
+  const local = interfaceAddress();
+  const flow = findFlow(local, remoteAddress, (remotePort << 16) | localPort);
   if (flow != null) return <i32>flow.state;
-  return findListener(interfaceAddress(), localPort) != null ? State.LISTEN : State.CLOSED;
+  return findListener(local, localPort) != null ? State.LISTEN : State.CLOSED;
 }
 
 /** The next handle with events, or 0. */

@@ -86,7 +86,8 @@ function signalProgress(tcb: Tcb): void {
     clearFlag(tcb, Flag.WRITE_BLOCKED);
     events |= Event.WRITABLE;
   }
-  if (tcb.sndUna == sendLimit(tcb)) events |= Event.ALL_ACKNOWLEDGED;
+  // The SYN alone is nothing that the user sent.
+  if (tcb.sndUna == sendLimit(tcb) && tcb.sndUna != tcb.iss + 1) events |= Event.ALL_ACKNOWLEDGED;
   if (events != 0) signal(tcb, events);
 }
 

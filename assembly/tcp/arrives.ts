@@ -49,8 +49,8 @@ export function segmentArrives(
     count(Counter.DROP_TCP_HEADER);
     return;
   }
-  const flow = findFlow(segment.remoteAddress, segment.ports);
-  if (flow == null || flow.localAddress != segment.localAddress) {
+  const flow = findFlow(destination, source, segment.ports);
+  if (flow == null) {
     arrivesWithoutRecord(segment);
   } else if (flow.kind == FlowKind.CONNECTION) {
     arrivesForConnection(changetype<Tcb>(flow), segment);
@@ -241,6 +241,8 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
       wantOutput(tcb); // a full close bounds this state by the user timeout
       return true;
     case State.CLOSING:
+      // The ACK of the peer's FIN may still be due, and the TCB will not send it any more.
+      if (tcb.acksDue != 0) replyAck(tcb, segment);
       enterTimeWait(tcb);
       return false;
     case State.LAST_ACK:
@@ -284,12 +286,16 @@ function processFin(tcb: Tcb, segment: Segment): void {
       setState(tcb, State.CLOSING);
       break;
     case State.FIN_WAIT_2:
-      // The TCB's lists are left behind, so the ACK of this FIN goes at once.
-      replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
-      reply().wnd = receiveWindow(tcb);
+      replyAck(tcb, segment);
       enterTimeWait(tcb);
       break;
     default:
       assert(false);
   }
+}
+
+/** The ACK that a TCB owes, sent at once: it leaves for TIME-WAIT, which takes no pending output. */
+function replyAck(tcb: Tcb, segment: Segment): void {
+  replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
+  reply().wnd = receiveWindow(tcb);
 }

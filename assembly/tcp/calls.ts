@@ -39,7 +39,7 @@ export function chooseLocalPort(localAddress: u32, remoteAddress: u32, remotePor
     const next = load<u32>(NEXT_EPHEMERAL);
     store<u32>(NEXT_EPHEMERAL, next + 1);
     const port = EPHEMERAL_FIRST + ((offset + next) % EPHEMERAL_COUNT);
-    if (findFlow(remoteAddress, (remotePort << 16) | port) != null) continue;
+    if (findFlow(localAddress, remoteAddress, (remotePort << 16) | port) != null) continue;
     if (findListener(localAddress, port) == null) return port;
   }
   return 0;

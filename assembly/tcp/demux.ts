@@ -19,12 +19,18 @@ export function resetDemux(): void {
   memory.fill(BUCKETS, 0, 2 * BUCKET_COUNT);
 }
 
-/** The newest flow with this tuple, or null. */
-export function findFlow(remoteAddress: u32, ports: u32): Flow | null {
+/** The newest flow with this tuple, or null. `ports`: as in a Flow. */
+export function findFlow(localAddress: u32, remoteAddress: u32, ports: u32): Flow | null {
   let link = <u32>load<u16>(bucketOf(remoteAddress, ports));
   while (link != 0) {
     const flow = flowAt(link);
-    if (flow.ports == ports && flow.remoteAddress == remoteAddress) return flow;
+    if (
+      flow.ports == ports &&
+      flow.remoteAddress == remoteAddress &&
+      flow.localAddress == localAddress
+    ) {
+      return flow;
+    }
     link = <u32>flow.hashNext;
   }
   return null;
@@ -52,6 +58,7 @@ export function removeFlow(flow: Flow): void {
   flow.hashNext = 0;
 }
 
+/** Our own address is left out of the hash: a host has few, so it would not spread anything. */
 @inline function bucketOf(remoteAddress: u32, ports: u32): usize {
   const tuple = ((<u64>ports) << 32) | <u64>remoteAddress;
   const hash = (tuple ^ demuxKey()) * demuxMultiplier();

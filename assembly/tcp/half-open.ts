@@ -185,7 +185,7 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   startCongestion(tcb);
   forgetHalfOpen(half);
   // Only now does the incarnation before, if its TIME-WAIT was reopened, have to go (MAY-2).
-  const before = findFlow(tcb.remoteAddress, tcb.ports);
+  const before = findFlow(tcb.localAddress, tcb.remoteAddress, tcb.ports);
   if (before != null) {
     assert(before.kind == FlowKind.TIME_WAIT);
     count(Counter.TIME_WAIT_REOPENED);

@@ -8,19 +8,21 @@
  */
 import { EndReason, State } from "../core/abi";
 import { findFlow } from "./demux";
-import { endConnection } from "./end";
+import { endConnection, reclaimTcb } from "./end";
 import { Flow, FlowKind } from "./flow";
 import { seqGe, seqLt } from "./seq";
-import { Flag, Tcb, raiseFlag, stateOfTcb } from "./tcb";
+import { withdrawFlow } from "./pending";
+import { Flag, Tcb, clearFlag, has, raiseFlag, stateOfTcb } from "./tcb";
 
 /**
  * @param hard port or protocol unreachable
+ * @param addresses our address in the upper half, the remote one in the lower
  * @param ports remote port in the upper half, local port in the lower
  * @param seq the sequence number of the quoted segment
  * @returns false if it quotes nothing that is in flight
  */
-export function icmpErrorArrives(hard: bool, remoteAddress: u32, ports: u32, seq: u32): bool {
-  const flow = findFlow(remoteAddress, ports);
+export function icmpErrorArrives(hard: bool, addresses: u64, ports: u32, seq: u32): bool {
+  const flow = findFlow(<u32>(addresses >> 32), <u32>addresses, ports);
   if (flow == null || flow.kind != FlowKind.CONNECTION) return false;
   const tcb = changetype<Tcb>(flow);
   if (!(seqGe(seq, tcb.sndUna) && seqLt(seq, tcb.sndNxt))) return false;
@@ -29,8 +31,16 @@ export function icmpErrorArrives(hard: bool, remoteAddress: u32, ports: u32, seq
   return true;
 }
 
-/** The next hop of this flow does not answer ARP: a soft error, if it has a user. */
+/**
+ * The next hop of this flow does not answer ARP: a soft error for a connection. An RST that cannot
+ * leave is given up, since the connection behind it has ended and its record is wanted.
+ */
 export function flowUnreachable(flow: usize): void {
   if (changetype<Flow>(flow).kind != FlowKind.CONNECTION) return;
-  raiseFlag(changetype<Tcb>(flow), Flag.SOFT_ERROR);
+  const tcb = changetype<Tcb>(flow);
+  raiseFlag(tcb, Flag.SOFT_ERROR);
+  if (!has(tcb, Flag.RESET_DUE)) return;
+  clearFlag(tcb, Flag.RESET_DUE);
+  withdrawFlow(tcb);
+  reclaimTcb(tcb);
 }

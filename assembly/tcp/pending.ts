@@ -51,9 +51,10 @@ export function rotateFlow(flow: usize): void {
   wantOutput(changetype<Flow>(flow));
 }
 
-/** Moves a flow to the parked list: its next hop is not resolved. */
+/** Moves a flow to the parked list: its next hop is not resolved. Not one that has just ended. */
 export function parkFlow(flow: usize): void {
   const parked = changetype<Flow>(flow);
+  if (!parked.isListed) return;
   withdrawFlow(parked);
   const all = lists();
   all.parkedLast = append(parked, all.parkedLast);
