@@ -1,73 +1,477 @@
-/** PROVISIONAL SIGNATURES: the implementation replaces this file. */
-import type { EventEmitter } from "node:events";
-import type { EndReasonName, LingerError } from "./errors.ts";
-import type { State, StatusField } from "./abi.ts";
+/**
+ * One TCP connection on the host: the module's calls for a handle, its events, and helpers that wait.
+ *
+ * Given out by `Stack.connect` and by listeners. Never decides anything of TCP: each method is one
+ * call of `hal/README.md`, with the copy between its memory and JavaScript's.
+ */
+import { EventEmitter } from "node:events";
+import { Event, Option, Status } from "./abi.ts";
+import type { Driver } from "./driver.ts";
+import { checkStatus, type EndReasonName, LingerError, statusError } from "./errors.ts";
+import { type ConnectionStatus, integerOption, readStatus } from "./names.ts";
 
-export type StateName = keyof typeof State;
-/** How a connection was over for its user: the module's reasons, and three of the host's own. */
+/**
+ * How a connection was over for its user: the module's reasons (RFC 9293 MUST-12), or released by
+ * its user before any, or gone with its stack, which was closed or failed (its wire went away, or its
+ * module trapped).
+ */
 export type ConnectionEnd = EndReasonName | "RELEASED" | "STACK_CLOSED" | "STACK_FAILED";
-export type ConnectionStatus = Record<Exclude<keyof typeof StatusField, "COUNT">, number> & {
-  /** ESTABLISHED … */
-  readonly stateName: StateName;
-  readonly endReasonName: EndReasonName | "NONE";
-  /** "10.9.0.2" */
-  readonly localHost: string;
-  readonly remoteHost: string;
-};
 
+export type { ConnectionStatus, StateName } from "./names.ts";
+
+/** The events of a connection, in the order in which they are told when several come at once. */
 export interface ConnectionEvents {
+  /** ESTABLISHED is reached. */
   connect: [];
+  /** There is more to read, or end-of-file is. Read until `undefined`: it is told once. */
   readable: [];
+  /** A `write` that took less than all can go on. */
   writable: [];
+  /** The peer's FIN came: after the data that is queued `read` gives null. */
   peerClosed: [];
+  /** All that was written, and our FIN if we closed, is acknowledged. */
   acknowledged: [];
+  /**
+   * The connection is over; told exactly once. With an error unless it was closed normally; when the
+   * stack failed it is the stack's.
+   */
   ended: [end: ConnectionEnd, error?: LingerError];
 }
 
 export interface ConnectionOptions {
-  /** Default true: the handle goes back to the module right after `ended`; unread data is kept. */
+  /**
+   * True, the default: as soon as `ended` was told, what is unread moves into JavaScript's memory
+   * and the handle goes back to the module. False: the handle, and with it `status()` of a
+   * TIME-WAIT, stays until `release()` is called.
+   */
   autoRelease?: boolean;
+  /** True turns Nagle's algorithm off (RFC 9293 MUST-17). */
   noDelay?: boolean;
-  /** 1,000 to 86,400,000. */
+  /** R2 in ms, 1,000 to 86,400,000; default 300,000 (RFC 9293 MUST-21). */
   userTimeoutMs?: number;
 }
 
-export declare class Connection extends EventEmitter<ConnectionEvents> {
-  private constructor();
+/** What a connection or a listener needs of its stack. */
+export interface HandleOwner {
+  readonly driver: Driver;
+  /** The handle was given back: no events come for it any more. */
+  forget(handle: number): void;
+}
+
+const USER_TIMEOUT_MS_MIN = 1000;
+const USER_TIMEOUT_MS_MAX = 86_400_000;
+
+const END_TEXT: Record<ConnectionEnd, string> = {
+  CLOSED: "the connection is closed",
+  RESET: "the peer reset the connection",
+  REFUSED: "the peer refused the connection: nobody listens there",
+  UNREACHABLE: "the peer cannot be reached",
+  TIMED_OUT: "the peer did not answer within the user timeout",
+  ABORTED: "the connection was aborted on this side",
+  RELEASED: "the connection was released on this side",
+  STACK_CLOSED: "the stack was closed",
+  STACK_FAILED: "the stack has failed",
+};
+
+/**
+ * A connection. Events say that something changed; `read`, `write` and the rest act at once and
+ * never wait. The helpers that return promises (`receive`, `writeAll`, `for await`) wait.
+ *
+ * Once the connection has ended, `closeWrite`, `close`, `abort`, `release` and the options do
+ * nothing; `read` still gives what came before a normal end, and throws after any other.
+ */
+export class Connection extends EventEmitter<ConnectionEvents> {
   readonly handle: number;
   readonly localHost: string;
   readonly localPort: number;
   readonly remoteHost: string;
   readonly remotePort: number;
-  readonly bytesRead: number;
-  readonly bytesWritten: number;
-  /** Undefined until it ended. */
-  readonly end: ConnectionEnd | undefined;
-  /** Resolves with ESTABLISHED, rejects if it ends before. */
-  readonly connected: Promise<void>;
-  /** Resolves with how it ended; never rejects. */
-  readonly ended: Promise<ConnectionEnd>;
+  readonly #owner: HandleOwner;
+  readonly #autoRelease: boolean;
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  #isConnected = false;
+  #isReleased = false;
+  #end: ConnectionEnd | undefined;
+  #endError: LingerError | undefined;
+  /** Event bits taken from the module and not yet told. */
+  #events = 0;
+  /** After the release: what was unread, and the last answer of STATUS. */
+  #unread: Uint8Array[] | undefined;
+  #lastStatus: ConnectionStatus | undefined;
+  #waiting: (() => void)[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  #connectedPromise: Promise<void> | undefined;
+  #endedPromise: Promise<ConnectionEnd> | undefined;
 
-  /** null at end-of-file, undefined when nothing is there yet; throws after an abnormal end. */
-  read(max?: number): Uint8Array | null | undefined;
-  /** Octets taken, 0 … length; the rest after 'writable'. Throws after closeWrite or the end. */
-  write(data: Uint8Array | string): number;
-  closeWrite(): void;
-  close(): void;
-  abort(): void;
-  release(): void;
-  status(): ConnectionStatus;
-  setNoDelay(on: boolean): void;
-  setUserTimeout(ms: number): void;
+  /** For the library's own use: connections come from `Stack.connect` and from listeners. */
+  constructor(owner: HandleOwner, handle: number, options: ConnectionOptions) {
+    super();
+    this.handle = handle;
+    this.#owner = owner;
+    this.#autoRelease = options.autoRelease ?? true;
+    const status = this.status();
+    this.localHost = status.localHost;
+    this.localPort = status.LOCAL_PORT;
+    this.remoteHost = status.remoteHost;
+    this.remotePort = status.REMOTE_PORT;
+    if (options.noDelay !== undefined) this.setNoDelay(options.noDelay);
+    if (options.userTimeoutMs !== undefined) this.setUserTimeout(options.userTimeoutMs);
+  }
 
-  /** The next chunk, or null at end-of-file. */
-  receive(max?: number): Promise<Uint8Array | null>;
-  /** Everything up to end-of-file. */
-  receiveAll(): Promise<Uint8Array>;
-  /** Resolves when every octet was taken by the stack. Calls are served in their order. */
-  writeAll(data: Uint8Array | string): Promise<void>;
-  /** Resolves when all that was written (and FIN if closed) is acknowledged. */
-  acknowledged(): Promise<void>;
-  /** Chunks up to end-of-file. Leaving the loop early leaves the connection open. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array>;
+  /** Octets read so far. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** Octets that `write` has taken so far. */
+  get bytesWritten(): number {
+    return this.#bytesWritten;
+  }
+
+  /** How it ended, or undefined while it has not. */
+  get end(): ConnectionEnd | undefined {
+    return this.#end;
+  }
+
+  /** True once the handle was given back to the module. */
+  get isReleased(): boolean {
+    return this.#isReleased;
+  }
+
+  /** Settles with ESTABLISHED, or rejects if the connection ends before it. */
+  get connected(): Promise<void> {
+    this.#connectedPromise ??= this.#until(() => {
+      if (this.#isConnected) return true;
+      if (this.#end !== undefined) throw this.#endedError();
+      return false;
+    });
+    return this.#connectedPromise;
+  }
+
+  /** Settles with how the connection ended; never rejects. */
+  get ended(): Promise<ConnectionEnd> {
+    this.#endedPromise ??= this.#until(() => this.#end !== undefined).then(() => this.#end!);
+    return this.#endedPromise;
+  }
+
+  /**
+   * RECEIVE: everything that has come, at most `max` octets, in memory of its own. **undefined** when
+   * there is nothing yet, **null** at end-of-file: the peer has closed and all is read.
+   *
+   * Throws CONNECTION_RESET, CONNECTION_TIMED_OUT … after such an end, which discards what was
+   * unread; CONNECTION_ENDED after `close()` on this side; the stack's error once that is dead.
+   */
+  read(max: number = Infinity): Uint8Array | null | undefined {
+    if (!(max >= 1)) throw new LingerError("BAD_OPTION", `read: max must be 1 or more, not ${max}`);
+    const chunk = this.#isReleased ? this.#takeUnread(max) : this.#takeReceived(max);
+    if (chunk) this.#bytesRead += chunk.length;
+    return chunk;
+  }
+
+  /**
+   * SEND: takes as many octets as there is room for and returns their number, 0 included; 'writable'
+   * tells when to go on. Text is sent as UTF-8, and counted in octets. Allowed before the handshake
+   * is complete. Throws CONNECTION_CLOSING after `closeWrite()`, and after an end as `read` does.
+   */
+  write(data: Uint8Array | string): number {
+    if (this.#isReleased) throw this.#endedError();
+    const octets = toOctets(data);
+    const { calls, memory } = this.#owner.driver.instance;
+    let taken = 0;
+    while (taken < octets.length) {
+      const room = calls.tcpReserve(this.handle);
+      if (room === Status.WOULD_BLOCK) break;
+      if (room < 0) throw this.#refused(room, "write");
+      const part = octets.subarray(taken, taken + room);
+      memory.set(part, checkStatus(calls.tcpReservedAddress(this.handle), "write"));
+      checkStatus(calls.tcpCommit(this.handle, part.length), "write");
+      taken += part.length;
+    }
+    this.#bytesWritten += taken;
+    if (taken > 0) this.#owner.driver.pollSoon();
+    return taken;
+  }
+
+  /** CLOSE: FIN after all that was written; reading goes on. The second time nothing happens. */
+  closeWrite(): void {
+    this.#command("closeWrite", (calls) => calls.tcpCloseWrite(this.handle));
+  }
+
+  /**
+   * Full close: FIN after all that was written, and no more reading. What is unread, or comes later,
+   * is answered by RST, so that the peer learns that it was lost (RFC 1122 §4.2.2.13).
+   */
+  close(): void {
+    this.#command("close", (calls) => calls.tcpClose(this.handle));
+  }
+
+  /** ABORT: RST to the peer, and everything queued is lost. */
+  abort(): void {
+    this.#command("abort", (calls) => calls.tcpAbort(this.handle));
+  }
+
+  /**
+   * Gives the handle back. An open connection is closed in full, and ends by itself; for this object
+   * it is over at once, as RELEASED. Only needed with `autoRelease: false`, or to let go early.
+   */
+  release(): void {
+    if (this.#isReleased) return;
+    this.#giveBack();
+    this.#finish("RELEASED");
+  }
+
+  /**
+   * STATUS. After the release it is the last answer before. Throws STACK_CLOSED when the stack is
+   * dead and nothing was kept.
+   */
+  status(): ConnectionStatus {
+    if (this.#isReleased) {
+      if (this.#lastStatus === undefined) throw this.#endedError();
+      return this.#lastStatus;
+    }
+    const { instance } = this.#owner.driver;
+    const address = checkStatus(instance.calls.tcpStatus(this.handle), "status");
+    return readStatus(instance, address);
+  }
+
+  /** True turns Nagle's algorithm off. */
+  setNoDelay(on: boolean): void {
+    const value = on ? 1 : 0;
+    this.#command("setNoDelay", (calls) => calls.tcpSetOption(this.handle, Option.NO_DELAY, value));
+  }
+
+  /** R2: after so many ms without an answer the connection ends as TIMED_OUT or UNREACHABLE. */
+  setUserTimeout(ms: number): void {
+    integerOption(ms, USER_TIMEOUT_MS_MIN, USER_TIMEOUT_MS_MAX, "userTimeoutMs");
+    const option = Option.USER_TIMEOUT_MS;
+    this.#command("setUserTimeout", (calls) => calls.tcpSetOption(this.handle, option, ms));
+  }
+
+  /** Waits for the next chunk, at most `max` octets; null at end-of-file. Rejects as `read` throws. */
+  async receive(max?: number): Promise<Uint8Array | null> {
+    for (;;) {
+      const chunk = this.read(max);
+      if (chunk !== undefined) return chunk;
+      await this.#change();
+    }
+  }
+
+  /** Waits for everything up to end-of-file. */
+  async receiveAll(): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this) chunks.push(chunk);
+    return joinChunks(chunks);
+  }
+
+  /**
+   * Writes all of it, waiting for room as often as needed. Calls are served one after the other.
+   * Rejects as `write` throws, then an unknown part was taken.
+   */
+  writeAll(data: Uint8Array | string): Promise<void> {
+    const octets = toOctets(data);
+    const written = this.#writing.then(async () => {
+      let at = this.write(octets);
+      while (at < octets.length) {
+        await this.#change();
+        at += this.write(octets.subarray(at));
+      }
+    });
+    this.#writing = written.catch(() => undefined);
+    return written;
+  }
+
+  /** Waits until all that was written, and our FIN if we closed, is acknowledged. */
+  acknowledged(): Promise<void> {
+    return this.#until(() => {
+      if (this.#end !== undefined && this.#end !== "CLOSED") throw this.#endedError();
+      return this.#end === "CLOSED" || isAcknowledged(this.status());
+    });
+  }
+
+  /** Chunks until end-of-file. Leaving the loop early leaves the connection as it is. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    for (;;) {
+      const chunk = await this.receive();
+      if (chunk === null) return;
+      yield chunk;
+    }
+  }
+
+  /** For the stack: events are left over from a `deliver` that an exception cut short. */
+  get hasUndelivered(): boolean {
+    return this.#events !== 0;
+  }
+
+  /** For the stack: tells the events of a mask. A listener's exception leaves the rest for later. */
+  deliver(mask: number): void {
+    this.#events |= mask;
+    while (this.#events !== 0) {
+      const event = this.#events & -this.#events;
+      this.#events &= ~event;
+      if (this.#end === undefined) this.#tell(event);
+    }
+  }
+
+  /** For the stack: it is dead, and the module must not be asked any more. */
+  die(error: LingerError): void {
+    this.#isReleased = true;
+    this.#events = 0;
+    this.#finish(error.code === "STACK_CLOSED" ? "STACK_CLOSED" : "STACK_FAILED", error);
+  }
+
+  #tell(event: number): void {
+    if (event === Event.CONNECTED) this.#isConnected = true;
+    if (event === Event.ENDED) return this.#finishNormally();
+    this.#wake();
+    if (event === Event.CONNECTED) this.emit("connect");
+    else if (event === Event.READABLE) this.emit("readable");
+    else if (event === Event.WRITABLE) this.emit("writable");
+    else if (event === Event.PEER_CLOSED) this.emit("peerClosed");
+    else if (event === Event.ALL_ACKNOWLEDGED) this.emit("acknowledged");
+  }
+
+  #finishNormally(): void {
+    const reason = this.status().endReasonName;
+    try {
+      this.#finish(reason === "NONE" ? "CLOSED" : reason);
+    } finally {
+      if (this.#autoRelease && !this.#isReleased) this.#giveBack();
+    }
+  }
+
+  #finish(end: ConnectionEnd, error?: LingerError): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    if (end !== "CLOSED") this.#endError = error ?? this.#makeEndError(end);
+    this.#wake();
+    this.emit("ended", end, this.#endError);
+  }
+
+  /** The module forgets the connection; what its user may still ask for is kept here. */
+  #giveBack(): void {
+    const { driver } = this.#owner;
+    this.#unread = this.#drain();
+    this.#lastStatus = this.status();
+    this.#isReleased = true;
+    this.#owner.forget(this.handle);
+    checkStatus(driver.instance.calls.tcpRelease(this.handle), "release");
+    driver.pollSoon();
+  }
+
+  /** What came before a normal end: at most a receive ring's size. Undefined after any other end. */
+  #drain(): Uint8Array[] | undefined {
+    if (this.#end !== "CLOSED") return undefined;
+    const { calls } = this.#owner.driver.instance;
+    const chunks: Uint8Array[] = [];
+    for (;;) {
+      const available = calls.tcpPeek(this.handle);
+      if (available === 0) return chunks;
+      if (available < 0) return undefined;
+      chunks.push(this.#consume(available));
+    }
+  }
+
+  #takeReceived(max: number): Uint8Array | null | undefined {
+    const { calls } = this.#owner.driver.instance;
+    const chunks: Uint8Array[] = [];
+    let total = 0;
+    // The ring's end cuts what has come into two at most.
+    while (total < max) {
+      const available = calls.tcpPeek(this.handle);
+      if (available <= 0) {
+        if (total > 0) break;
+        if (available === 0) return null;
+        if (available === Status.WOULD_BLOCK) return undefined;
+        throw this.#refused(available, "read");
+      }
+      const chunk = this.#consume(Math.min(available, max - total));
+      chunks.push(chunk);
+      total += chunk.length;
+    }
+    this.#owner.driver.pollSoon();
+    return joinChunks(chunks);
+  }
+
+  #consume(octets: number): Uint8Array {
+    const { calls, memory } = this.#owner.driver.instance;
+    const address = checkStatus(calls.tcpPeekedAddress(this.handle), "read");
+    const chunk = memory.slice(address, address + octets);
+    checkStatus(calls.tcpConsume(this.handle, octets), "read");
+    return chunk;
+  }
+
+  #takeUnread(max: number): Uint8Array | null {
+    if (this.#unread === undefined) throw this.#endedError();
+    const all = joinChunks(this.#unread);
+    if (all.length === 0) return null;
+    this.#unread = [all.subarray(max)];
+    return all.slice(0, max);
+  }
+
+  /** A call that an ended connection may ignore, and that may give the module something to send. */
+  #command(what: string, call: (calls: Driver["instance"]["calls"]) => number): void {
+    if (this.#isReleased) return;
+    const { driver } = this.#owner;
+    const result = call(driver.instance.calls);
+    driver.pollSoon();
+    if (result === Status.CONNECTION_ENDED || result === Status.CONNECTION_CLOSING) return;
+    checkStatus(result, what);
+  }
+
+  /** The error for a status below 0: how the connection ended, if it did. */
+  #refused(status: number, what: string): LingerError {
+    if (status !== Status.CONNECTION_ENDED) return statusError(status, `${what} ${this.#name()}`);
+    if (this.#end !== undefined) return this.#endedError();
+    const reason = this.status().endReasonName;
+    if (reason === "NONE") return statusError(status, `${what} ${this.#name()}`);
+    return this.#makeEndError(reason);
+  }
+
+  #endedError(): LingerError {
+    return this.#endError ?? this.#makeEndError(this.#end ?? "CLOSED");
+  }
+
+  #makeEndError(end: ConnectionEnd): LingerError {
+    const isStack = end === "STACK_CLOSED" || end === "STACK_FAILED";
+    const code = isStack ? "STACK_CLOSED" : (`CONNECTION_${end}` as const);
+    return new LingerError(code, `${this.#name()}: ${END_TEXT[end]}`);
+  }
+
+  #name(): string {
+    return `${this.remoteHost}:${this.remotePort}`;
+  }
+
+  #wake(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#change();
+  }
+}
+
+function isAcknowledged(status: ConnectionStatus): boolean {
+  if (status.SEND_QUEUED > 0) return false;
+  if (status.SEND_CLOSED === 0) return true;
+  return status.stateName === "FIN_WAIT_2" || status.stateName === "TIME_WAIT";
+}
+
+function toOctets(data: Uint8Array | string): Uint8Array {
+  return typeof data === "string" ? new TextEncoder().encode(data) : data;
+}
+
+function joinChunks(chunks: readonly Uint8Array[]): Uint8Array {
+  if (chunks.length === 1) return chunks[0]!;
+  const joined = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, at);
+    at += chunk.length;
+  }
+  return joined;
 }

@@ -3,11 +3,14 @@
  *
  * This is the whole public interface of the package's JavaScript side.
  */
+export * from "./abi.ts";
 export * from "./clock.ts";
 export * from "./connection.ts";
 export * from "./entropy.ts";
 export * from "./errors.ts";
 export * from "./listener.ts";
+export * from "./module.ts";
+export * from "./packet/index.ts";
 export * from "./stack.ts";
 export * from "./wire.ts";
 export * from "./wires/index.ts";

@@ -1,32 +1,130 @@
-/** PROVISIONAL SIGNATURES: the implementation replaces this file. */
-import type { EventEmitter } from "node:events";
-import type { Connection, ConnectionOptions } from "./connection.ts";
+/**
+ * A listening port on the host.
+ *
+ * Given out by `Stack.listen`. The backlog, half-open connections and refusals are the module's.
+ */
+import { EventEmitter } from "node:events";
+import { Event, Status } from "./abi.ts";
+import { Connection, type ConnectionOptions, type HandleOwner } from "./connection.ts";
+import { checkStatus, LingerError } from "./errors.ts";
 
+/** What applies to the listener, and to each connection that it accepts. */
 export interface ListenOptions extends ConnectionOptions {
   /** Half-open and not yet accepted connections, 1 … 255; default 16. */
   backlog?: number;
-  /** The local address to listen on; default any. */
+  /** The local address; default any. */
   address?: string;
-  /** Default true: connections are accepted as they come. False: call `accept()`. */
-  autoAccept?: boolean;
 }
 
 export interface ListenerEvents {
+  /** A connection was accepted. It may have received data, or ended, already: events follow. */
   connection: [connection: Connection];
-  /** With autoAccept false: `accept()` has something to give. */
+  /** There is something to accept; told only while nobody listens for 'connection'. */
   acceptable: [];
-  close: [];
+  /** No more connections come; with an error if the stack died. */
+  close: [error?: LingerError];
 }
 
-export declare class Listener extends EventEmitter<ListenerEvents> {
-  private constructor();
+/** What a listener needs of its stack beyond what a connection needs. */
+export interface ListenerOwner extends HandleOwner {
+  /** Makes an accepted handle known, so that its events reach the connection. */
+  adopt(handle: number, options: ConnectionOptions): Connection;
+}
+
+/**
+ * A listener: tells 'connection' for each connection that completed its handshake. While nobody
+ * listens for that, connections wait in the backlog, and `accept` gives them one by one.
+ */
+export class Listener extends EventEmitter<ListenerEvents> {
   readonly handle: number;
   readonly port: number;
-  readonly isClosed: boolean;
-  /** The oldest connection not yet accepted, or undefined. */
-  accept(): Connection | undefined;
-  /** Stops listening; unaccepted connections are reset. */
-  close(): void;
-  /** Accepted connections, until the listener closes. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Connection>;
+  readonly #owner: ListenerOwner;
+  readonly #options: ListenOptions;
+  #isClosed = false;
+
+  /** For the library's own use: listeners come from `Stack.listen`. */
+  constructor(owner: ListenerOwner, handle: number, port: number, options: ListenOptions) {
+    super();
+    this.handle = handle;
+    this.port = port;
+    this.#owner = owner;
+    this.#options = options;
+    (this as EventEmitter).on("newListener", (event) => {
+      // Those that came while nobody listened are still in the backlog.
+      if (event === "connection") owner.driver.defer(() => this.deliver(Event.ACCEPTABLE));
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The oldest connection that waits in the backlog, or undefined. */
+  accept(): Connection | undefined {
+    if (this.#isClosed) return undefined;
+    const handle = this.#owner.driver.instance.calls.tcpAccept(this.handle);
+    if (handle === Status.WOULD_BLOCK) return undefined;
+    checkStatus(handle, "accept");
+    this.#owner.driver.pollSoon();
+    return this.#owner.adopt(handle, this.#options);
+  }
+
+  /** Stops listening. Half-open connections go, those that wait to be accepted are reset. */
+  close(): void {
+    if (this.#isClosed) return;
+    const { driver } = this.#owner;
+    this.#owner.forget(this.handle);
+    checkStatus(driver.instance.calls.tcpClose(this.handle), "close");
+    driver.pollSoon();
+    this.#finish();
+  }
+
+  /** Accepted connections, one after the other, until the listener closes. */
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Connection> {
+    const arrived: Connection[] = [];
+    let wake = () => {};
+    const take = (connection: Connection) => {
+      arrived.push(connection);
+      wake();
+    };
+    const stop = () => wake();
+    this.on("connection", take);
+    this.on("close", stop);
+    try {
+      for (;;) {
+        const connection = arrived.shift();
+        if (connection !== undefined) yield connection;
+        else if (this.#isClosed) return;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+    } finally {
+      this.off("connection", take);
+      this.off("close", stop);
+    }
+  }
+
+  /** For the stack: never, since what an exception cut short is still in the backlog. */
+  readonly hasUndelivered = false;
+
+  /** For the stack: an event of the module. */
+  deliver(mask: number): void {
+    if ((mask & Event.ACCEPTABLE) === 0 || this.#isClosed) return;
+    if (this.listenerCount("connection") === 0) this.emit("acceptable");
+    while (this.listenerCount("connection") > 0) {
+      const connection = this.accept();
+      if (connection === undefined) return;
+      this.emit("connection", connection);
+    }
+  }
+
+  /** For the stack: it is dead, and the module must not be asked any more. */
+  die(error: LingerError): void {
+    this.#finish(error);
+  }
+
+  #finish(error?: LingerError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.emit("close", error);
+  }
 }

@@ -1,68 +1,405 @@
-/** PROVISIONAL SIGNATURES: the implementation replaces this file. */
-import type { EventEmitter } from "node:events";
-import type { Counter, Limit } from "./abi.ts";
-import type { Clock } from "./clock.ts";
-import type { Connection, ConnectionOptions, StateName } from "./connection.ts";
-import type { Entropy } from "./entropy.ts";
-import type { LingerError } from "./errors.ts";
-import type { Listener, ListenOptions } from "./listener.ts";
+/**
+ * A TCP/IP stack on the host: a module, its clock, entropy and wire, and the connections on it.
+ *
+ * The entry point of the library. All of it is synchronous underneath: under a virtual clock a run is
+ * the same every time. Protocol is the module's; this file only passes calls and events on.
+ */
+import { EventEmitter } from "node:events";
+import { Status } from "./abi.ts";
+import { type Clock, RealClock, type TimerHandle } from "./clock.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Driver } from "./driver.ts";
+import { type Entropy, SystemEntropy } from "./entropy.ts";
+import { checkStatus, LingerError, statusError } from "./errors.ts";
+import { Listener, type ListenerOwner, type ListenOptions } from "./listener.ts";
+import { type Counters, type Limits, LingerModule, type Profile } from "./module.ts";
+import { addressOption, integerOption, stateName, type StateName } from "./names.ts";
+import { formatIpv4Address, formatMacAddress, parseMacAddress } from "./packet/address.ts";
 import type { Wire } from "./wire.ts";
 
-export type Profile = "tiny" | "default" | "host";
-export type Counters = Record<Exclude<keyof typeof Counter, "COUNT">, number>;
-export type Limits = Record<keyof typeof Limit, number>;
+export type { Counters, Limits, Profile } from "./module.ts";
 
 export interface StackOptions {
+  /** The stack owns it from now on, and closes it. */
   wire: Wire;
-  /** "10.9.0.2/24" */
+  /** Address and prefix length: "10.9.0.2/24". */
   address: string;
+  /** A router on the link, for everything off it. */
   gateway?: string;
-  /** Default: a locally administered one, drawn. */
+  /** "02:00:00:aa:bb:01", or six octets. Default: a locally administered one from `entropy`. */
   mac?: string | Uint8Array;
   /** Which release module; default "host". */
   profile?: Profile;
-  /** A path, URL or the octets of a module, instead of `profile`. */
-  module?: string | URL | Uint8Array;
-  /** 100 … 120,000; default 30,000. */
+  /** Another module instead, by path, URL or octets, or loaded before. */
+  module?: string | URL | Uint8Array | LingerModule;
+  /** Maximum segment lifetime: 100 … 120,000; default 30,000. TIME-WAIT lasts twice as long. */
   mslMs?: number;
+  /** Default: a `RealClock`. */
   clock?: Clock;
+  /** Default: the system's. A predictable one makes connections easy to forge. */
   entropy?: Entropy;
+  /** Told if the module traps, which is a bug in it; the stack is closed then. */
   onTrap?: (error: LingerError) => void;
 }
 
 export interface ConnectOptions extends ConnectionOptions {
+  /** 1 … 65,535; default an ephemeral one (RFC 6056). */
   localPort?: number;
   localAddress?: string;
 }
 
+export interface PingOptions {
+  /** Octets of payload, 0 … 1,472; default 56. */
+  octets?: number;
+  /** How long to wait for the answer; default 5,000. */
+  timeoutMs?: number;
+}
+
 export interface StackEvents {
-  /** The stack is closed; with an error if its wire went away or the module trapped. */
+  /** The stack is closed; with an error unless `close()` was called. */
   close: [error?: LingerError];
 }
 
-export declare class Stack extends EventEmitter<StackEvents> {
-  private constructor();
-  /** Throws LingerError for each mistake in the options. */
-  static create(options: StackOptions): Stack;
+const BACKLOG_DEFAULT = 16;
+const PORT_MAX = 65_535;
+const PING_OCTETS_DEFAULT = 56;
+const PING_OCTETS_MAX = 1472;
+const PING_TIMEOUT_DEFAULT_MS = 5000;
+
+interface Ping {
+  /** Sends it. False while the one before has not left: its address is still being resolved. */
+  readonly send: () => boolean;
+  isSent: boolean;
+  readonly sequence: number;
+  readonly sentAtMs: number;
+  readonly resolve: (rttMs: number) => void;
+  readonly reject: (error: LingerError) => void;
+  readonly timeout: TimerHandle;
+}
+
+/** One host on a wire. Create it with `Stack.create`. */
+export class Stack extends EventEmitter<StackEvents> {
+  /** "10.9.0.2" */
   readonly address: string;
   readonly prefixLength: number;
-  /** "02:…" */
+  /** "02:00:00:aa:bb:01" */
   readonly mac: string;
-  readonly limits: Limits;
-  /** True if the module brings its own application. */
+  /** True if the module brings its own application: then connections are its own. */
   readonly isApplication: boolean;
-  readonly isClosed: boolean;
-  /** Resolves when the stack is closed, with the error if there was one. */
-  readonly closed: Promise<LingerError | undefined>;
+  readonly #clock: Clock;
+  readonly #driver: Driver;
+  readonly #onTrap: ((error: LingerError) => void) | undefined;
+  readonly #handles = new Map<number, Connection | Listener>();
+  #undelivered: (Connection | Listener)[] = [];
+  #isClosed = false;
+  #error: LingerError | undefined;
+  #closedPromise: Promise<LingerError | undefined> | undefined;
+  #ping: Ping | undefined;
+  #pingQueue: Promise<void> = Promise.resolve();
+  #pingSequence = 0;
+  readonly #owner: ListenerOwner;
 
-  listen(port: number, options?: ListenOptions): Listener;
-  /** Returns at once, in SYN-SENT; await `connection.connected`. */
-  connect(host: string, port: number, options?: ConnectOptions): Connection;
-  /** Round-trip time in ms. */
-  ping(host: string, options?: { octets?: number; timeoutMs?: number }): Promise<number>;
-  counters(): Counters;
-  /** State of whatever holds this tuple, TIME-WAIT records and half-open ones included. */
-  lookup(remoteHost: string, remotePort: number, localPort: number): StateName;
-  /** Resets what is open, and closes the wire. */
-  close(): void;
+  /**
+   * Loads the module, sets the addresses, starts the application if the module has one, and plugs the
+   * wire in. Throws BAD_OPTION, BAD_ADDRESS, MODULE_… for what is wrong; the wire is closed then.
+   */
+  static create(options: StackOptions): Stack {
+    try {
+      return new Stack(options);
+    } catch (error) {
+      options.wire.close();
+      throw error;
+    }
+  }
+
+  private constructor(options: StackOptions) {
+    super();
+    const { clock = new RealClock(), entropy = new SystemEntropy() } = options;
+    const { address, prefixLength } = parseInterface(options.address);
+    const source = options.module ?? options.profile ?? "host";
+    const module = source instanceof LingerModule ? source : LingerModule.load(source);
+    const mac = linkAddress(options.mac, entropy);
+    this.address = formatIpv4Address(address);
+    this.prefixLength = prefixLength;
+    this.mac = formatMacAddress(mac);
+    this.isApplication = module.isApplication;
+    this.#clock = clock;
+    this.#onTrap = options.onTrap;
+    this.#driver = new Driver({
+      module,
+      wire: options.wire,
+      clock,
+      entropy,
+      onStep: () => this.#takeEvents(),
+      onFailure: (error) => this.#die(error),
+    });
+    this.#owner = {
+      driver: this.#driver,
+      forget: (handle) => void this.#handles.delete(handle),
+      adopt: (handle, connectionOptions) => this.#adopt(handle, connectionOptions),
+    };
+    this.#configure(options, { address, prefixLength, mac });
+    this.#driver.start();
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Settles when the stack is closed, with the error if there was one; never rejects. */
+  get closed(): Promise<LingerError | undefined> {
+    this.#closedPromise ??= this.#isClosed
+      ? Promise.resolve(this.#error)
+      : new Promise((resolve) => this.once("close", resolve));
+    return this.#closedPromise;
+  }
+
+  /** The compile-time limits of this build. */
+  get limits(): Limits {
+    return this.#driver.instance.limits;
+  }
+
+  /** Received frames that were too long for any receive slot, and dropped by this host. */
+  get oversizedFrames(): number {
+    return this.#driver.oversizedCount;
+  }
+
+  /** Passive OPEN. Throws ADDRESS_IN_USE, BAD_ADDRESS, NO_RESOURCES, BAD_OPTION. */
+  listen(port: number, options: ListenOptions = {}): Listener {
+    const { calls } = this.#userInstance();
+    integerOption(port, 1, PORT_MAX, "port");
+    const backlog = integerOption(options.backlog ?? BACKLOG_DEFAULT, 1, 255, "backlog");
+    const address =
+      options.address === undefined ? 0 : addressOption(options.address, "listen address");
+    const handle = checkStatus(calls.tcpListen(address, port, backlog), `listen on port ${port}`);
+    const listener = new Listener(this.#owner, handle, port, options);
+    this.#handles.set(handle, listener);
+    this.#driver.pollSoon();
+    return listener;
+  }
+
+  /**
+   * Active OPEN. Returns at once with a connection in SYN-SENT; await its `connected`. Data written
+   * meanwhile follows the handshake. Throws ADDRESS_IN_USE, BAD_ADDRESS, NO_RESOURCES, BAD_OPTION.
+   */
+  connect(host: string, port: number, options: ConnectOptions = {}): Connection {
+    const { calls } = this.#userInstance();
+    const remote = addressOption(host, "host");
+    integerOption(port, 1, PORT_MAX, "port");
+    const localPort = integerOption(options.localPort ?? 0, 0, PORT_MAX, "localPort");
+    const local =
+      options.localAddress === undefined ? 0 : addressOption(options.localAddress, "localAddress");
+    const handle = calls.tcpConnect(remote, port, local, localPort);
+    checkStatus(handle, `connect to ${host}:${port}`);
+    const connection = this.#adopt(handle, options);
+    this.#driver.pollSoon();
+    return connection;
+  }
+
+  /**
+   * Sends an ICMP echo request and gives the round-trip time in ms, address resolution included.
+   * Pings wait for one another. Rejects with PING_TIMEOUT, UNREACHABLE, BAD_ADDRESS, STACK_CLOSED.
+   */
+  async ping(host: string, options: PingOptions = {}): Promise<number> {
+    const address = addressOption(host, "host");
+    const octets = options.octets ?? PING_OCTETS_DEFAULT;
+    const timeoutMs = options.timeoutMs ?? PING_TIMEOUT_DEFAULT_MS;
+    integerOption(octets, 0, PING_OCTETS_MAX, "octets");
+    if (!(timeoutMs > 0)) throw new LingerError("BAD_OPTION", `timeoutMs: ${timeoutMs} is not above 0`);
+    const answered = this.#pingQueue.then(() => this.#pingOnce(address, octets, timeoutMs));
+    this.#pingQueue = answered.then(
+      () => undefined,
+      () => undefined,
+    );
+    return answered;
+  }
+
+  /** All counters of the module, by name. Throws STACK_CLOSED once the stack is dead. */
+  counters(): Counters {
+    return this.#instance().readCounters();
+  }
+
+  /**
+   * The state of whatever holds this tuple: a connection, a half-open or a TIME-WAIT record, else
+   * LISTEN or CLOSED. Works after the connection's handle was released.
+   */
+  lookup(remoteHost: string, remotePort: number, localPort: number): StateName {
+    const remote = addressOption(remoteHost, "remoteHost");
+    return stateName(this.#instance().calls.tcpLookup(remote, remotePort, localPort));
+  }
+
+  /**
+   * Aborts what is open, which tells the peers as far as the wire takes it, and closes the wire. All
+   * connections end as STACK_CLOSED then. May be called again.
+   */
+  close(): void {
+    if (this.#isClosed) return;
+    for (const entry of this.#handles.values()) {
+      if (entry instanceof Connection) entry.abort();
+    }
+    this.#driver.flush();
+    this.#die(undefined);
+  }
+
+  #configure(
+    options: StackOptions,
+    { address, prefixLength, mac }: { address: number; prefixLength: number; mac: Uint8Array },
+  ): void {
+    const { calls, application } = this.#driver.instance;
+    const mslMs = options.mslMs ?? 0;
+    checkStatus(calls.init(this.#driver.moduleNow(), mslMs), `mslMs ${mslMs}`);
+    const view = new DataView(mac.buffer, mac.byteOffset, mac.byteLength);
+    const high = view.getUint16(0);
+    checkStatus(calls.setLinkAddress(high, view.getUint32(2)), `MAC address ${this.mac}`);
+    const { gateway } = options;
+    const router = gateway === undefined ? 0 : addressOption(gateway, "gateway");
+    const what = `address ${options.address}${gateway === undefined ? "" : `, gateway ${gateway}`}`;
+    checkStatus(calls.setAddress(address, prefixLength, router), what);
+    const refusal = application?.appInit() ?? 0;
+    if (refusal < 0) {
+      throw new LingerError("MODULE_REFUSED", `the application refused to start (${refusal})`);
+    }
+  }
+
+  #instance(): Driver["instance"] {
+    if (this.#isClosed) throw this.#closedError();
+    return this.#driver.instance;
+  }
+
+  #userInstance(): Driver["instance"] {
+    if (this.isApplication) {
+      const text = "the module's own application owns the connections of this stack";
+      throw new LingerError("STACK_IN_MODULE", text);
+    }
+    return this.#instance();
+  }
+
+  #closedError(): LingerError {
+    return this.#error ?? new LingerError("STACK_CLOSED", "the stack was closed");
+  }
+
+  #adopt(handle: number, options: ConnectionOptions): Connection {
+    let connection: Connection;
+    try {
+      connection = new Connection(this.#owner, handle, options);
+    } catch (error) {
+      // An option was refused: nobody will ever hold this handle.
+      const { calls } = this.#driver.instance;
+      calls.tcpAbort(handle);
+      calls.tcpRelease(handle);
+      throw error;
+    }
+    this.#handles.set(handle, connection);
+    return connection;
+  }
+
+  /** After each step. An exception of a listener leaves the rest to the next one. */
+  #takeEvents(): void {
+    this.#takePing();
+    if (this.isApplication) return;
+    const { calls } = this.#driver.instance;
+    for (const entry of this.#undelivered.splice(0)) this.#deliver(entry, 0);
+    while (!this.#isClosed) {
+      const handle = calls.nextReady();
+      if (handle === 0) return;
+      const mask = calls.takeEvents(handle);
+      const entry = this.#handles.get(handle);
+      if (entry !== undefined && mask > 0) this.#deliver(entry, mask);
+    }
+  }
+
+  #deliver(entry: Connection | Listener, mask: number): void {
+    try {
+      entry.deliver(mask);
+    } catch (error) {
+      if (entry.hasUndelivered) this.#undelivered.push(entry);
+      this.#driver.pollSoon();
+      throw error;
+    }
+  }
+
+  #pingOnce(address: number, octets: number, timeoutMs: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const { calls } = this.#userInstance();
+      const what = `ping ${formatIpv4Address(address)}`;
+      const sequence = this.#pingSequence;
+      this.#pingSequence = (sequence + 1) & 0xffff;
+      const send = () => {
+        const status = calls.pingSend(address, sequence, octets);
+        if (status === Status.WOULD_BLOCK) return false;
+        checkStatus(status, what);
+        this.#driver.pollSoon();
+        return true;
+      };
+      const isSent = send();
+      const timeout = this.#clock.setTimer(timeoutMs, () => {
+        const text = `${what}: no answer within ${timeoutMs} ms`;
+        this.#endPing()?.reject(new LingerError("PING_TIMEOUT", text));
+      });
+      const sentAtMs = this.#clock.now();
+      this.#ping = { send, isSent, sequence, sentAtMs, resolve, reject, timeout };
+    });
+  }
+
+  #takePing(): void {
+    const ping = this.#ping;
+    if (ping === undefined) return;
+    if (!ping.isSent) {
+      ping.isSent = ping.send();
+      return;
+    }
+    const answer = this.#driver.instance.calls.pingTake();
+    if (answer === Status.WOULD_BLOCK) return;
+    if (answer < 0) this.#endPing()?.reject(statusError(answer, "ping"));
+    else if (answer === ping.sequence) {
+      this.#endPing()?.resolve(this.#clock.now() - ping.sentAtMs);
+    }
+  }
+
+  #endPing(): Ping | undefined {
+    const ping = this.#ping;
+    if (ping !== undefined) this.#clock.clearTimer(ping.timeout);
+    this.#ping = undefined;
+    return ping;
+  }
+
+  /** The one way into the grave: everything that waits is told. */
+  #die(error: LingerError | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#error = error;
+    this.#driver.stop();
+    const told = this.#closedError();
+    this.#endPing()?.reject(told);
+    const entries = [...this.#handles.values()];
+    this.#handles.clear();
+    try {
+      for (const entry of entries) entry.die(told);
+      if (error?.code === "MODULE_TRAP") this.#onTrap?.(error);
+    } finally {
+      this.emit("close", error);
+    }
+  }
+}
+
+/** "10.9.0.2/24" */
+function parseInterface(text: string): { address: number; prefixLength: number } {
+  const [host = "", prefix, ...rest] = text.split("/");
+  if (prefix === undefined || rest.length > 0 || !/^[0-9]{1,2}$/.test(prefix)) {
+    const hint = "address and prefix length look like 10.9.0.2/24";
+    throw new LingerError("BAD_OPTION", `address: "${text}" is not valid: ${hint}`);
+  }
+  const prefixLength = integerOption(Number(prefix), 1, 30, "prefix length");
+  return { address: addressOption(host, "address"), prefixLength };
+}
+
+function linkAddress(mac: string | Uint8Array | undefined, entropy: Entropy): Uint8Array {
+  if (mac === undefined) {
+    const drawn = entropy.word();
+    // 02: locally administered, not a group (IEEE 802).
+    return Uint8Array.of(0x02, 0x4c, drawn >>> 24, drawn >>> 16, drawn >>> 8, drawn);
+  }
+  const octets = typeof mac === "string" ? parseMacAddress(mac) : mac;
+  if (octets?.length === 6) return new Uint8Array(octets);
+  throw new LingerError("BAD_OPTION", `mac: "${String(mac)}" is not a MAC address`);
 }

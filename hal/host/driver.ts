@@ -1,0 +1,213 @@
+/**
+ * The loop around a module: queued frames go in, then `poll`, then sleep until the next deadline,
+ * frame or user call (`hal/README.md`, "A driver hands over all queued frames, then calls poll").
+ *
+ * Used by Stack alone. Never looks into a frame, never calls anything of TCP.
+ */
+import type { Clock, TimerHandle } from "./clock.ts";
+import type { Entropy } from "./entropy.ts";
+import { LingerError } from "./errors.ts";
+import type { LingerInstance, LingerModule } from "./module.ts";
+import type { Wire } from "./wire.ts";
+
+export interface DriverOptions {
+  module: LingerModule;
+  wire: Wire;
+  clock: Clock;
+  entropy: Entropy;
+  /** Called after each step: the time to take events. What it throws leaves the step. */
+  onStep: () => void;
+  /** Called once, when the module trapped or the wire went away. The driver has stopped. */
+  onFailure: (error: LingerError) => void;
+}
+
+/** What `poll` answers when nothing is due. */
+const NEVER_MS = 0xffffffff;
+/** Two calls must not lie more than 2^30 ms apart; a machine may sleep or be idle for longer. */
+const CALL_GAP_MS_MAX = 2 ** 29;
+/** How soon a BUSY wire that cannot tell when it drains is tried again. */
+const BUSY_RETRY_MS = 1;
+/** Rounds of an application and its stack within one step, while they keep each other busy. */
+const APPLICATION_ROUNDS_MAX = 16;
+
+export class Driver {
+  readonly instance: LingerInstance;
+  /** Received frames that were longer than a receive slot, and dropped. */
+  oversizedCount = 0;
+  readonly #options: DriverOptions;
+  readonly #slotCount: number;
+  #frames: Uint8Array[] = [];
+  #timer: TimerHandle | undefined;
+  #isDeferred = false;
+  #isStarted = false;
+  #isStopped = false;
+  #lastMs = -Infinity;
+  #transmitted = 0;
+  #wasBusy = false;
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+    this.instance = options.module.instantiate({
+      transmit: (frame) => this.#transmit(frame),
+      entropy: () => options.entropy.word(),
+    });
+    this.#slotCount = this.instance.limits.RX_SLOT_COUNT;
+    // A user call may trap as well, outside of any step: then nobody else would notice.
+    this.instance.onTrap = (error) => this.defer(() => this.#fail(error));
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
+  /** The present time as the module counts it, u32. */
+  moduleNow(): number {
+    const nowMs = Math.floor(this.#options.clock.now());
+    if (this.#isStarted) {
+      while (nowMs - this.#lastMs > CALL_GAP_MS_MAX) {
+        this.#lastMs += CALL_GAP_MS_MAX;
+        this.instance.calls.poll(this.#lastMs >>> 0);
+      }
+    }
+    this.#lastMs = Math.max(this.#lastMs, nowMs);
+    return this.#lastMs >>> 0;
+  }
+
+  /** Plugs the wire in; the module must have been initialised at `moduleNow()`. */
+  start(): void {
+    const { wire } = this.#options;
+    this.#isStarted = true;
+    wire.onFrame((frame) => this.#queue(frame));
+    wire.onDrain?.(() => this.pollSoon());
+    wire.onClose((error) => {
+      this.#fail(error ?? new LingerError("WIRE_CLOSED", "the wire was closed"));
+    });
+    this.pollSoon();
+  }
+
+  /** Calls `fn` soon, outside of what runs now. */
+  defer(fn: () => void): void {
+    this.#options.clock.defer(fn);
+  }
+
+  /** To be called after each user call: what it caused leaves with the next poll. */
+  pollSoon(): void {
+    if (this.#isDeferred || this.#isStopped) return;
+    this.#isDeferred = true;
+    this.#options.clock.defer(() => {
+      if (this.#isDeferred) this.#step();
+    });
+  }
+
+  /** Polls now, as often as the module asks for and the wire takes frames; before the end. */
+  flush(): void {
+    try {
+      for (let round = 0; round < APPLICATION_ROUNDS_MAX; round++) {
+        this.#wasBusy = false;
+        if (this.instance.calls.poll(this.moduleNow()) !== 0 || this.#wasBusy) return;
+      }
+    } catch (error) {
+      this.#fail(asLingerError(error));
+    }
+  }
+
+  /** Unplugs: nothing is called any more, and the wire is closed. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#isDeferred = false;
+    this.#frames = [];
+    this.#cancelTimer();
+    this.#options.wire.close();
+  }
+
+  #transmit(frame: Uint8Array): boolean {
+    const sent = this.#options.wire.send(frame);
+    if (sent) this.#transmitted++;
+    else this.#wasBusy = true;
+    return sent;
+  }
+
+  /** All frames that come in one turn of the event loop are handed over in one step. */
+  #queue(frame: Uint8Array): void {
+    if (this.#isStopped) return;
+    if (this.#frames.push(frame) > 1) return;
+    this.#sleep(0);
+  }
+
+  #step(): void {
+    if (this.#isStopped) return;
+    this.#isDeferred = false;
+    this.#cancelTimer();
+    try {
+      const nowMs = this.moduleNow();
+      this.#handOver(nowMs);
+      this.#wasBusy = false;
+      const sleepMs =
+        this.instance.application === undefined
+          ? this.instance.calls.poll(nowMs)
+          : this.#pollApplication(nowMs);
+      if (sleepMs !== NEVER_MS) this.#sleepUntil(this.#lastMs + sleepMs);
+    } catch (error) {
+      this.#fail(asLingerError(error));
+      return;
+    }
+    this.#options.onStep();
+  }
+
+  #handOver(nowMs: number): void {
+    const { instance } = this;
+    const frames = this.#frames;
+    this.#frames = [];
+    for (const [index, frame] of frames.entries()) {
+      if (frame.length > instance.limits.RX_SLOT_SIZE) this.oversizedCount++;
+      else instance.receive(index % this.#slotCount, frame, nowMs);
+    }
+  }
+
+  /**
+   * `appPoll` after each `poll`, and `poll` soon after the user calls that `appPoll` may have made:
+   * one more round after the first, and further ones while frames leave.
+   */
+  #pollApplication(nowMs: number): number {
+    const { calls, application } = this.instance;
+    for (let round = 0; round < APPLICATION_ROUNDS_MAX; round++) {
+      this.#transmitted = 0;
+      const stackMs = calls.poll(nowMs);
+      const applicationMs = application?.appPoll(nowMs) ?? NEVER_MS;
+      if (round > 0 && this.#transmitted === 0) return Math.min(stackMs, applicationMs);
+    }
+    return 0;
+  }
+
+  #sleepUntil(dueMs: number): void {
+    const earliestMs = this.#wasBusy ? BUSY_RETRY_MS : 0;
+    this.#sleep(Math.max(dueMs - this.#options.clock.now(), earliestMs));
+  }
+
+  #sleep(delayMs: number): void {
+    this.#cancelTimer();
+    this.#timer = this.#options.clock.setTimer(delayMs, () => {
+      this.#timer = undefined;
+      this.#step();
+    });
+  }
+
+  #cancelTimer(): void {
+    if (this.#timer !== undefined) this.#options.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #fail(error: LingerError): void {
+    if (this.#isStopped) return;
+    this.stop();
+    this.#options.onFailure(error);
+  }
+}
+
+/** A wire of a user's own may throw anything. */
+function asLingerError(error: unknown): LingerError {
+  if (error instanceof LingerError) return error;
+  const why = error instanceof Error ? error.message : String(error);
+  return new LingerError("WIRE_FAILED", `the wire failed while sending: ${why}`, { cause: error });
+}
