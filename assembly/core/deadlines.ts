@@ -129,13 +129,14 @@ function nextSlotTime(level: u32): u32 {
 }
 
 function link(id: u32, entry: Entry, deadline: u32): void {
-  const wheelTime = load<u32>(WHEEL_TIME);
-  let ahead = deadline - wheelTime;
-  if (<i32>ahead <= 0) ahead = 1; // already past: the next millisecond is the earliest slot left
+  // Counted from the next millisecond, the earliest that can still fire. While the slot that starts
+  // then is being emptied, an entry of it that is armed again thus finds a finer level.
+  const soonest = load<u32>(WHEEL_TIME) + 1;
+  const ahead = <i32>(deadline - soonest) < 0 ? 0 : deadline - soonest;
   let level: u32 = 0;
   while (level < LEVEL_COUNT - 1 && ahead >> ((level + 1) * SLOT_BITS) != 0) ++level;
   const shift = level * SLOT_BITS;
-  const position = min((wheelTime + ahead) >> shift, (wheelTime >> shift) + SLOT_COUNT);
+  const position = min((soonest + ahead) >> shift, (soonest >> shift) + SLOT_COUNT - 1);
   const slot = level * SLOT_COUNT + (position & (SLOT_COUNT - 1));
   const first = <u32>load<u16>(HEADS + (slot << 1));
   entry.firesAt = position << shift;
