@@ -1,0 +1,77 @@
+/**
+ * The lanes of `npm test`: what each runs, what it needs of the machine, and how long it may take.
+ *
+ * Used by `scripts/test.mjs`, which starts them in this order, two at a time: the long ones first.
+ * The bounds are for two slow cores; all of them together stay below ten minutes.
+ */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { ROOT } from "../ready.mjs";
+
+/** One test that hangs is ended, and named, well before its lane is. */
+const TEST_TIMEOUT_SHARE = 0.8;
+
+/** { name, covers, command(), files(), kind, needs, timeoutS } of each lane. */
+export const LANES = [
+  lane("interop-kernel", "Linger and the Linux kernel over TAP", {
+    tests: ["tests/interop/kernel"],
+    needs: ["namespace", "curl", "nmap", "hping3", "tshark"],
+    inNamespace: true,
+    timeoutS: 240,
+  }),
+  lane("tcp", "tables of segments against the release modules", {
+    tests: ["tests/tcp"],
+    timeoutS: 240,
+  }),
+  lane("interop-user", "Linger and libslirp through QEMU, without root", {
+    tests: ["tests/interop/user"],
+    needs: ["qemu-system-x86_64", "tshark"],
+    timeoutS: 120,
+  }),
+  lane("package", "npm pack, installed in an empty folder", { tests: ["tests/package"], timeoutS: 180 }),
+  lane("cli", "the command linger", { tests: ["tests/cli"], timeoutS: 180 }),
+  {
+    name: "unit",
+    covers: "as-pect, the pure parts of assembly/",
+    command: () => ["npm", "run", "--silent", "test:unit"],
+    files: () => findFiles("tests/unit", ".spec.ts"),
+    kind: "as-pect",
+    needs: [],
+    timeoutS: 120,
+  },
+  lane("tidy", "architecture, style, lint", { tests: ["tests/tidy"], timeoutS: 180 }),
+  lane("host", "the host library and the packet parser", {
+    tests: ["tests/host", "tests/packet"],
+    timeoutS: 120,
+  }),
+  lane("binaries", "what the release modules contain", {
+    tests: ["tests/binaries.test.ts"],
+    timeoutS: 60,
+  }),
+];
+
+/** A lane of node:test files: folders, which are searched, or files. */
+function lane(name, covers, { tests, needs = [], inNamespace = false, timeoutS }) {
+  const files = () => tests.flatMap((path) => (path.endsWith(".ts") ? [path] : findFiles(path, ".test.ts")));
+  const command = () => [
+    ...(inNamespace ? [process.execPath, "scripts/in-namespace.mjs"] : []),
+    process.execPath,
+    ...["--import", "tsx", "--test", "--test-reporter=spec", "--test-concurrency=1"],
+    `--test-timeout=${timeoutS * 1000 * TEST_TIMEOUT_SHARE}`,
+    ...files(),
+  ];
+  return { name, covers, command, files, kind: "node", needs, timeoutS };
+}
+
+function findFiles(folder, ending) {
+  let names;
+  try {
+    names = readdirSync(join(ROOT, folder), { recursive: true });
+  } catch {
+    return [];
+  }
+  return names
+    .filter((name) => name.endsWith(ending))
+    .sort()
+    .map((name) => join(folder, name));
+}

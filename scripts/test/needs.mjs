@@ -1,0 +1,79 @@
+/**
+ * What the tests need of the machine beyond Node and npm: programs, with the Debian package of each,
+ * and rights, with the command that gives them.
+ *
+ * Used by `scripts/test.mjs` to skip a lane with its reason, and by `.ci/run`, which runs this file to
+ * get the list of packages: so that the two never disagree.
+ */
+import { spawnSync } from "node:child_process";
+import { accessSync, constants, existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Program → Debian package. */
+const PACKAGES = {
+  curl: "curl",
+  hping3: "hping3",
+  ip: "iproute2",
+  nmap: "nmap",
+  "qemu-system-x86_64": "qemu-system-x86",
+  sysctl: "procps",
+  tshark: "tshark",
+  unshare: "util-linux",
+};
+
+/** Where administrators' programs are that an ordinary user's PATH leaves out. */
+const EXTRA_PATHS = ["/usr/sbin", "/sbin"];
+
+const IN_NAMESPACE = fileURLToPath(new URL("../in-namespace.mjs", import.meta.url));
+const TUN = "/dev/net/tun";
+
+/** What stands in the way, or undefined: { reason, get }. `need` is a program, or "namespace". */
+export function findObstacle(need) {
+  if (need === "namespace") return findNamespaceObstacle();
+  if (PACKAGES[need] === undefined) throw new Error(`scripts/test/needs.mjs does not know ${need}`);
+  if (isProgram(need)) return undefined;
+  return { reason: `${need} is not installed`, get: `sudo apt-get install ${PACKAGES[need]}` };
+}
+
+/** A private network with a TAP interface: tried, not guessed. */
+function findNamespaceObstacle() {
+  if (process.platform !== "linux") {
+    return { reason: "network namespaces exist on Linux only", get: "a Linux machine" };
+  }
+  for (const program of ["unshare", "ip", "sysctl"]) {
+    const obstacle = findObstacle(program);
+    if (obstacle !== undefined) return obstacle;
+  }
+  if (!existsSync(TUN)) return { reason: `${TUN} is missing`, get: "sudo modprobe tun" };
+  try {
+    accessSync(TUN, constants.R_OK | constants.W_OK);
+  } catch {
+    return { reason: `no right to open ${TUN}`, get: `sudo npm test, or: sudo chmod 666 ${TUN}` };
+  }
+  const trial = spawnSync(process.execPath, [IN_NAMESPACE, "true"], { encoding: "utf8" });
+  if (trial.status === 0) return undefined;
+  const [why = "no reason given"] = trial.stderr.trim().split("\n");
+  return { reason: `no private network can be made here (${why})`, get: "sudo npm test" };
+}
+
+function isProgram(name) {
+  const folders = [...(process.env.PATH ?? "").split(delimiter), ...EXTRA_PATHS];
+  return folders.some((folder) => {
+    try {
+      accessSync(join(folder, name), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The PATH for tests, on which every program that was found is. */
+export function testPath() {
+  return [process.env.PATH, ...EXTRA_PATHS].join(delimiter);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  console.log([...new Set(Object.values(PACKAGES))].sort().join("\n"));
+}
