@@ -30,7 +30,7 @@ const WASM_FEATURES = [
   "--enable-mutable-globals",
   "--enable-nontrapping-float-to-int",
 ];
-const WASM_OPTIMIZATIONS = ["-O3"];
+const WASM_OPTIMIZATIONS = ["-Os"];
 
 /** A failure whose message says everything that the user needs. */
 class BuildError extends Error {}
