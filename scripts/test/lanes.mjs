@@ -44,6 +44,10 @@ export const LANES = [
     tests: ["tests/host", "tests/packet"],
     timeoutS: 120,
   }),
+  lane("cost", "segments and ticks cost the same however many connections there are", {
+    tests: ["tests/cost"],
+    timeoutS: 60,
+  }),
   lane("binaries", "what the release modules contain", {
     tests: ["tests/binaries.test.ts"],
     timeoutS: 60,
