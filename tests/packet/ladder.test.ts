@@ -357,7 +357,7 @@ describe("the drawing", () => {
     const { start, rows } = inferStates(connection);
     const bases = sequenceBases(connection.segments);
     assert.deepEqual(formatLadder(start, rows, { ...frame, bases }), [
-      "          A 10.9.0.1:40000                                          B 10.9.0.2:80",
+      "          A 10.9.0.1:40000                                         B 10.9.0.2:80",
       "          CLOSED                                                    LISTEN",
       "    0.000 SYN-SENT     ─► <SEQ=0><CTL=SYN>                       ─► SYN-RECEIVED",
       "    0.001 ESTABLISHED  ◄─ <SEQ=0><ACK=1><CTL=SYN,ACK>            ◄─ SYN-RECEIVED",

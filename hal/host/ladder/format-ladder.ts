@@ -45,11 +45,13 @@ const ARROWS = {
   },
 } as const;
 
-/** The line above the rows: who is left and who is right. */
+/** The line above the rows: who is left, and who is right, above its states as far as it fits. */
 export function formatLadderHead(frame: LadderFrame): string {
   const indent = " ".repeat(TIME_COLUMNS + 1);
-  const room = textColumns(frame) + STATE_COLUMNS + 2 * ARROW_COLUMNS + 4;
-  return trimEnd(`${indent}${fit(frame.left, room - 1).padEnd(room)}${frame.right}`);
+  const wide = columnsOf(frame) - indent.length;
+  const right = fit(frame.right, wide - 1);
+  const room = wide - Math.max(STATE_COLUMNS, right.length);
+  return `${indent}${fit(frame.left, room - 1).padEnd(room)}${right}`;
 }
 
 /** The states before the first row. */
@@ -122,8 +124,12 @@ function formatGap(rows: readonly LadderRow[]): string {
   return `${"⋮".padStart(TIME_COLUMNS)} ${rows.length} more segments: ${sums}`;
 }
 
+function columnsOf(frame: LadderFrame): number {
+  return Math.max(80, frame.columns ?? 100);
+}
+
 function textColumns(frame: LadderFrame): number {
-  return Math.max(80, frame.columns ?? 100) - FIXED_COLUMNS;
+  return columnsOf(frame) - FIXED_COLUMNS;
 }
 
 function segmentText(row: SegmentRow, frame: LadderFrame): string {
@@ -158,8 +164,4 @@ function noteText(row: NoteRow, frame: LadderFrame): string {
 
 function fit(text: string, room: number): string {
   return text.length <= room ? text : `${text.slice(0, room - 1)}…`;
-}
-
-function trimEnd(text: string): string {
-  return text.replace(/ +$/, "");
 }

@@ -70,7 +70,9 @@ function actionOf(
     const sent = `snd ${controlsOf(row.segment)}`;
     return call === undefined ? sent : `${call}, ${sent}`;
   }
-  return `rcv ${receivedOf(row, finEnd)}`;
+  const received = `rcv ${receivedOf(row, finEnd)}`;
+  // An application that closes as soon as it reads end-of-file is past CLOSE-WAIT already.
+  return row.states[side] === "LAST-ACK" ? `${received}, CLOSE` : received;
 }
 
 /** The user call that this end made just before, if nothing else was sent or received since. */

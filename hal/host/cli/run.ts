@@ -1,0 +1,53 @@
+/**
+ * `linger run FILE.wasm`: an application module, its application inside with the stack.
+ */
+import { statSync } from "node:fs";
+import { type Command, CommandError, expectPositionals, parseCommandLine } from "./command.ts";
+import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
+import {
+  openSession,
+  planSession,
+  SESSION_HELP,
+  SESSION_OPTIONS,
+  stackFailure,
+} from "./session.ts";
+
+export const runCommand: Command = {
+  name: "run",
+  summary: "run an application module (application and stack in one FILE.wasm)",
+  help: `linger run FILE.wasm --wire SPEC --ip ADDRESS[/LEN] [options]
+
+FILE.wasm exports appInit and appPoll beside the stack's own exports (see hal/README.md). It runs
+until it is stopped by SIGINT, its wire goes away, or it traps.
+
+${SESSION_HELP}
+
+--profile does not apply: the module brings its own limits.`,
+  run,
+};
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommandLine(args, SESSION_OPTIONS);
+  const [file = ""] = expectPositionals(positionals, ["FILE.wasm"]);
+  const plan = planSession(values, file);
+  if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
+    throw new CommandError(`there is no file ${file}`);
+  }
+  const interrupt = watchInterrupt();
+  const session = await openUnlessInterrupted(openSession(plan), interrupt);
+  if (session === undefined) return 0;
+  const { stack } = session;
+  try {
+    if (!stack.isApplication) {
+      throw new CommandError(`${file} has no application: it exports neither appInit nor appPoll`);
+    }
+    console.log(`running ${file} at ${stack.address} (MAC ${stack.mac})`);
+    const closed = stack.closed.then((error) => ({ error }));
+    const lost = await Promise.race([interrupt.requested, closed]);
+    if (lost !== undefined) throw stackFailure(lost.error);
+    return 0;
+  } finally {
+    session.close();
+    interrupt.dispose();
+  }
+}

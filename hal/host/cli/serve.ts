@@ -1,0 +1,70 @@
+/**
+ * `linger serve NAME`: one of the small servers, until a signal or the loss of the wire ends it.
+ */
+import { type AppName, APPS } from "../apps/index.ts";
+import {
+  type Command,
+  expectPositionals,
+  parseCommandLine,
+  parsePort,
+  UsageError,
+} from "./command.ts";
+import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
+import {
+  openSession,
+  planSession,
+  SESSION_HELP,
+  SESSION_OPTIONS,
+  stackFailure,
+} from "./session.ts";
+
+export const serveCommand: Command = {
+  name: "serve",
+  summary: "run a small server: echo, discard, chargen, daytime or http",
+  help: `linger serve echo|discard|chargen|daytime|http --wire SPEC --ip ADDRESS[/LEN] [options]
+
+Serves until it is stopped: SIGINT closes every connection and the capture, then exits with 0.
+
+  --port PORT          default: echo 7, discard 9, chargen 19, daytime 13, http 80
+  --quiet              do not print a line for each connection
+
+${SESSION_HELP}
+
+Example, in a network namespace of your own:
+  linger serve http --wire tap:tap0 --ip 10.9.0.2/24 --pcap http.pcap`,
+  run,
+};
+
+async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommandLine(args, {
+    ...SESSION_OPTIONS,
+    port: { type: "string" },
+    quiet: { type: "boolean" },
+  });
+  const [name = ""] = expectPositionals(positionals, ["the name of a server"]);
+  if (!Object.hasOwn(APPS, name)) {
+    throw new UsageError(`"${name}" is none of the servers ${Object.keys(APPS).join(", ")}`);
+  }
+  const entry = APPS[name as AppName];
+  const port = values.port === undefined ? entry.port : parsePort(values.port, "--port");
+  const plan = planSession(values);
+  const interrupt = watchInterrupt();
+  const session = await openUnlessInterrupted(openSession(plan), interrupt);
+  if (session === undefined) return 0;
+  const { stack, clock } = session;
+  const log = values.quiet === true ? () => undefined : (line: string) => console.log(line);
+  try {
+    const app = entry.start(stack, { port, clock, log });
+    console.log(`serving ${name} on ${stack.address}:${app.port} (MAC ${stack.mac})`);
+    const lost = await Promise.race([
+      interrupt.requested,
+      stack.closed.then((error) => ({ error })),
+    ]);
+    if (lost !== undefined) throw stackFailure(lost.error);
+    await app.close();
+    return 0;
+  } finally {
+    session.close();
+    interrupt.dispose();
+  }
+}
