@@ -87,10 +87,13 @@ function printVersion(): number {
   return 0;
 }
 
-/** A reader of our output that goes away (`linger trace … | head`) is no mistake. */
+/** Exit status of a program that SIGPIPE ended: 128 + 13. */
+const NOBODY_READS = 141;
+
+/** A reader of our output that goes away (`linger trace … | head`) is no reason to say anything. */
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
-  process.exit(0);
+  process.exit(NOBODY_READS);
 });
 
 const exitCode = await main(process.argv.slice(2));

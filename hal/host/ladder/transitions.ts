@@ -26,6 +26,10 @@ export function findTransitions(start: StatePair, rows: readonly LadderRow[]): T
   rows.forEach((row, index) => {
     if (row.kind === "segment" && (row.segment.flags & Flag.FIN) !== 0) {
       finEnds[row.from] = (row.segment.seq + segmentLength(row.segment)) >>> 0;
+    } else if (row.kind === "segment" && (row.segment.flags & Flag.SYN) !== 0) {
+      // Another incarnation of the tuple: its FIN is still to come.
+      delete finEnds[row.from];
+      acknowledged.delete(row.from);
     }
     for (const side of orderOf(row)) {
       if (row.states[side] === before[side]) continue;
@@ -72,7 +76,10 @@ function actionOf(
   }
   const received = `rcv ${receivedOf(row, finEnd)}`;
   // An application that closes as soon as it reads end-of-file is past CLOSE-WAIT already.
-  return row.states[side] === "LAST-ACK" ? `${received}, CLOSE` : received;
+  if (row.states[side] === "LAST-ACK") return `${received}, CLOSE`;
+  const answer = nextSent(rows, index, side);
+  const resets = answer !== undefined && (answer.segment.flags & Flag.RST) !== 0;
+  return resets ? `${received}, snd RST` : received;
 }
 
 /** The user call that this end made just before, if nothing else was sent or received since. */
@@ -124,5 +131,5 @@ function receivedOf(row: SegmentRow, finEnd: number | undefined): string {
   if ((flags & (Flag.RST | Flag.SYN)) !== 0) return controlsOf(segment);
   if ((flags & Flag.FIN) !== 0) return acksFin ? "FIN, ACK of FIN" : "FIN";
   if (acksFin) return "ACK of FIN";
-  return "ACK";
+  return segment.payload.length > 0 ? "data" : "ACK";
 }

@@ -36,7 +36,8 @@ async function fetchByCurl({ stage, linger }: Cast): Promise<Fetched> {
   const args = [...fixed, "--local-port", port, "--write-out", marker, ...urls];
   let output = "";
   let exitCode: number | null | undefined;
-  await stage.call("right", `curl ${urls.join(" ")}`, async () => {
+  stage.print(`          (curl ${urls.join(" ")})`);
+  await stage.call("right", "OPEN by curl", async () => {
     const curl = spawn("curl", args, { stdio: ["ignore", "pipe", "inherit"] });
     curl.stdout.on("data", (data: Buffer) => (output += data.toString()));
     curl.on("close", (code) => (exitCode = code));

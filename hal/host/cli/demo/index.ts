@@ -29,7 +29,7 @@ import {
   watchOutside,
 } from "./namespace.ts";
 import { playScenario, type Theatre } from "./play.ts";
-import { formatVerdicts, type Outcome } from "./report.ts";
+import { formatVerdicts, type Outcome, wrapText } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
@@ -183,45 +183,32 @@ async function playAll(plan: DemoPlan, opposite: Opposite): Promise<number> {
   return outcomes.every(({ agrees }) => agrees) ? 0 : 1;
 }
 
-function printIntroduction({ print, linger, peer, twoMslMs }: Theatre, who: string): void {
-  print(`Linger (${linger.address}) meets ${who} (${peer.address}).`);
-  print("");
-  print(
-    "Every segment is held on the wire while the states of both ends are read, then it goes on.",
-  );
-  print("A line shows the sender's state after the segment left, the receiver's after it arrived.");
-  print("Sequence numbers are shown from 100 on the left and 300 on the right, as in RFC 9293.");
-  print(
-    `Linger's MSL is ${twoMslMs / 2000} s for this show, so its TIME-WAIT lasts ${twoMslMs / 1000} s;` +
-      " 30 s is its default.",
-  );
+function printIntroduction(theatre: Theatre, who: string): void {
+  const { print, columns, linger, peer, twoMslMs } = theatre;
+  const paragraphs = [
+    `Linger (${linger.address}) meets ${who} (${peer.address}).`,
+    "Every segment is held on the wire while the true states of both ends are read, then it goes " +
+      "on. A line shows the sender's state after the segment left and the receiver's after it " +
+      "arrived; ·· stands at the end that it has left long ago or not reached yet, × where it was " +
+      "lost. Sequence numbers count from 100 on the left and from 300 on the right, as in the " +
+      "figures of RFC 9293.",
+    `Linger's MSL is ${twoMslMs / 2000} s for this show, so its TIME-WAIT lasts ` +
+      `${twoMslMs / 1000} s; its default is 30 s, Linux has 60 s for the whole of TIME-WAIT.`,
+  ];
+  for (const paragraph of paragraphs) {
+    for (const line of [...wrapText(paragraph, columns), ""]) print(line);
+  }
 }
 
 function printHeading({ print, columns }: Theatre, scenario: Scenario, number: string): void {
-  print("");
   print("═".repeat(columns));
   print(`${number}  ${scenario.title}`);
-  for (const line of wrap(scenario.about, columns)) print(line);
+  for (const line of wrapText(scenario.about, columns)) print(line);
   print("");
-}
-
-function wrap(text: string, columns: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(" ")) {
-    if (line !== "" && line.length + 1 + word.length > columns) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === "" ? word : `${line} ${word}`;
-    }
-  }
-  return [...lines, line];
 }
 
 function printSummary(theatre: Theatre, outcomes: Outcome[], files: string[]): void {
   const { print, columns, linger, peer } = theatre;
-  print("");
   print("═".repeat(columns));
   print(`End states of ${linger.name} / ${peer.name}:`);
   for (const line of formatVerdicts(outcomes)) print(line);

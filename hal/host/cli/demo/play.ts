@@ -8,7 +8,7 @@ import type { Side, StateName } from "../../ladder/index.ts";
 import { PcapWriter } from "../../wires/pcap.ts";
 import type { HeldWire } from "./held-wire.ts";
 import type { LingerEnd } from "./linger-end.ts";
-import { formatTransitions, type Outcome } from "./report.ts";
+import { formatTransitions, type Outcome, wrapText } from "./report.ts";
 import {
   type Cast,
   type Check,
@@ -50,7 +50,11 @@ export async function playScenario(
   }
   printTable(theatre, scenario, stage);
   const outcome = judge(scenario, stage, checks);
-  for (const { text, holds } of checks) print(`${holds ? "✓" : "✗"} ${text}`);
+  for (const { text, holds } of checks) {
+    const line = `${holds ? "✓" : "✗"} ${text}`;
+    for (const part of wrapText(line, columns, "  ")) print(part);
+  }
+  print("");
   wire.capture.close();
   wire.capture = undefined;
   await linger.reset();

@@ -48,7 +48,9 @@ function sideLines(name: string, transitions: readonly Transition[], side: Side)
     .filter((transition) => transition.side === side)
     .map(({ start, action, next }) => transitionLine(start, action, next));
   const rule = transitionLine("─".repeat(11), "─".repeat(ACTION_COLUMNS - 1), "─".repeat(10));
-  return [name, transitionLine("start state", "action", "next state"), rule, ...lines];
+  const stays = transitionLine("(stays as it is)", "", "");
+  const shown = lines.length === 0 ? [stays] : lines;
+  return [name, transitionLine("start state", "action", "next state"), rule, ...shown];
 }
 
 function transitionLine(start: string, action: string, next: string): string {
@@ -81,4 +83,19 @@ export function formatVerdicts(outcomes: readonly Outcome[]): string[] {
       .join("  ")
       .trimEnd();
   return [line(heads), widths.map((width) => "─".repeat(width)).join("──"), ...cells.map(line)];
+}
+
+/** Text in lines of at most `columns`, those after the first indented. */
+export function wrapText(text: string, columns: number, indent = ""): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line.trim() !== "" && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = indent + word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line];
 }

@@ -152,7 +152,8 @@ export class Stage {
       if (nowMs - shownMs >= COUNTDOWN_STEP_MS) {
         shownMs += COUNTDOWN_STEP_MS;
         const leftMs = Math.max(0, twoMslMs - (nowMs - startMs));
-        this.print(`${" ".repeat(10)}TIME-WAIT: ${(leftMs / 1000).toFixed(1)} s of 2MSL left`);
+        const seconds = (leftMs / 1000).toFixed(1);
+        if (leftMs > 0) this.print(`${" ".repeat(10)}TIME-WAIT: ${seconds} s of 2MSL left`);
       }
       return this.#stateOf(side) !== "TIME-WAIT";
     });
