@@ -1,0 +1,337 @@
+/**
+ * The judge of every frame that a module emits: whatever a test is about, no frame may ever break
+ * these rules. Reads frames with hal/host/packet, which was written apart from the stack.
+ *
+ *     Ethernet  from our MAC, to one station (ARP requests to all), no longer than MTU + 14
+ *     ARP       our addresses, 28 octets
+ *     IPv4      length, checksum, source, destination, TTL, no fragments, no options
+ *     TCP       checksum, reserved bits, options and their padding; MSS with SYN only; ACK in all but
+ *               SYN and RST; SEG.ACK at most what the peer sent, never going back; the right edge of
+ *               the window never going left; nothing beyond the peer's window but one-octet probes;
+ *               no segment above the peer's MSS; what is sent again is what was sent before; nothing
+ *               behind FIN; nothing of a connection that we reset
+ *
+ * Called by device.ts with each frame in the order of the wire. Throws AssertionError.
+ */
+import assert from "node:assert/strict";
+import {
+  ArpOperation,
+  BROADCAST_MAC,
+  ETHERNET_HEADER_OCTETS,
+  EtherType,
+  Flag,
+  findOption,
+  formatFrame,
+  formatIpv4Address,
+  type Frame,
+  IPV4_HEADER_OCTETS,
+  IpProtocol,
+  parseFrame,
+  segmentLength,
+  TCP_HEADER_OCTETS,
+  type TcpSegment,
+} from "../../hal/host/packet/index.ts";
+import { seqAfter, seqDistance, seqMax } from "./sequence.ts";
+
+/** Who the module under test is. */
+export interface Identity {
+  mac: string;
+  address: number;
+}
+
+/** A SYN that the peer sent, and how far its numbers went since. */
+interface PeerSyn {
+  seq: number;
+  mss: number;
+  /** The number after the last octet that arrived, SYN and FIN counted. */
+  end: number;
+}
+
+/** One incarnation of a connection, as its emitted segments show it. */
+interface Incarnation {
+  iss: number;
+  /** The number after the last one sent. */
+  sndMax: number;
+  fin: number | undefined;
+  isReset: boolean;
+  peer: PeerSyn | undefined;
+  ack: number | undefined;
+  /** SEG.ACK + SEG.WND as last sent. */
+  rightEdge: number;
+  /** The farthest right edge that the peer has offered. */
+  peerEdge: number;
+  /** The octets sent, by SEG.SEQ − ISS − 1. */
+  stream: Uint8Array;
+  streamEnd: number;
+}
+
+interface TupleRecord {
+  syns: PeerSyn[];
+  incarnations: Incarnation[];
+}
+
+/** What MTU 1,500 leaves for TCP's data. */
+const SEND_MSS_MAX = 1460;
+const SEND_MSS_DEFAULT = 536;
+const FRAME_OCTETS_MAX = 1514;
+
+export class Inspector {
+  readonly #identity: Identity;
+  readonly #tuples = new Map<string, TupleRecord>();
+
+  constructor(identity: Identity) {
+    this.#identity = identity;
+  }
+
+  /** Sees a frame that the module is about to receive. Bad ones teach nothing. */
+  received(octets: Uint8Array): void {
+    const frame = parseFrame(octets);
+    const { tcp, ipv4 } = frame;
+    if (tcp === undefined || ipv4 === undefined || !tcp.checksumOk || !ipv4.checksumOk) return;
+    const record = this.#record(ipv4.source, tcp.sourcePort, tcp.destinationPort);
+    learnPeer(record, tcp);
+  }
+
+  /** Judges a frame that the module emits, and returns it taken apart. */
+  sent(octets: Uint8Array): Frame {
+    const frame = parseFrame(octets);
+    try {
+      this.#judge(octets, frame);
+    } catch (error) {
+      if (error instanceof Error) error.message += `\n  in the frame: ${formatFrame(frame)}`;
+      throw error;
+    }
+    return frame;
+  }
+
+  #judge(octets: Uint8Array, frame: Frame): void {
+    assert.equal(frame.error, undefined, "an emitted frame cannot be parsed");
+    assert.ok(octets.length <= FRAME_OCTETS_MAX, `${octets.length} octets exceed the MTU`);
+    const { ethernet, arp, ipv4, tcp, icmp } = frame;
+    assert.equal(ethernet?.source, this.#identity.mac, "source MAC");
+    if (arp !== undefined) {
+      this.#judgeArp(octets, frame);
+      return;
+    }
+    assert.notEqual(ipv4, undefined, "neither ARP nor IPv4");
+    this.#judgeIpv4(octets, frame);
+    if (tcp !== undefined) this.#judgeTcp(frame, tcp);
+    else assert.equal(icmp?.checksumOk, true, "ICMP checksum");
+  }
+
+  #judgeArp(octets: Uint8Array, { ethernet, arp }: Frame): void {
+    assert.equal(octets.length, ETHERNET_HEADER_OCTETS + 28, "ARP: frame length");
+    assert.deepEqual(
+      [arp!.hardwareType, arp!.protocolType, arp!.hardwareLength, arp!.protocolLength],
+      [1, EtherType.IPV4, 6, 4],
+      "ARP: types and lengths",
+    );
+    assert.equal(arp!.senderMac, this.#identity.mac, "ARP: sender MAC");
+    assert.equal(arp!.senderAddress, this.#identity.address, "ARP: sender address");
+    if (arp!.operation === ArpOperation.REPLY) {
+      assert.equal(ethernet!.destination, arp!.targetMac, "ARP: a reply goes to who asked");
+    } else {
+      assert.equal(arp!.operation, ArpOperation.REQUEST, "ARP: operation");
+    }
+  }
+
+  #judgeIpv4(octets: Uint8Array, { ethernet, ipv4 }: Frame): void {
+    assert.notEqual(ethernet!.destination, BROADCAST_MAC, "IPv4 to everybody");
+    const firstOctet = parseInt(ethernet!.destination.slice(0, 2), 16);
+    assert.equal(firstOctet & 1, 0, "IPv4 to a group MAC");
+    assert.equal(ipv4!.totalLength, octets.length - ETHERNET_HEADER_OCTETS, "IPv4: total length");
+    assert.equal(ipv4!.headerLength, IPV4_HEADER_OCTETS, "IPv4: no options");
+    assert.equal(ipv4!.checksumOk, true, "IPv4: checksum");
+    assert.equal(ipv4!.source, this.#identity.address, "IPv4: source");
+    assert.ok(ipv4!.ttl >= 32, `IPv4: TTL ${ipv4!.ttl}`);
+    assert.equal(ipv4!.moreFragments || ipv4!.fragmentOffset !== 0, false, "IPv4: a fragment");
+    assert.equal(octets[20]! & 0x80, 0, "IPv4: reserved bit");
+    assert.equal(ipv4!.typeOfService, 0, "IPv4: type of service");
+    assert.ok([IpProtocol.TCP, IpProtocol.ICMP].includes(ipv4!.protocol as 1), "IPv4: protocol");
+  }
+
+  #judgeTcp({ ipv4 }: Frame, tcp: TcpSegment): void {
+    assert.equal(tcp.checksumOk, true, "TCP: checksum");
+    assert.equal(tcp.reserved, 0, "TCP: reserved bits");
+    assert.equal(tcp.urgentPointer, 0, "TCP: urgent pointer without URG");
+    judgeOptions(tcp, ipv4!.payload);
+    judgeControl(tcp);
+    const record = this.#record(ipv4!.destination, tcp.destinationPort, tcp.sourcePort);
+    if ((tcp.flags & Flag.RST) !== 0) judgeReset(record, tcp);
+    else judgeSegment(incarnationOf(record, tcp), record, tcp);
+  }
+
+  #record(remoteAddress: number, remotePort: number, localPort: number): TupleRecord {
+    const key = `${formatIpv4Address(remoteAddress)}:${remotePort}:${localPort}`;
+    let record = this.#tuples.get(key);
+    if (record === undefined) {
+      record = { syns: [], incarnations: [] };
+      this.#tuples.set(key, record);
+    }
+    return record;
+  }
+}
+
+/** Remembers SYNs, and how far the peer's numbers and windows reach. */
+function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
+  const end = (tcp.seq + segmentLength(tcp)) >>> 0;
+  if ((tcp.flags & Flag.SYN) !== 0 && !record.syns.some(({ seq }) => seq === tcp.seq)) {
+    const mss = findOption(tcp, "mss")?.value ?? SEND_MSS_DEFAULT;
+    record.syns.push({ seq: tcp.seq, mss, end });
+  }
+  for (const syn of record.syns) {
+    if (seqAfter(tcp.seq, syn.seq)) syn.end = seqMax(syn.end, end);
+  }
+  if ((tcp.flags & Flag.ACK) === 0) return;
+  for (const incarnation of record.incarnations) {
+    const acked = seqDistance(incarnation.iss, tcp.ack);
+    if (acked > seqDistance(incarnation.iss, incarnation.sndMax)) continue;
+    incarnation.peerEdge = seqMax(incarnation.peerEdge, (tcp.ack + tcp.window) >>> 0);
+  }
+}
+
+/** Lengths are right, the rest of the header behind END is zero, MSS goes with SYN (MUST-65, -69). */
+function judgeOptions(tcp: TcpSegment, octets: Uint8Array): void {
+  assert.equal(tcp.optionsError, undefined, "TCP: options");
+  const area = octets.subarray(TCP_HEADER_OCTETS, tcp.headerLength);
+  for (let at = 0; at < area.length;) {
+    const kind = area[at]!;
+    if (kind === 0) {
+      assert.ok(
+        area.subarray(at).every((octet) => octet === 0),
+        "TCP: padding is not zero",
+      );
+      break;
+    }
+    at += kind === 1 ? 1 : area[at + 1]!;
+  }
+  const isSyn = (tcp.flags & Flag.SYN) !== 0;
+  assert.equal(findOption(tcp, "mss") !== undefined, isSyn, "TCP: MSS with SYN and only there");
+  if (isSyn) assert.equal(findOption(tcp, "mss")?.value, SEND_MSS_MAX, "TCP: our MSS");
+}
+
+/** Which control bits go together. */
+function judgeControl(tcp: TcpSegment): void {
+  const has = (flag: number): boolean => (tcp.flags & flag) !== 0;
+  assert.equal(has(Flag.URG) || has(Flag.ECE) || has(Flag.CWR), false, "TCP: URG, ECE or CWR");
+  if (has(Flag.SYN) || has(Flag.RST)) {
+    assert.equal(tcp.payload.length, 0, "TCP: SYN or RST with data");
+    assert.equal(has(Flag.FIN) || has(Flag.PSH), false, "TCP: SYN or RST with FIN or PSH");
+    assert.equal(has(Flag.SYN) && has(Flag.RST), false, "TCP: SYN with RST");
+  } else {
+    assert.ok(has(Flag.ACK), "TCP: no ACK");
+  }
+  if (!has(Flag.ACK)) assert.equal(tcp.ack, 0, "TCP: SEG.ACK without ACK");
+}
+
+/** The incarnation that a segment belongs to; a SYN with another number begins one. */
+function incarnationOf(record: TupleRecord, tcp: TcpSegment): Incarnation {
+  const known = record.incarnations.findLast(
+    ({ iss, sndMax }) => seqDistance(iss, tcp.seq) <= seqDistance(iss, sndMax),
+  );
+  if ((tcp.flags & Flag.SYN) === 0) {
+    assert.notEqual(known, undefined, "TCP: SEG.SEQ belongs to no connection");
+    return known!;
+  }
+  if (known?.iss === tcp.seq) return known;
+  const incarnation: Incarnation = {
+    iss: tcp.seq,
+    sndMax: tcp.seq,
+    fin: undefined,
+    isReset: false,
+    peer: undefined,
+    ack: undefined,
+    rightEdge: 0,
+    peerEdge: (tcp.seq + 1) >>> 0,
+    stream: new Uint8Array(4096),
+    streamEnd: 0,
+  };
+  record.incarnations.push(incarnation);
+  return incarnation;
+}
+
+/** An RST ends its connection; a stateless one only has to have one of the two forms. */
+function judgeReset(record: TupleRecord, tcp: TcpSegment): void {
+  if ((tcp.flags & Flag.ACK) !== 0) {
+    assert.equal(tcp.seq, 0, "TCP: RST,ACK has SEG.SEQ 0 (RFC 9293 §3.10.7.1)");
+    return;
+  }
+  const incarnation = record.incarnations.findLast(({ sndMax }) => sndMax === tcp.seq);
+  if (incarnation !== undefined) incarnation.isReset = true;
+}
+
+function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment): void {
+  assert.equal(incarnation.isReset, false, "TCP: a segment after our RST");
+  const end = (tcp.seq + segmentLength(tcp)) >>> 0;
+  if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
+  if (end === tcp.seq) {
+    assert.equal(tcp.seq, incarnation.sndMax, "TCP: an empty segment's SEG.SEQ is not SND.NXT");
+    return;
+  }
+  if ((tcp.flags & Flag.SYN) === 0) {
+    const mss = Math.min(incarnation.peer?.mss ?? SEND_MSS_DEFAULT, SEND_MSS_MAX);
+    // A peer that offers next to nothing is given at least 64 octets.
+    assert.ok(tcp.payload.length <= Math.max(mss, 64), `TCP: ${tcp.payload.length} above the MSS`);
+    const isProbe = segmentLength(tcp) === 1;
+    assert.ok(
+      isProbe || !seqAfter(end, incarnation.peerEdge),
+      `TCP: ends ${seqDistance(incarnation.peerEdge, end)} beyond the peer's window`,
+    );
+  }
+  judgeStream(incarnation, tcp, end);
+  incarnation.sndMax = seqMax(incarnation.sndMax, end);
+}
+
+/** SEG.ACK lies within what the peer sent and never goes back; the right edge never goes left. */
+function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment): void {
+  incarnation.peer ??= acknowledgedSyn(record, tcp);
+  assert.notEqual(incarnation.peer, undefined, "TCP: acknowledges a SYN that never came");
+  const { seq: irs, end } = incarnation.peer!;
+  assert.ok(
+    seqDistance(irs, tcp.ack) <= seqDistance(irs, end),
+    `TCP: SEG.ACK ${seqDistance(end, tcp.ack)} beyond what the peer sent`,
+  );
+  const rightEdge = (tcp.ack + tcp.window) >>> 0;
+  if (incarnation.ack !== undefined) {
+    assert.ok(!seqAfter(incarnation.ack, tcp.ack), "TCP: SEG.ACK went back");
+    assert.ok(!seqAfter(incarnation.rightEdge, rightEdge), "TCP: the right edge went left");
+  }
+  incarnation.ack = tcp.ack;
+  incarnation.rightEdge = rightEdge;
+}
+
+/** The latest SYN of the peer that SEG.ACK can be about. */
+function acknowledgedSyn(record: TupleRecord, tcp: TcpSegment): PeerSyn | undefined {
+  const isAcknowledged = ({ seq, end }: PeerSyn): boolean => {
+    const distance = seqDistance(seq, tcp.ack);
+    return distance > 0 && distance <= seqDistance(seq, end);
+  };
+  return record.syns.findLast(isAcknowledged);
+}
+
+/** An octet keeps its number for ever, and FIN is the last one. */
+function judgeStream(incarnation: Incarnation, tcp: TcpSegment, end: number): void {
+  const isFin = (tcp.flags & Flag.FIN) !== 0;
+  const last = (end - 1) >>> 0;
+  if (isFin && incarnation.fin === undefined) incarnation.fin = last;
+  if (incarnation.fin !== undefined) {
+    if (isFin) assert.equal(last, incarnation.fin, "TCP: FIN has got another number");
+    else assert.ok(!seqAfter(end, incarnation.fin), "TCP: data behind our FIN");
+  }
+  if (tcp.payload.length === 0) return;
+  const from = seqDistance((incarnation.iss + 1) >>> 0, tcp.seq);
+  const until = from + tcp.payload.length;
+  const known = incarnation.stream.subarray(from, Math.min(until, incarnation.streamEnd));
+  if (known.length > 0) {
+    const again = tcp.payload.subarray(0, known.length);
+    assert.ok(Buffer.compare(known, again) === 0, "TCP: other octets under the same numbers");
+  }
+  assert.ok(from <= incarnation.streamEnd, "TCP: left out octets");
+  if (until > incarnation.stream.length) {
+    const larger = new Uint8Array(2 * until);
+    larger.set(incarnation.stream);
+    incarnation.stream = larger;
+  }
+  incarnation.stream.set(tcp.payload, from);
+  incarnation.streamEnd = Math.max(incarnation.streamEnd, until);
+}

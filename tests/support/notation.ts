@@ -1,0 +1,87 @@
+/**
+ * Segments as tests write them: `<SEQ=301><ACK=101><CTL=FIN,ACK>`, as in RFC 9293's figures, with
+ * `<WND=…>`, `<MSS=…>` and `<DATA=octets>` where they matter.
+ *
+ * Numbers are relative, as if Linger's ISS were 100 and the peer's 300, which are those of the
+ * figures. Called by conversation.ts.
+ */
+import {
+  formatFlags,
+  formatSegment,
+  Flag,
+  parseFlags,
+  type TcpSegment,
+} from "../../hal/host/packet/index.ts";
+
+/** What Linger's and the peer's ISS are called. */
+export const LINGER_ISS = 100;
+export const PEER_ISS = 300;
+
+/** A segment in relative numbers. */
+export interface SegmentText {
+  seq: number;
+  ack: number | undefined;
+  flags: number;
+  window: number | undefined;
+  mss: number | undefined;
+  octets: number;
+}
+
+/** The two numbers that relative ones are counted from. */
+export interface Bases {
+  iss: number;
+  irs: number;
+}
+
+const FIELD = /<(SEQ|ACK|WND|CTL|MSS|DATA)=([^>]*)>/g;
+
+/** Reads a segment; an Error for anything that is not one, since a test would mean nothing. */
+export function parseSegmentText(text: string): SegmentText {
+  const fields = new Map<string, string>();
+  const rest = text.replace(FIELD, (_all, name: string, value: string) => {
+    fields.set(name, value);
+    return "";
+  });
+  const number = (name: string): number | undefined => {
+    const value = fields.get(name);
+    if (value === undefined) return undefined;
+    if (!/^-?\d+$/.test(value)) throw new Error(`${name} in ${text}`);
+    return Number(value);
+  };
+  const seq = number("SEQ");
+  const control = fields.get("CTL");
+  if (rest !== "" || seq === undefined || control === undefined) {
+    throw new Error(`not a segment: ${text}`);
+  }
+  const flags = parseFlags(control);
+  const ack = number("ACK");
+  if (((flags & Flag.ACK) !== 0) !== (ack !== undefined)) throw new Error(`ACK in ${text}`);
+  return {
+    seq,
+    ack,
+    flags,
+    window: number("WND"),
+    mss: number("MSS"),
+    octets: number("DATA") ?? 0,
+  };
+}
+
+/** The control bits in the RFC's order, so that tests may write them in any. */
+export function normalizeText(text: string): string {
+  return text.replace(/<CTL=([^>]*)>/, (_all, control: string) => {
+    return `<CTL=${formatFlags(parseFlags(control))}>`;
+  });
+}
+
+/**
+ * A segment of Linger's as the test that expects `like` would write it: its window only if that one
+ * is asked for. The 0 of `<SEQ=0>…<CTL=RST,ACK>` is no sequence number and stays what it is.
+ */
+export function formatEmitted(segment: TcpSegment, bases: Bases, like = ""): string {
+  const isBareReset = (segment.flags & (Flag.RST | Flag.ACK)) === (Flag.RST | Flag.ACK);
+  const options = {
+    seqBase: isBareReset ? 0 : bases.iss - LINGER_ISS,
+    ackBase: bases.irs - PEER_ISS,
+  };
+  return formatSegment(segment, like.includes("<WND=") ? { ...options, window: true } : options);
+}
