@@ -2,8 +2,8 @@
  * Every limit of the stack: its unit, the reason for its value, and what must hold between limits.
  *
  * A profile is an asconfig target that overrides these defaults with asc's `--use NAME=integer`.
- * Imported by every layer, imports nothing. All pools are static: what stands here is all the memory
- * there will ever be. `npm run build` prints the sums.
+ * Imported by every layer, imports nothing. All pools are static: what stands here is all the
+ * memory there will ever be. `npm run build` prints the sums.
  */
 
 // ── Ethernet and IPv4 ────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,6 @@
 /**
- * The module's exports: the boundary that `hal/README.md` specifies. Functions only, no logic beyond
- * calling each layer in its turn.
+ * The module's exports: the boundary that `hal/README.md` specifies. Functions only, no logic
+ * beyond calling each layer in its turn.
  *
  * Called by the HAL, and re-exported by application modules. Nothing else in assembly/ imports it.
  */
@@ -112,7 +112,9 @@ export function limit(which: u32): i32 {
   }
 }
 
-/** Forgets everything and starts at `nowMs`, with this maximum segment lifetime (0: the default). */
+/**
+ * Forgets everything and starts at `nowMs`, with this maximum segment lifetime (0: the default).
+ */
 export function init(nowMs: u32, mslMs: u32): i32 {
   store<u32>(INITIALISED, 0);
   const msl = mslMs == 0 ? MSL_DEFAULT_MS : mslMs;
@@ -166,8 +168,10 @@ export function poll(nowMs: u32): u32 {
 
 /** Maps an expired entry of core/deadlines to its owner. */
 function deadlineReached(id: u32): void {
-  if (id >= FIRST_HALF_OPEN_DEADLINE) halfOpenDeadlineReached(id - FIRST_HALF_OPEN_DEADLINE);
-  else if (id >= FIRST_CONNECTION_DEADLINE) connectionDeadlineReached(id - FIRST_CONNECTION_DEADLINE);
-  else if (id == TIME_WAIT_DEADLINE) timeWaitDeadlineReached();
+  if (id >= FIRST_HALF_OPEN_DEADLINE) {
+    halfOpenDeadlineReached(id - FIRST_HALF_OPEN_DEADLINE);
+  } else if (id >= FIRST_CONNECTION_DEADLINE) {
+    connectionDeadlineReached(id - FIRST_CONNECTION_DEADLINE);
+  } else if (id == TIME_WAIT_DEADLINE) timeWaitDeadlineReached();
   else if (id == ARP_DEADLINE) arpDeadlineReached();
 }

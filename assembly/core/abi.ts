@@ -153,7 +153,9 @@ export const enum StatusField {
 export const enum Counter {
   FRAMES_IN = 0,
   FRAMES_OUT = 1,
-  /** A frame that `transmit` answered with BUSY. A connection's segment is kept, a reply dropped. */
+  /**
+   * A frame that `transmit` answered with BUSY. A connection's segment is kept, a reply dropped.
+   */
   TRANSMIT_BUSY = 2,
   DROP_NOT_CONFIGURED = 3,
   DROP_ETHERNET_LENGTH = 4,

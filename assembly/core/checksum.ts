@@ -14,13 +14,13 @@
 @inline const BLOCK_OCTETS: usize = 112;
 
 /**
- * The sum over `octets` octets at `at`, any alignment, at most 3,584 (a 64-bit sum holds 256 numbers
- * of 56 bits). Sums of parts may be added if every part but the last has an even length. An odd
- * last octet counts as if a zero followed.
+ * The sum over `octets` octets at `at`, any alignment, at most 3,584 (a 64-bit sum holds 256
+ * numbers of 56 bits). Sums of parts may be added if every part but the last has an even length. An
+ * odd last octet counts as if a zero followed.
  *
- * Each load fetches eight octets and keeps seven, so that carries need no care; thereby every second
- * word begins at an odd octet, and those are summed apart and swapped once at the end. Fewer and
- * wider operations are what counts in an interpreter. The highest offset comes first, so that a
+ * Each load fetches eight octets and keeps seven, so that carries need no care; thereby every
+ * second word begins at an odd octet, and those are summed apart and swapped once at the end. Fewer
+ * and wider operations are what counts in an interpreter. The highest offset comes first, so that a
  * compiler can drop the other bounds checks of the round.
  */
 export function sum(at: usize, octets: u32): u64 {

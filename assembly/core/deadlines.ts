@@ -6,10 +6,10 @@
  *     level 4:  32 slots of 17.5 minutes  (32^5 ms = 9.3 hours; what lies farther fires early)
  *
  * An entry fires when the wheel reaches the start of its slot: never late, but on the upper levels
- * early. Its owner then looks at its own deadlines and arms the rest again, which moves the entry to
- * a finer level. That one rule replaces cascading between levels, and it makes pushing a deadline
- * back free: the owner only writes its own field. Arming, firing and finding the next slot cost the
- * same with 1 entry and with 1,000.
+ * early. Its owner then looks at its own deadlines and arms the rest again, which moves the entry
+ * to a finer level. That one rule replaces cascading between levels, and it makes pushing a
+ * deadline back free: the owner only writes its own field. Arming, firing and finding the next slot
+ * cost the same with 1 entry and with 1,000.
  *
  * Armed by tcp/ and netif/arp; `index` asks for what is due and calls the owner. Reads no clock.
  */

@@ -2,9 +2,9 @@
  * Keyed hashing and random numbers, from the eight words of entropy that `init` draws.
  *
  * SipHash-2-4 (Aumasson, Bernstein 2012) keys ISNs (RFC 6528) and ephemeral ports (RFC 6056); the
- * table of tuples has a cheaper secret of its own; SplitMix64 (Steele, Lea, Flood 2014) gives numbers
- * that only need to differ: jitter, first choices. Called by `tcp/` and `netif/`. Draws no entropy
- * after `seedRandom`.
+ * table of tuples has a cheaper secret of its own; SplitMix64 (Steele, Lea, Flood 2014) gives
+ * numbers that only need to differ: jitter, first choices. Called by `tcp/` and `netif/`. Draws no
+ * entropy after `seedRandom`.
  */
 
 import { entropy } from "../hal";

@@ -1,8 +1,8 @@
 /**
  * Arithmetic for byte rings of any fixed size in static memory.
  *
- * A ring is an address and a size; its owner keeps the offset of its oldest octet. Sizes need not be
- * powers of two, because 2·MSS is the size that small boards want.
+ * A ring is an address and a size; its owner keeps the offset of its oldest octet. Sizes need not
+ * be powers of two, because 2·MSS is the size that small boards want.
  * Called by tcp/ for both rings of a connection. Knows nothing of sequence numbers.
  */
 

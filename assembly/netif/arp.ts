@@ -1,5 +1,6 @@
 /**
- * The neighbours' MAC addresses: RFC 826, with RFC 1122 §2.3.2 (ageing, rate) and RFC 5227 (conflicts).
+ * The neighbours' MAC addresses: RFC 826, with RFC 1122 §2.3.2 (ageing, rate) and RFC 5227
+ * (conflicts).
  *
  *     FREE → ASKING → REACHABLE → STALE → FREE     nobody used it for long
  *              ↓ 3 requests         ↓ used again
@@ -37,7 +38,9 @@ import { PACKET, sendPacket } from "./transmitter";
 @inline const REACHABLE_MS: u32 = 60_000;
 /** How long an entry that nobody uses stays for the next time; 20 min is BSD's customary age. */
 @inline const STALE_MS: u32 = 1_200_000;
-/** How long a silent address is not asked again; below TCP's second and third RTO of 2 s and 4 s. */
+/**
+ * How long a silent address is not asked again; below TCP's second and third RTO of 2 s and 4 s.
+ */
 @inline const FAILED_MS: u32 = 3_000;
 /** Between two defences of our address (RFC 5227 §2.4: DEFEND_INTERVAL). */
 @inline const DEFEND_INTERVAL_MS: u32 = 10_000;
@@ -60,7 +63,9 @@ class Entry {
   deadline: u32;
   /** When `resolve` answered with it last; orders eviction. */
   usedAt: u32;
-  /** When a request for it left last; kept within REQUEST_INTERVAL_MS of the past at every change. */
+  /**
+   * When a request for it left last; kept within REQUEST_INTERVAL_MS of the past at every change.
+   */
   askedAt: u32;
   state: u8;
   /** Requests sent in this state. */
@@ -112,8 +117,8 @@ export function resetArp(): void {
 // ── Asked by egress ──────────────────────────────────────────────────────────────────────────────
 
 /**
- * The entry of a neighbour whose MAC is known, to be passed to `neighbourMac`; NEIGHBOUR_FAILED when
- * it lately did not answer; 0 while it is being asked: `unparkFlows` will be called.
+ * The entry of a neighbour whose MAC is known, to be passed to `neighbourMac`; NEIGHBOUR_FAILED
+ * when it lately did not answer; 0 while it is being asked: `unparkFlows` will be called.
  */
 export function resolve(address: u32): usize {
   let entry = changetype<Entry>(arp().lastHit);
@@ -127,7 +132,9 @@ export function resolve(address: u32): usize {
   entry.usedAt = now();
   entry.wanted = 1;
   const state = <u32>entry.state;
-  if (state == Neighbour.REACHABLE || state == Neighbour.CONFIRMING) return changetype<usize>(entry);
+  if (state == Neighbour.REACHABLE || state == Neighbour.CONFIRMING) {
+    return changetype<usize>(entry);
+  }
   if (state == Neighbour.FAILED) return NEIGHBOUR_FAILED;
   if (state == Neighbour.ASKING) return 0;
   enter(entry, Neighbour.CONFIRMING);
@@ -356,7 +363,8 @@ export function arpArrives(at: usize, octets: u32): void {
     if (mac != linkAddress()) conflictArises();
     return;
   }
-  // Address 0 asks whether an address is free (an ARP probe, RFC 5227 §2.1.1): answered, not learned.
+  // Address 0 asks whether an address is free (an ARP probe, RFC 5227 §2.1.1): answered, not
+  // learned.
   if (sender != 0 && !isUsablePeer(sender)) {
     count(Counter.DROP_ARP_MALFORMED);
     return;
@@ -391,7 +399,9 @@ function conflictArises(): void {
   self.defenceOwed = 1;
 }
 
-/** Answers a request. The packet asked is still in its slot, ours is built in the transmit frame. */
+/**
+ * Answers a request. The packet asked is still in its slot, ours is built in the transmit frame.
+ */
 function sendReply(mac: u64, address: u32): void {
   emitArp(PACKET, ArpOperation.REPLY);
   emitArpSender(PACKET, linkAddress(), interfaceAddress());

@@ -1,10 +1,11 @@
 /**
- * The way out: what the stack owes to the network is pulled here, within `poll`, in a bounded amount.
+ * The way out: what the stack owes to the network is pulled here, within `poll`, in a bounded
+ * amount.
  *
- * Called by `index`. Each flow that has something to say sends one segment and goes to the end of the
- * line, so that all take turns; a flow whose neighbour is not resolved is parked, and the ARP request
- * that it needs leaves in the same call. When the transmitter is BUSY everything stays as it is for
- * the next `poll`.
+ * Called by `index`. Each flow that has something to say sends one segment and goes to the end of
+ * the line, so that all take turns; a flow whose neighbour is not resolved is parked, and the ARP
+ * request that it needs leaves in the same call. When the transmitter is BUSY everything stays as
+ * it is for the next `poll`.
  */
 
 import { EGRESS_BUDGET } from "../config";
@@ -17,7 +18,9 @@ import { sendOwedPing } from "./icmp";
 import { isConfigured, nextHopOf } from "./interface";
 import { sendSegment } from "./transmitter";
 
-/** Sends what can be sent. True when more is left: the budget ran out or the transmitter is BUSY. */
+/**
+ * Sends what can be sent. True when more is left: the budget ran out or the transmitter is BUSY.
+ */
 export function runEgress(): bool {
   if (!isConfigured()) return false;
   if (!sendOwedPing()) return true;

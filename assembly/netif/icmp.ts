@@ -188,7 +188,8 @@ export function pingSend(remoteAddress: u32, sequence: u32, octets: u32): Status
   if (self.ping == Ping.WAITING) return Status.WOULD_BLOCK;
   self.ping = Ping.WAITING;
   self.remoteAddress = remoteAddress;
-  // A fresh identifier each time, so that a late answer to an earlier request is not taken for this.
+  // A fresh identifier each time, so that a late answer to an earlier request is not taken for
+  // this.
   self.identity = (randomWord() << 16) | sequence;
   self.octets = octets;
   return Status.OK;

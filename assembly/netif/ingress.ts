@@ -51,8 +51,8 @@ export function frameArrives(frame: usize, length: u32): void {
   const octets = length - ETHERNET_HEADER_OCTETS;
   const type = ethernetType(frame);
   if (type == EtherType.IPV4) {
-    // An IPv4 datagram for one host in a broadcast frame is an error (RFC 1122 §3.3.6), one for many
-    // is of no use: nothing that is spoken here is broadcast (RFC 9293 MUST-57).
+    // An IPv4 datagram for one host in a broadcast frame is an error (RFC 1122 §3.3.6), one for
+    // many is of no use: nothing that is spoken here is broadcast (RFC 9293 MUST-57).
     if (isForUs) datagramArrives(source, packet, octets);
     else count(Counter.DROP_IP_DESTINATION);
   } else if (type == EtherType.ARP) {

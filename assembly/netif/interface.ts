@@ -1,8 +1,8 @@
 /**
  * The one network interface: its MAC and IPv4 addresses, and what they say about others' addresses.
  *
- * RFC 1122 §3.2.1.3 (which addresses a host may have and hear), §3.3.1.1 (local or remote decision).
- * Set through `index`, asked by `netif/` and `socket/`. Sends nothing.
+ * RFC 1122 §3.2.1.3 (which addresses a host may have and hear), §3.3.1.1 (local or remote
+ * decision). Set through `index`, asked by `netif/` and `socket/`. Sends nothing.
  */
 
 import { Status } from "../core/abi";

@@ -1,9 +1,9 @@
 /**
  * The one transmit frame, and how it leaves.
  *
- * Every frame of the stack is built here in place and handed to the HAL before the next one is begun.
- * Called by the rest of `netif/`. Decides nothing: who is asked for a frame, and when, is known to
- * `ingress` (stateless replies) and `egress` (everything else).
+ * Every frame of the stack is built here in place and handed to the HAL before the next one is
+ * begun. Called by the rest of `netif/`. Decides nothing: who is asked for a frame, and when, is
+ * known to `ingress` (stateless replies) and `egress` (everything else).
  */
 
 import { FRAME_OCTETS_MAX } from "../config";

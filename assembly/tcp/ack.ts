@@ -1,8 +1,9 @@
 /**
  * The sender's side of an arriving segment: the acknowledgement and the window.
  *
- * RFC 9293 §3.10.7.4, fifth check; RFC 5961 §5; RFC 6298 §5; RFC 5681 §3.2. Called by tcp/arrives in
- * synchronized states. Changes the TCB only; what it makes possible to send is sent within `poll`.
+ * RFC 9293 §3.10.7.4, fifth check; RFC 5961 §5; RFC 6298 §5; RFC 5681 §3.2. Called by tcp/arrives
+ * in synchronized states. Changes the TCB only; what it makes possible to send is sent within
+ * `poll`.
  */
 import { SEND_RING_OCTETS } from "../config";
 import { Counter, Event } from "../core/abi";

@@ -32,8 +32,8 @@ import { TimeWait, arrivesInTimeWait, enterTimeWait } from "./time-wait";
 @inline const ISS_STEP: u32 = 0x1_0000;
 
 /**
- * Takes one segment. `source` and `destination` are those of the datagram; `header` is where its TCP
- * header lies, `octets` counts header and text.
+ * Takes one segment. `source` and `destination` are those of the datagram; `header` is where its
+ * TCP header lies, `octets` counts header and text.
  */
 export function segmentArrives(
   source: u32,
@@ -86,8 +86,8 @@ function arrivesWithoutRecord(segment: Segment): void {
 
 /**
  * MAY-2: a SYN above everything the old incarnation received opens the tuple again, with an ISS
- * above everything it sent. The record stays until the handshake is done: an old duplicate SYN draws
- * an RST from its supposed sender, which leaves TIME-WAIT as it was.
+ * above everything it sent. The record stays until the handshake is done: an old duplicate SYN
+ * draws an RST from its supposed sender, which leaves TIME-WAIT as it was.
  */
 function reopensTimeWait(record: TimeWait, segment: Segment): bool {
   const isSyn = (segment.flags & (Ctl.SYN | Ctl.ACK | Ctl.RST)) == Ctl.SYN;
@@ -294,7 +294,9 @@ function processFin(tcb: Tcb, segment: Segment): void {
   }
 }
 
-/** The ACK that a TCB owes, sent at once: it leaves for TIME-WAIT, which takes no pending output. */
+/**
+ * The ACK that a TCB owes, sent at once: it leaves for TIME-WAIT, which takes no pending output.
+ */
 function replyAck(tcb: Tcb, segment: Segment): void {
   replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
   reply().wnd = receiveWindow(tcb);

@@ -3,8 +3,8 @@
  *
  * RFC 9293 §3.10.7.4 (SHLD-31). The octets lie at their final place in the receive ring, so that a
  * filled hole needs no copy, and one connection's disorder takes nothing from another. Called by
- * tcp/receive, which copies the octets. When the list is full, a range that touches none is refused:
- * the peer will send it again.
+ * tcp/receive, which copies the octets. When the list is full, a range that touches none is
+ * refused: the peer will send it again.
  */
 import { ASSEMBLER_RANGE_COUNT } from "../config";
 import { seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from "./seq";

@@ -2,8 +2,8 @@
  * The user calls: OPEN, SEND, RECEIVE, CLOSE, ABORT, STATUS.
  *
  * RFC 9293 §3.10.1 to §3.10.6. Called by socket/, which has checked handles and addresses. A call
- * never transmits and never starts a timer: it changes the TCB and puts it on the list of those that
- * have something to say, because only `poll` knows the time.
+ * never transmits and never starts a timer: it changes the TCB and puts it on the list of those
+ * that have something to say, because only `poll` knows the time.
  */
 import { RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
 import { EndReason, State, Status } from "../core/abi";
@@ -136,8 +136,8 @@ export function closeWrite(tcb: Tcb): i32 {
     return Status.OK;
   }
   raiseFlag(tcb, Flag.SEND_CLOSED);
-  // DEVIATION: in SYN-SENT the RFC drops what was sent; it waits for ESTABLISHED here, as it does in
-  // SYN-RECEIVED, since all that was sent before CLOSE shall be delivered.
+  // DEVIATION: in SYN-SENT the RFC drops what was sent; it waits for ESTABLISHED here, as it does
+  // in SYN-RECEIVED, since all that was sent before CLOSE shall be delivered.
   if (state == State.ESTABLISHED || (state == State.SYN_RECEIVED && !hasText)) {
     setState(tcb, State.FIN_WAIT_1);
   }

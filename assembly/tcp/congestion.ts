@@ -50,7 +50,9 @@ export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
   else tcb.cwnd += max<u32>(1, (mss * mss) / tcb.cwnd);
 }
 
-/** RFC 6582 §3.2 step 3: a full acknowledgement ends the recovery, a partial one shows a new hole. */
+/**
+ * RFC 6582 §3.2 step 3: a full acknowledgement ends the recovery, a partial one shows a new hole.
+ */
 function continueRecovery(tcb: Tcb, acked: u32): void {
   const mss = <u32>tcb.sndMss;
   if (seqGe(tcb.sndUna, tcb.recover)) {

@@ -11,8 +11,8 @@ import { Flag, Tcb, freeTcb, has, raiseFlag, setState, signal, stateOfTcb } from
 import { stopAllTimers } from "./timers";
 
 /**
- * CLOSED, for `reason`. Unless the end was a normal one, received data that the user has not read is
- * void. An RST that is due still goes out.
+ * CLOSED, for `reason`. Unless the end was a normal one, received data that the user has not read
+ * is void. An RST that is due still goes out.
  */
 export function endConnection(tcb: Tcb, reason: EndReason): void {
   assert(stateOfTcb(tcb) != State.CLOSED);

@@ -4,8 +4,8 @@
  * RFC 9293 §3.10.7.2 (LISTEN), §3.10.7.4 (SYN-RECEIVED after a passive OPEN); RFC 4987. A SYN costs
  * a small record, not a TCB: only the completed handshake gets one. The record never becomes known
  * to the user; a reset returns it to LISTEN (MUST-11), which here means that it vanishes.
- * A record knows its SYN and our SYN, so the numbered checks are few; they stand in the RFC's order.
- * Called by tcp/arrives, tcp/output, and by `index` when a deadline is reached.
+ * A record knows its SYN and our SYN, so the numbered checks are few; they stand in the RFC's
+ * order. Called by tcp/arrives, tcp/output, and by `index` when a deadline is reached.
  */
 import { HALF_OPEN_COUNT, RECEIVE_RING_OCTETS } from "../config";
 import { Counter, Event, State } from "../core/abi";
@@ -114,8 +114,8 @@ export function dropHalfOpensOf(listener: Listener): void {
 }
 
 /**
- * SEGMENT ARRIVES in SYN-RECEIVED after a passive OPEN (§3.10.7.4). Returns the TCB of the completed
- * handshake, which then takes the rest of the segment, or null.
+ * SEGMENT ARRIVES in SYN-RECEIVED after a passive OPEN (§3.10.7.4). Returns the TCB of the
+ * completed handshake, which then takes the rest of the segment, or null.
  */
 export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
   const rcvNxt = half.irs + 1;
@@ -153,7 +153,9 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
   return promote(half, segment);
 }
 
-/** The ACK of our SYN is here: a TCB in ESTABLISHED, or null (and the record stays) if none is free. */
+/**
+ * The ACK of our SYN is here: a TCB in ESTABLISHED, or null (and the record stays) if none is free.
+ */
 function promote(half: HalfOpen, segment: Segment): Tcb | null {
   const tcb = allocateTcb();
   if (tcb == null) {

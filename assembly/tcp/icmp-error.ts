@@ -2,9 +2,9 @@
  * ICMP errors that quote a segment of ours.
  *
  * RFC 9293 §3.9.2.2, RFC 5461, RFC 5927. The quoted sequence number must be one that is in flight,
- * or a stranger's guess would do. A hard error refuses a connection that is being opened; once it is
- * synchronized every error is soft: remembered, and given as the reason if the user timeout follows.
- * Called by netif/icmp.
+ * or a stranger's guess would do. A hard error refuses a connection that is being opened; once it
+ * is synchronized every error is soft: remembered, and given as the reason if the user timeout
+ * follows. Called by netif/icmp.
  */
 import { EndReason, State } from "../core/abi";
 import { findFlow } from "./demux";

@@ -18,7 +18,9 @@ import { sipHash } from "../core/random";
 /** Tells the hash for ports from that for sequence numbers, whose second word is below 2^32. */
 @inline const PORT_DOMAIN: u64 = 1 << 63;
 
-/** The ISN of a connection that begins now. `ports`: remote in the upper half, local in the lower. */
+/**
+ * The ISN of a connection that begins now. `ports`: remote in the upper half, local in the lower.
+ */
 export function chooseIsn(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
   const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
   return now() * ISN_STEPS_PER_MS + <u32>sipHash(addresses, <u64>ports);

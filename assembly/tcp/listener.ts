@@ -1,9 +1,9 @@
 /**
  * Listening ports, and their queues of connections that completed the handshake.
  *
- * RFC 9293 §3.10.1 (passive OPEN), state LISTEN. A listener is not a TCB: it never leaves LISTEN, and
- * each SYN makes a half-open record of its own. There are few listeners, so they are found by a walk.
- * Called by tcp/arrives, tcp/half-open and tcp/calls.
+ * RFC 9293 §3.10.1 (passive OPEN), state LISTEN. A listener is not a TCB: it never leaves LISTEN,
+ * and each SYN makes a half-open record of its own. There are few listeners, so they are found by a
+ * walk. Called by tcp/arrives, tcp/half-open and tcp/calls.
  */
 import { LISTENER_COUNT } from "../config";
 import { Event } from "../core/abi";

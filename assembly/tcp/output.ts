@@ -2,8 +2,8 @@
  * What a connection would send next, and what having sent it changes.
  *
  * RFC 9293 §3.8.6.2.1 (silly window avoidance), §3.7.4 (Nagle), §3.8.6.1 (probes), §3.10.4 and
- * §3.10.5 (FIN, RST). `prepareSegment` reads the TCB and fills the OutSegment; `commitSegment` makes
- * it a fact once the transmitter has taken it, so a BUSY transmitter changes nothing.
+ * §3.10.5 (FIN, RST). `prepareSegment` reads the TCB and fills the OutSegment; `commitSegment`
+ * makes it a fact once the transmitter has taken it, so a BUSY transmitter changes nothing.
  * Called by netif/egress within `poll`, for TCBs and half-open records.
  */
 import { SEND_RING_OCTETS } from "../config";
@@ -189,7 +189,9 @@ function planAck(tcb: Tcb, out: OutSegment): bool {
   return true;
 }
 
-/** Something waits, nothing is in flight whose acknowledgement would bring it on: probe in an RTO. */
+/**
+ * Something waits, nothing is in flight whose acknowledgement would bring it on: probe in an RTO.
+ */
 function persistIfStuck(tcb: Tcb): void {
   if (tcb.sndCursor == sendLimit(tcb) || tcb.sndCursor != tcb.sndUna) return;
   if (isRunning(tcb, Timer.RETRANSMISSION)) return;

@@ -3,8 +3,8 @@
  * for a link address.
  *
  * User calls and arriving segments only put a flow on the list; netif/egress pulls segments out of
- * it within `poll`. No packet waits for ARP: a flow whose next hop is unresolved is parked, and when
- * any address resolves all parked flows are asked again, at the cost of one splice.
+ * it within `poll`. No packet waits for ARP: a flow whose next hop is unresolved is parked, and
+ * when any address resolves all parked flows are asked again, at the cost of one splice.
  */
 import { Flow, flowAt, linkTo } from "./flow";
 

@@ -3,8 +3,8 @@
  * which window to acknowledge.
  *
  * RFC 9293 §3.10.7.4 (first, seventh and eighth check), §3.8.6.2.2 (silly window avoidance),
- * §3.8.6.3 (delayed ACK). Called by tcp/arrives, and by tcp/calls when the user has read. Each octet
- * is copied once, from the frame to its place in the ring.
+ * §3.8.6.3 (delayed ACK). Called by tcp/arrives, and by tcp/calls when the user has read. Each
+ * octet is copied once, from the frame to its place in the ring.
  */
 import { FRAME_OCTETS_MAX, MTU_OCTETS, RECEIVE_RING_OCTETS } from "../config";
 import { Counter, Event } from "../core/abi";

@@ -3,7 +3,8 @@
  * no TCB.
  *
  * RFC 9293 §3.10.7. Written by tcp/arrives and its leaves, emitted and cleared by netif/ingress
- * before the next frame. A reply that the transmitter refuses is lost, as the network might lose it.
+ * before the next frame. A reply that the transmitter refuses is lost, as the network might lose
+ * it.
  */
 import { Counter } from "../core/abi";
 import { count } from "../core/counters";

@@ -2,8 +2,9 @@
  * The transmission control block: everything a connection needs, in one fixed record beside its two
  * fixed rings; its pool; and the state diagram, asserted.
  *
- * RFC 9293 §3.3.1 (variables), §3.3.2 (states). A TCB lives from OPEN (or the completed handshake of
- * a passive one) until its handle is released and nothing is left to send. It never touches frames.
+ * RFC 9293 §3.3.1 (variables), §3.3.2 (states). A TCB lives from OPEN (or the completed handshake
+ * of a passive one) until its handle is released and nothing is left to send. It never touches
+ * frames.
  *
  * Sequence numbers on the send side, in order:
  *
@@ -42,7 +43,9 @@ export const enum Flag {
   RETRANSMIT_DUE = 1 << 7,
   /** A window probe is to be sent (RFC 9293 §3.8.6.1). */
   PROBE_DUE = 1 << 8,
-  /** The retransmission deadline is the persist timer's: a window or a SEND too small is waited for. */
+  /**
+   * The retransmission deadline is the persist timer's: a window or a SEND too small is waited for.
+   */
   PERSISTING = 1 << 9,
   /** The segment that begins at `rttSeq` is being timed. */
   TIMING = 1 << 10,
@@ -83,7 +86,9 @@ export const enum Timer {
   sndWnd: u32;
   sndWl1: u32;
   sndWl2: u32;
-  /** The largest window the peer ever offered: MAX.SND.WND of RFC 5961, Fs of RFC 9293 §3.8.6.2.1. */
+  /**
+   * The largest window the peer ever offered: MAX.SND.WND of RFC 5961, Fs of RFC 9293 §3.8.6.2.1.
+   */
   sndWndMax: u32;
 
   // Receive sequence variables.
@@ -231,7 +236,9 @@ export function freeTcb(tcb: Tcb): void {
   return <State>tcb.state;
 }
 
-/** Adds `events` (bits of Event) to what the user will be told; nobody is told of a released one. */
+/**
+ * Adds `events` (bits of Event) to what the user will be told; nobody is told of a released one.
+ */
 export function signal(tcb: Tcb, events: u32): void {
   if (has(tcb, Flag.RELEASED)) return;
   tcb.events |= <u8>events;
@@ -262,8 +269,8 @@ export function queuedOctets(tcb: Tcb): u32 {
 }
 
 /**
- * The arrows of RFC 9293 Figure 5 out of a state, as a mask of states; with the user's ABORT and the
- * ends by RST and user timeout, which lead to CLOSED from everywhere.
+ * The arrows of RFC 9293 Figure 5 out of a state, as a mask of states; with the user's ABORT and
+ * the ends by RST and user timeout, which lead to CLOSED from everywhere.
  */
 function nextStates(from: State): u32 {
   switch (from) {

@@ -7,8 +7,8 @@
  *                                      a retransmitted FIN moves its record to the end
  *
  * DEVIATION: RST is ignored here (RFC 1337 §3, fix 1), where RFC 9293 would end TIME-WAIT: an old
- * duplicate draws an ACK that the closed peer answers with just such an RST. It costs no one a wait,
- * since a fresh SYN reopens the tuple (MAY-2).
+ * duplicate draws an ACK that the closed peer answers with just such an RST. It costs no one a
+ * wait, since a fresh SYN reopens the tuple (MAY-2).
  * Called by tcp/arrives, tcp/calls and, when the deadline is reached, by `index`.
  */
 import { EXPIRY_BUDGET, TIME_WAIT_COUNT } from "../config";
@@ -62,7 +62,9 @@ export function resetTimeWait(mslMs: u32): void {
   }
 }
 
-/** Moves a connection whose two FINs are acknowledged into a record; the TCB keeps what was read. */
+/**
+ * Moves a connection whose two FINs are acknowledged into a record; the TCB keeps what was read.
+ */
 export function enterTimeWait(tcb: Tcb): void {
   setState(tcb, State.TIME_WAIT);
   const window = receiveWindow(tcb);

@@ -26,7 +26,9 @@ export const enum ArpOperation {
   REPLY = 2,
 }
 
-/** Whether the packet of `octets` octets is long enough, for Ethernet and IPv4, and asks or tells. */
+/**
+ * Whether the packet of `octets` octets is long enough, for Ethernet and IPv4, and asks or tells.
+ */
 export function isArpForIpv4(at: usize, octets: u32): bool {
   if (octets < ARP_OCTETS) return false;
   if (load<u32>(at, HARDWARE_AND_PROTOCOL) != ETHERNET_IPV4) return false;

@@ -1,8 +1,9 @@
 /**
  * Ethernet II framing (RFC 894): 14 octets, no FCS.
  *
- * A MAC address is a u64 whose low 48 bits are the six octets as they lie in memory, the first octet
- * lowest: it is loaded, compared and stored without a swap. Called by `netif/`. Holds no state.
+ * A MAC address is a u64 whose low 48 bits are the six octets as they lie in memory, the first
+ * octet lowest: it is loaded, compared and stored without a swap. Called by `netif/`. Holds no
+ * state.
  */
 
 @inline const DESTINATION: usize = 0;
