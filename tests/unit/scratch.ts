@@ -29,3 +29,9 @@ export function seedRandomOctets(value: u32, ones: u32): void {
     store<u8>(SCRATCH + i, octet % 8 < ones ? 0xff : <u8>(octet >> 8));
   }
 }
+
+/** Flips one bit of the octets at `at`. */
+export function flipBit(at: usize, bit: u32): void {
+  const octet = at + (bit >> 3);
+  store<u8>(octet, load<u8>(octet) ^ (<u8>1 << <u8>(bit & 7)));
+}
