@@ -8,7 +8,7 @@
 /** Request line and header fields together, in octets. */
 export const HEAD_OCTETS_MAX = 8192;
 /** A body longer than this is refused: no resource here takes any. */
-export const BODY_OCTETS_MAX = 65_536;
+const BODY_OCTETS_MAX = 65_536;
 
 export interface HttpRequest {
   method: string;
@@ -26,7 +26,7 @@ export interface BadRequest {
   reason: string;
 }
 
-export type ReadResult =
+type ReadResult =
   { kind: "request"; request: HttpRequest } | { kind: "bad"; bad: BadRequest } | { kind: "more" };
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

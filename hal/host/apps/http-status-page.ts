@@ -6,7 +6,7 @@
 import type { Stack } from "../stack.ts";
 import type { App } from "./serve.ts";
 
-export interface StatusDocument {
+interface StatusDocument {
   address: string;
   mac: string;
   uptimeSeconds: number;

@@ -11,11 +11,10 @@ import { ECHO_PORT, startEcho } from "./echo.ts";
 import { HTTP_PORT, startHttp } from "./http.ts";
 import type { App, AppOptions } from "./serve.ts";
 
-export type { App, AppOptions } from "./serve.ts";
-export { startChargen, startDaytime, startDiscard, startEcho, startHttp };
+export { startEcho, startHttp };
 
 /** A server by its name: its assigned port and how to start it. */
-export interface AppEntry {
+interface AppEntry {
   port: number;
   start: (stack: Stack, options?: AppOptions) => App;
 }

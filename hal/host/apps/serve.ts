@@ -33,7 +33,7 @@ export interface App {
 }
 
 /** Serves one connection to its end. Whatever it throws ends that connection alone. */
-export type Handler = (connection: Connection, clock: Clock) => Promise<void>;
+type Handler = (connection: Connection, clock: Clock) => Promise<void>;
 
 const CLOSE_GRACE_MS = 2000;
 

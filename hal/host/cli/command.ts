@@ -34,7 +34,7 @@ export interface Command {
 export type OptionsConfig = NonNullable<ParseArgsConfig["options"]>;
 
 /** What parseArgs makes of options declared as T. */
-export type CommandLine<T extends OptionsConfig> = ReturnType<
+type CommandLine<T extends OptionsConfig> = ReturnType<
   typeof parseArgs<{ options: T; allowPositionals: true; strict: true }>
 >;
 

@@ -27,7 +27,7 @@ async function main(args: string[]): Promise<number> {
   if (name === "--version" || name === "-v") return printVersion();
   if (name === "help" || name === "--help" || name === "-h") return printHelp(rest);
   if (name === undefined) {
-    console.error(overview());
+    console.error("linger: which command? (see linger help)");
     return 2;
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);

@@ -31,7 +31,7 @@ export const SESSION_HELP = `Options of the stack:
   --ip ADDRESS[/LEN]   its IPv4 address and prefix length (required; /24 if left out)
   --gateway ADDRESS    where packets for other networks go
   --mac ADDRESS        its MAC address; one is drawn if left out
-  --msl MS             maximum segment lifetime, 100 to 120000 ms (30000); TIME-WAIT lasts twice that
+  --msl MS             maximum segment lifetime, 100 to 120000 (30000); TIME-WAIT is twice that
   --profile NAME       tiny, default or host (host): which release module
   --pcap FILE          record every frame; opens in Wireshark, tshark and linger trace
   --impair LIST        treat frames badly, both ways: any of loss=, duplicate=, reorder=, corrupt=
@@ -40,10 +40,10 @@ export const SESSION_HELP = `Options of the stack:
 ${WIRE_HELP}`;
 
 /** The values of SESSION_OPTIONS as parseArgs gives them. */
-export type SessionValues = { [name in keyof typeof SESSION_OPTIONS]?: string | undefined };
+type SessionValues = { [name in keyof typeof SESSION_OPTIONS]?: string | undefined };
 
 /** Checked, and nothing opened yet. */
-export interface SessionPlan {
+interface SessionPlan {
   wire: WireSpec;
   stack: Omit<StackOptions, "wire">;
   pcap: string | undefined;

@@ -118,14 +118,15 @@ function printConnections(
 ): void {
   const { connections, otherCount, brokenCount, brokenReason } = contents;
   if (wanted !== undefined && wanted > connections.length) {
-    throw new CommandError(`there are only ${connections.length} connections`);
+    throw new CommandError(`there is no connection ${wanted}, only ${connections.length}`);
   }
   connections.forEach((connection, index) => {
     if (wanted === undefined || wanted === index + 1) printConnection(connection, index + 1, view);
   });
   const broken =
-    brokenCount === 0 ? "" : `, ${brokenCount} unreadable frames (${brokenReason ?? ""})`;
-  console.log(`${connections.length} TCP connections, ${otherCount} other frames${broken}`);
+    brokenCount === 0 ? "" : `, ${count(brokenCount, "unreadable frame")} (${brokenReason ?? ""})`;
+  const found = `${count(connections.length, "TCP connection")}, ${count(otherCount, "other frame")}`;
+  console.log(`${found}${broken}`);
 }
 
 function printConnection(connection: TracedConnection, number: number, view: TraceView): void {
@@ -154,9 +155,13 @@ function openTimeWait({ rows }: InferredLadder, timeWaitMs: number): string | un
 function measure(connection: TracedConnection): string {
   const octets = { left: 0, right: 0 };
   for (const { from, segment } of connection.segments) octets[from] += segment.payload.length;
-  const count = connection.segments.length;
   const first = connection.segments[0]!.frameNumber;
-  return `${count} segments from frame ${first}, ${octets.left} octets →, ${octets.right} octets ←`;
+  const segments = `${count(connection.segments.length, "segment")} from frame ${first}`;
+  return `${segments}, ${octets.left} octets →, ${octets.right} octets ←`;
+}
+
+function count(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 function endpointName({ address, port }: Endpoint): string {

@@ -73,7 +73,7 @@ function parseHostPort(text: string, name: string): { host: string; port: number
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:[\]]+)):([^:]*)$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   if (host === undefined || port === undefined) {
-    throw new UsageError(`${name} needs HOST:PORT or unix:PATH, not "${text}"`);
+    throw new UsageError(`${name}: "${text}" is not HOST:PORT`);
   }
   return { host, port: parsePort(port, `${name}: PORT`) };
 }

@@ -68,7 +68,7 @@ export function formatRow(row: LadderRow, frame: LadderFrame): string {
   return `${seconds} ${row.states.left.padEnd(STATE_COLUMNS)} ${middle} ${row.states.right}`;
 }
 
-export interface CollapseOptions {
+interface CollapseOptions {
   /**
    * Runs of segments longer than this that change no state and carry no control bit but ACK and
    * PSH are cut in the middle; default: never.

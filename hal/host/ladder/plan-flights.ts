@@ -14,7 +14,7 @@ import type { Side } from "./states.ts";
 const LOOK_AHEAD_COUNT_MAX = 1000;
 
 /** A segment leaving, arriving, or both at once, in the order of a ladder's rows. */
-export interface FlightEvent {
+interface FlightEvent {
   traced: TracedSegment;
   flight: Flight;
   /** For a SYN: whether its receiver answered it with a SYN of its own. */

@@ -1,6 +1,6 @@
 /**
- * The HTTP client of the demonstration: curl where the peer is the kernel, else a few lines over the
- * peer's own connection.
+ * The HTTP client of the demonstration: curl where the peer is the kernel, else a few lines over
+ * the peer's own connection.
  *
  * Called by the HTTP scenario.
  */
@@ -8,7 +8,7 @@ import { spawn, spawnSync } from "node:child_process";
 import type { Cast } from "./scenario.ts";
 import type { EndConnection } from "./tcp-end.ts";
 
-export interface Fetched {
+interface Fetched {
   /** Who fetched. */
   by: string;
   /** The status codes of both answers. */

@@ -1,6 +1,6 @@
 /**
- * A link that holds every TCP segment until it is told to let it go: so that the states of both ends
- * can be read in between, two FINs can be made to cross, and one ACK can be made to vanish.
+ * A link that holds every TCP segment until it is told to let it go: so that the states of both
+ * ends can be read in between, two FINs can be made to cross, and one ACK can be made to vanish.
  *
  * Used by the demonstration only. Frames that carry no TCP pass at once. Everything that reaches or
  * leaves the left end goes into the capture, in the order in which the left end sees it.

@@ -1,6 +1,6 @@
 /**
- * `linger demo`: Linger against a real TCP. Where a private network namespace with a TAP can be made
- * the peer is the Linux kernel, elsewhere a second Linger on an in-memory wire.
+ * `linger demo`: Linger against a real TCP. Where a private network namespace with a TAP can be
+ * made the peer is the Linux kernel, elsewhere a second Linger on an in-memory wire.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -50,7 +50,7 @@ Exit status: 0 if every scenario ended as it should.
   --scenario NAME        play this one only; may be given several times
   --list                 print the names of the scenarios
   --out DIR              where the captures go (./${OUT_DEFAULT})
-  --msl MS               maximum segment lifetime, 100 to 120000 (${MSL_DEFAULT_MS}, short for the show)
+  --msl MS               maximum segment lifetime, 100 to 120000 (${MSL_DEFAULT_MS}: short)
   --columns N            width, 80 to 400; default: the terminal's, at least 80, or 100`,
   run,
 };
@@ -189,7 +189,7 @@ function printIntroduction(theatre: Theatre, who: string): void {
     `Linger (${linger.address}) meets ${who} (${peer.address}).`,
     "Every segment is held on the wire while the true states of both ends are read, then it goes " +
       "on. A line shows the sender's state after the segment left and the receiver's after it " +
-      "arrived; ·· stands at the end that it has left long ago or not reached yet, × where it was " +
+      "arrived; ·· stands at the end that it left earlier or has not reached yet, × where it was " +
       "lost. Sequence numbers count from 100 on the left and from 300 on the right, as in the " +
       "figures of RFC 9293.",
     `Linger's MSL is ${twoMslMs / 2000} s for this show, so its TIME-WAIT lasts ` +

@@ -1,6 +1,6 @@
 /**
- * The Linux kernel as one TCP of the demonstration: its sockets are driven in a process of their own
- * (kernel-agent.ts), its states are read from /proc/net/tcp.
+ * The Linux kernel as one TCP of the demonstration: its sockets are driven in a process of their
+ * own (kernel-agent.ts), its states are read from /proc/net/tcp.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";

@@ -1,8 +1,9 @@
 /**
- * A private network namespace for the demonstration: the command starts itself again inside one that
- * is gone when it ends, with nothing of the machine's own network in it.
+ * A private network namespace for the demonstration: the command starts itself again inside one
+ * that is gone when it ends, with nothing of the machine's own network in it.
  *
- * Called by the demonstration. Makes no named namespace, no device outside, and needs no cleaning up.
+ * Called by the demonstration. Makes no named namespace and no device outside: there is nothing to
+ * clean up.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, writeFileSync } from "node:fs";
@@ -27,7 +28,7 @@ export function isInside(): boolean {
 }
 
 /** How a namespace can be made here, or why not, in a few words. */
-export type Possibility = { unshare: string[] } | { reason: string };
+type Possibility = { unshare: string[] } | { reason: string };
 
 /** Tries the real thing with a program that does nothing; changes nothing. */
 export function findNamespace(): Possibility {
@@ -89,7 +90,7 @@ export async function watchOutside(): Promise<void> {
   socket.unref();
 }
 
-/** Inside: the TAP with the kernel's address on it. Ends the process with the reason if it fails. */
+/** Inside: the TAP with the kernel's address on it. Ends the process if there cannot be one. */
 export async function openKernelWire(): Promise<Wire> {
   try {
     for (const scope of ["all", "default"]) quietIpv6(scope);

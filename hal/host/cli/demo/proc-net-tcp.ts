@@ -1,6 +1,6 @@
 /**
- * The true states of the Linux kernel's connections, from /proc/net/tcp: half-open ones and those in
- * TIME-WAIT stand there as well.
+ * The true states of the Linux kernel's connections, from /proc/net/tcp: half-open ones and those
+ * in TIME-WAIT stand there as well.
  *
  * Used by kernel-end.ts and tests. Reads one file, changes nothing.
  */

@@ -12,7 +12,7 @@ import {
   type Transition,
 } from "../../ladder/index.ts";
 
-export interface TransitionTable {
+interface TransitionTable {
   start: StatePair;
   rows: readonly LadderRow[];
   /** Headings: "Linger (server)". */

@@ -82,8 +82,8 @@ const connectScenario: Scenario = {
   name: "close-active",
   title: "Connecting out, normal close, TIME-WAIT",
   about:
-    "Linger opens and closes first (RFC 9293 Figures 6 and 12). Who closes first waits in TIME-WAIT for 2MSL, so that a lost last " +
-    "ACK can be repeated.",
+    "Linger opens and closes first (RFC 9293 Figures 6 and 12). Who closes first waits in " +
+    "TIME-WAIT for 2MSL, so that a lost last ACK can be repeated.",
   tuple: { leftPort: 50_002, rightPort: 8002, client: "left" },
   expected: {
     left: ["CLOSED", "SYN-SENT", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED"],

@@ -21,7 +21,7 @@ import { Flag, segmentLength, type TcpSegment } from "../../packet/index.ts";
 import type { HeldFrame, HeldWire } from "./held-wire.ts";
 import type { TcpEnd } from "./tcp-end.ts";
 
-export interface StageSetup {
+interface StageSetup {
   wire: HeldWire;
   left: TcpEnd;
   right: TcpEnd;
@@ -37,7 +37,7 @@ export interface Tuple {
 }
 
 /** What a scenario waited for in vain. */
-export class StageError extends Error {
+class StageError extends Error {
   override readonly name = "StageError";
 }
 
