@@ -2,13 +2,15 @@
  * `node scripts/in-namespace.mjs COMMAND…`: runs a command in a private network of its own.
  *
  * In there are a loopback interface and `tap0`, on which the Linux kernel is 10.9.0.1/24; nothing
- * else, and no way out. Everything ends with the command, or when this process is killed. Needs root,
- * or user namespaces and a /dev/net/tun that everybody may open. Used by the interop tests; handy to
- * run a single one of them, or to look around (`… in-namespace.mjs bash`).
+ * else, and no way out. Everything ends with the command, or when this process is killed. Needs
+ * root, or user namespaces and a /dev/net/tun that everybody may open. Used by the interop tests;
+ * handy to run a single one of them, or to look around (`… in-namespace.mjs bash`).
  */
 import { spawn } from "node:child_process";
 
-/** Reno, because some kernels default to another congestion control, and tests compare behaviour. */
+/**
+ * Reno, because some kernels default to another congestion control, and tests compare behaviour.
+ */
 const SETUP = `
 set -e
 ip link set lo up
@@ -26,12 +28,14 @@ if (command === undefined) {
   process.exit(2);
 }
 const rights = process.getuid?.() === 0 ? ["--mount-proc"] : ["--user", "--map-root-user"];
-const child = spawn(
-  "unshare",
-  ["--net", "--pid", "--fork", "--kill-child", ...rights, "bash", "-c", SETUP, "bash", command, ...args],
-  { stdio: "inherit", env: { ...process.env, LINGER_NAMESPACE: "tap0" } },
-);
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill("SIGKILL"));
+const namespaces = ["--net", "--pid", "--fork", "--kill-child", ...rights];
+const child = spawn("unshare", [...namespaces, "bash", "-c", SETUP, "bash", command, ...args], {
+  stdio: "inherit",
+  env: { ...process.env, LINGER_NAMESPACE: "tap0" },
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => child.kill("SIGKILL"));
+}
 child.on("error", (error) => {
   console.error(`in-namespace: unshare: ${error.message}`);
   process.exit(1);

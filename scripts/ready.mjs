@@ -1,5 +1,6 @@
 /**
- * Makes a checkout ready to run: installs from npm what is missing or stale, builds what is outdated.
+ * Makes a checkout ready to run: installs from npm what is missing or stale, builds what is
+ * outdated.
  *
  * Called by `npm start` and `npm test`, so that both work on a fresh clone. Needs nothing but Node:
  * it runs before anything is installed. Whether a build is outdated is told by contents, not by
@@ -46,7 +47,8 @@ export class ReadyError extends Error {}
 export function makeReady(say) {
   const major = Number(process.versions.node.split(".")[0]);
   if (major < NODE_MAJOR_MIN) {
-    throw new ReadyError(`Linger needs Node ${NODE_MAJOR_MIN} or newer, this is ${process.version}`);
+    const text = `Linger needs Node ${NODE_MAJOR_MIN} or newer, this is ${process.version}`;
+    throw new ReadyError(text);
   }
   if (!isInstalled()) {
     say("installing dependencies from npm …");
@@ -59,7 +61,7 @@ export function makeReady(say) {
 }
 
 /** True if every package of the lock file is there in its version; optional ones may be missing. */
-export function isInstalled() {
+function isInstalled() {
   const installed = join(ROOT, "node_modules/.package-lock.json");
   if (!existsSync(installed)) return false;
   const wanted = readPackages(join(ROOT, "package-lock.json"));
@@ -78,7 +80,8 @@ function readPackages(path) {
 function install() {
   // `ci` empties node_modules first, which a folder that is merely behind does not need.
   const command = existsSync(join(ROOT, "node_modules")) ? "install" : "ci";
-  run("npm", [command, "--no-audit", "--no-fund"], `npm ${command} failed: is the registry reachable?`);
+  const args = [command, "--no-audit", "--no-fund"];
+  run("npm", args, `npm ${command} failed: is the registry reachable?`);
 }
 
 function isBuilt() {

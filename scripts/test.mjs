@@ -6,9 +6,9 @@
  *     npm test -- --list    their names
  *
  * Works on a fresh clone: installs and builds first what it needs. A lane whose tool or right is
- * missing is skipped, with the reason and the command that gets it; under CI=true that is a failure,
- * and so is every single test that was skipped. The last line is `N passed, N failed`; the exit status
- * is 0 only if nothing failed. Judges nothing itself: see `test/counts.mjs`.
+ * missing is skipped, with the reason and the command that gets it; under CI=true that is a
+ * failure, and so is every single test that was skipped. The last line is `N passed, N failed`; the
+ * exit status is 0 only if nothing failed. Judges nothing itself: see `test/counts.mjs`.
  */
 import { performance } from "node:perf_hooks";
 import { makeReady, ReadyError } from "./ready.mjs";
@@ -70,8 +70,8 @@ async function runLanes(lanes) {
 function showProgress(running) {
   const show = () => {
     const text = `… ${[...running].map(({ progress }) => progress()).join(" | ")}`;
-    if (isTerminal) process.stdout.write(`\r\x1b[K${text.slice(0, (process.stdout.columns ?? 80) - 1)}`);
-    else console.log(text);
+    if (!isTerminal) return console.log(text);
+    process.stdout.write(`\r\x1b[K${text.slice(0, (process.stdout.columns ?? 80) - 1)}`);
   };
   const timer = setInterval(show, isTerminal ? TERMINAL_PERIOD_MS : LOG_PERIOD_MS);
   return () => {

@@ -1,8 +1,8 @@
 /**
  * Reads how many tests passed and failed out of what a test runner printed.
  *
- * Used by `run-lane.mjs`. Believes a runner only where it must: a run without a summary, with an exit
- * status that contradicts it, or without a single test, counts as failed.
+ * Used by `run-lane.mjs`. Believes a runner only where it must: a run without a summary, with an
+ * exit status that contradicts it, or without a single test, counts as failed.
  */
 
 /** What ends a lane's name in the report when its runner said less than it should have. */

@@ -4,7 +4,7 @@
  * Used by `scripts/test.mjs`, which starts them in this order, two at a time: the long ones first.
  * The bounds are for two slow cores; all of them together stay below ten minutes.
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../ready.mjs";
 
@@ -28,7 +28,10 @@ export const LANES = [
     needs: ["qemu-system-x86_64", "tshark"],
     timeoutS: 120,
   }),
-  lane("package", "npm pack, installed in an empty folder", { tests: ["tests/package"], timeoutS: 180 }),
+  lane("package", "npm pack, installed in an empty folder", {
+    tests: ["tests/package"],
+    timeoutS: 180,
+  }),
   lane("cli", "the command linger", { tests: ["tests/cli"], timeoutS: 180 }),
   {
     name: "unit",
@@ -56,7 +59,7 @@ export const LANES = [
 
 /** A lane of node:test files: folders, which are searched, or files. */
 function lane(name, covers, { tests, needs = [], inNamespace = false, timeoutS }) {
-  const files = () => tests.flatMap((path) => (path.endsWith(".ts") ? [path] : findFiles(path, ".test.ts")));
+  const files = () => tests.flatMap((path) => findFiles(path, ".test.ts"));
   const command = () => [
     ...(inNamespace ? [process.execPath, "scripts/in-namespace.mjs"] : []),
     process.execPath,
@@ -67,15 +70,13 @@ function lane(name, covers, { tests, needs = [], inNamespace = false, timeoutS }
   return { name, covers, command, files, kind: "node", needs, timeoutS };
 }
 
-function findFiles(folder, ending) {
-  let names;
-  try {
-    names = readdirSync(join(ROOT, folder), { recursive: true });
-  } catch {
-    return [];
-  }
-  return names
+/** The files below a path that end so; a path may be such a file itself. */
+function findFiles(path, ending) {
+  const stat = statSync(join(ROOT, path), { throwIfNoEntry: false });
+  if (stat === undefined) return [];
+  if (!stat.isDirectory()) return [path];
+  return readdirSync(join(ROOT, path), { recursive: true })
     .filter((name) => name.endsWith(ending))
     .sort()
-    .map((name) => join(folder, name));
+    .map((name) => join(path, name));
 }

@@ -1,9 +1,9 @@
 /**
- * What the tests need of the machine beyond Node and npm: programs, with the Debian package of each,
- * and rights, with the command that gives them.
+ * What the tests need of the machine beyond Node and npm: programs, with the Debian package of
+ * each, and rights, with the command that gives them.
  *
- * Used by `scripts/test.mjs` to skip a lane with its reason, and by `.ci/run`, which runs this file to
- * get the list of packages: so that the two never disagree.
+ * Used by `scripts/test.mjs` to skip a lane with its reason, and by `.ci/run`, which runs this file
+ * to get the list of packages: so that the two never disagree.
  */
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";

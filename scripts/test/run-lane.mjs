@@ -1,8 +1,8 @@
 /**
  * Runs one lane of tests in a process group of its own, and tells how it went.
  *
- * Used by `scripts/test.mjs`. Whatever happens, nothing that a lane started is left running: the whole
- * group is ended after its leader has, by the lane's time limit, or by `endLanes`.
+ * Used by `scripts/test.mjs`. Whatever happens, nothing that a lane started is left running: the
+ * whole group is ended after its leader has, by the lane's time limit, or by `endLanes`.
  */
 import { spawn } from "node:child_process";
 import { performance } from "node:perf_hooks";
@@ -19,7 +19,8 @@ export function startLane(lane, { strict }) {
   const seconds = () => (performance.now() - startedMs) / 1000;
   const skipped = findSkip(lane, strict);
   if (skipped !== undefined) {
-    return { lane, result: Promise.resolve({ seconds: 0, output: "", ...skipped }), progress: () => "" };
+    const result = Promise.resolve({ seconds: 0, output: "", ...skipped });
+    return { lane, result, progress: () => "" };
   }
   const chunks = [];
   const result = runGroup(lane, chunks).then((end) => {
