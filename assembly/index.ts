@@ -13,6 +13,7 @@ import {
   DEADLINE_ENTRY_SIZE,
   FIRST_CONNECTION_DEADLINE,
   FIRST_HALF_OPEN_DEADLINE,
+  NEVER,
   TIME_WAIT_DEADLINE,
   nextDeadline,
   resetDeadlines,
@@ -156,7 +157,7 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
 
 /** Does what is due at `nowMs`, transmits, and returns the milliseconds to the next deadline. */
 export function poll(nowMs: u32): u32 {
-  if (load<u32>(INITIALISED) == 0) return u32.MAX_VALUE;
+  if (load<u32>(INITIALISED) == 0) return NEVER;
   setNow(nowMs);
   for (let i: u32 = 0; i < config.EXPIRY_BUDGET; ++i) {
     const id = takeDueDeadline(nowMs);

@@ -25,10 +25,3 @@ export function setNow(ms: u32): void {
 export function isBefore(a: u32, b: u32): bool {
   return <i32>(a - b) < 0;
 }
-
-/** Milliseconds from now until `deadline`; 0 when it has passed. */
-@inline
-export function millisecondsUntil(deadline: u32): u32 {
-  const left = deadline - now();
-  return <i32>left < 0 ? 0 : left;
-}

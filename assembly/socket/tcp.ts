@@ -23,19 +23,19 @@ import { statusOfListener, statusOfTcb } from "./status";
 @inline const USER_TIMEOUT_MAX_MS: u32 = 86_400_000;
 
 /** Passive OPEN. */
-export function tcpListen(address: u32, port: u32, backlog: u32): i32 {
-  if (port - 1 >= PORT_MAX || backlog - 1 >= BACKLOG_MAX) return Status.BAD_ARGUMENT;
-  if (address != 0 && !isLocalAddress(address)) return Status.BAD_ADDRESS;
-  if (isListening(address, port)) return Status.ADDRESS_IN_USE;
-  const listener = allocateListener(address, port, backlog);
+export function tcpListen(localAddress: u32, localPort: u32, backlog: u32): i32 {
+  if (localPort - 1 >= PORT_MAX || backlog - 1 >= BACKLOG_MAX) return Status.BAD_ARGUMENT;
+  if (localAddress != 0 && !isLocalAddress(localAddress)) return Status.BAD_ADDRESS;
+  if (isListening(localAddress, localPort)) return Status.ADDRESS_IN_USE;
+  const listener = allocateListener(localAddress, localPort, backlog);
   return listener == null ? Status.NO_RESOURCES : handleOfListener(listener);
 }
 
 /** The oldest connection that completed its handshake. */
-export function tcpAccept(handle: i32): i32 {
-  const listener = listenerOf(handle);
-  if (listener == null) return Status.BAD_HANDLE;
-  const tcb = calls.accept(listener);
+export function tcpAccept(listener: i32): i32 {
+  const record = listenerOf(listener);
+  if (record == null) return Status.BAD_HANDLE;
+  const tcb = calls.accept(record);
   return tcb == null ? Status.WOULD_BLOCK : handleOfTcb(tcb);
 }
 
@@ -43,15 +43,15 @@ export function tcpAccept(handle: i32): i32 {
 export function tcpConnect(
   remoteAddress: u32,
   remotePort: u32,
-  fromAddress: u32,
-  fromPort: u32,
+  localAddress: u32,
+  localPort: u32,
 ): i32 {
   if (!isConfigured()) return Status.NOT_CONFIGURED;
-  if (remotePort - 1 >= PORT_MAX || fromPort > PORT_MAX) return Status.BAD_ARGUMENT;
+  if (remotePort - 1 >= PORT_MAX || localPort > PORT_MAX) return Status.BAD_ARGUMENT;
   if (!isUsablePeer(remoteAddress)) return Status.BAD_ADDRESS;
-  if (fromAddress != 0 && !isLocalAddress(fromAddress)) return Status.BAD_ADDRESS;
+  if (localAddress != 0 && !isLocalAddress(localAddress)) return Status.BAD_ADDRESS;
   const local = interfaceAddress();
-  let port = fromPort;
+  let port = localPort;
   if (port == 0) port = calls.chooseLocalPort(local, remoteAddress, remotePort);
   if (port == 0) return Status.NO_RESOURCES;
   const ports = (remotePort << 16) | port;

@@ -93,7 +93,7 @@ function signalProgress(tcb: Tcb): void {
 }
 
 /** The window of a segment that is not older than the one it was last taken from (MUST-34). */
-export function updateSendWindow(tcb: Tcb, segment: Segment): void {
+function updateSendWindow(tcb: Tcb, segment: Segment): void {
   if (seqLt(segment.ack, tcb.sndUna)) return;
   const isNewer =
     seqLt(tcb.sndWl1, segment.seq) ||

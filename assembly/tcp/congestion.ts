@@ -5,13 +5,13 @@
  * time) with the recovery of RFC 6582 (NewReno). Called by tcp/ack, tcp/timeouts and tcp/output;
  * changes cwnd, ssthresh, `recover` and the recovery flags only.
  */
-import { now } from "../core/clock";
+import { isBefore, now } from "../core/clock";
 import { currentRto } from "./rtt";
 import { seqGe } from "./seq";
 import { Flag, Tcb, clearFlag, has, raiseFlag } from "./tcb";
 
 /** RFC 5681 §3.2: this many duplicates are taken for a loss. */
-@inline export const DUPLICATE_ACKS: u32 = 3;
+@inline const DUPLICATE_ACKS: u32 = 3;
 /** Beyond any window without scaling, so it never limits before the first loss. */
 @inline const SSTHRESH_INITIAL: u32 = 0x4000_0000;
 /** Keeps cwnd from wrapping, whatever a peer acknowledges. */
@@ -19,7 +19,7 @@ import { Flag, Tcb, clearFlag, has, raiseFlag } from "./tcb";
 /** RFC 3390: min(4·MSS, max(2·MSS, 4,380)). */
 @inline const INITIAL_WINDOW_OCTETS: u32 = 4380;
 
-export function initialWindow(mss: u32): u32 {
+function initialWindow(mss: u32): u32 {
   return min(4 * mss, max(2 * mss, INITIAL_WINDOW_OCTETS));
 }
 
@@ -98,7 +98,7 @@ export function collapseWindow(tcb: Tcb): void {
 
 /** After an idle RTO the window says nothing about the path any more (RFC 5681 §4.1). */
 export function restartAfterIdle(tcb: Tcb): void {
-  if (<i32>(now() - tcb.lastSentAt) > <i32>currentRto(tcb)) {
+  if (isBefore(tcb.lastSentAt + currentRto(tcb), now())) {
     tcb.cwnd = min(tcb.cwnd, initialWindow(tcb.sndMss));
   }
 }

@@ -9,7 +9,6 @@
  * Used throughout tcp/. Knows no protocol.
  */
 import { CONNECTION_COUNT, HALF_OPEN_COUNT, TIME_WAIT_COUNT } from "../config";
-import { State } from "../core/abi";
 
 /** Which kind of record a flow is. */
 export const enum FlowKind {
@@ -46,7 +45,7 @@ export const enum FlowKind {
     return this.ports & 0xffff;
   }
 }
-@inline export const FLOW_SIZE: u32 = 24;
+@inline const FLOW_SIZE: u32 = 24;
 if (offsetof<Flow>() != FLOW_SIZE) ERROR("Flow layout");
 
 /** Record sizes: multiples of 8, checked against the classes where those are defined. */
@@ -91,8 +90,4 @@ export function resetFlows(): void {
 /** The byte offset of `flow` in the block, for the pools. */
 @inline export function offsetOf(flow: Flow): u32 {
   return <u32>(changetype<usize>(flow) - FLOW_POOL);
-}
-
-@inline export function stateOf(flow: Flow): State {
-  return <State>flow.state;
 }

@@ -34,7 +34,7 @@ import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
 /** MUST-15: what a peer that sends no MSS option can take. */
 @inline export const SND_MSS_DEFAULT: u32 = 536;
 /** A peer that asks for less would make us send headers only. */
-@inline export const SND_MSS_MIN: u32 = 64;
+@inline const SND_MSS_MIN: u32 = 64;
 /** 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60 s: at least the 3 minutes of MUST-23. */
 @inline const SYN_ACK_TRIES: u32 = 8;
 
@@ -58,7 +58,7 @@ export function resetHalfOpens(): void {
   for (let i = HALF_OPEN_COUNT; i > 0; --i) freeHalfOpen(halfOpenAt(i - 1));
 }
 
-@inline export function halfOpenAt(index: u32): HalfOpen {
+@inline function halfOpenAt(index: u32): HalfOpen {
   return changetype<HalfOpen>(flowAtOffset(HALF_OPEN_OFFSET + index * HALF_OPEN_SIZE));
 }
 
@@ -98,7 +98,7 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
 }
 
 /** Back to LISTEN: the record goes, and with it its place in the backlog. */
-export function dropHalfOpen(half: HalfOpen): void {
+function dropHalfOpen(half: HalfOpen): void {
   listenerAt(half.listener).waiting -= 1;
   forgetHalfOpen(half);
 }

@@ -25,7 +25,7 @@ import { Tcb, indexOfTcb, tcbAt } from "./tcb";
   events: u8;
   private padding: u8;
 }
-@inline export const LISTENER_SIZE: u32 = 16;
+@inline const LISTENER_SIZE: u32 = 16;
 if (offsetof<Listener>() != LISTENER_SIZE) ERROR("Listener layout");
 const LISTENERS: usize = memory.data(LISTENER_SIZE * LISTENER_COUNT, 8);
 

@@ -128,11 +128,12 @@ function planText(tcb: Tcb, out: OutSegment): bool {
   if (tcb.sndCursor == limit) return false;
   const flight = tcb.sndCursor - tcb.sndUna;
   if (flight == 0) restartAfterIdle(tcb);
-  const usable = <i32>(min(tcb.sndWnd, tcb.cwnd) - flight);
-  if (usable <= 0) return false;
+  const window = min(tcb.sndWnd, tcb.cwnd);
+  if (window <= flight) return false; // a shrunken window may be smaller (MUST-34)
+  const usable = window - flight;
   const unsent = tcb.sndEnd - tcb.sndCursor;
-  const octets = min(min(unsent, <u32>tcb.sndMss), <u32>usable);
-  const takesFin = has(tcb, Flag.SEND_CLOSED) && octets == unsent && <u32>usable > octets;
+  const octets = min(min(unsent, <u32>tcb.sndMss), usable);
+  const takesFin = has(tcb, Flag.SEND_CLOSED) && octets == unsent && usable > octets;
   if (octets == 0 && !takesFin) return false;
   if (!isWorthSending(tcb, octets, takesFin)) return false;
   fillText(tcb, out, tcb.sndCursor, octets);

@@ -9,7 +9,7 @@ import { Tcb } from "./tcb";
 /** RFC 6298 §2.1: before the first sample. */
 @inline export const RTO_INITIAL_MS: u32 = 1_000;
 /** RFC 6298 §2.4. */
-@inline export const RTO_MIN_MS: u32 = 1_000;
+@inline const RTO_MIN_MS: u32 = 1_000;
 /** RFC 6298 §2.5 asks for at least 60 s. */
 @inline export const RTO_MAX_MS: u32 = 60_000;
 /** RFC 6298 §5.7: for data after a SYN that had to be sent again. */

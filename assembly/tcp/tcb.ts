@@ -22,6 +22,7 @@ import {
 import { EndReason, State } from "../core/abi";
 import { FIRST_CONNECTION_DEADLINE } from "../core/deadlines";
 import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
+import { seqLt } from "./seq";
 import { Flow, FlowKind, TCB_OFFSET, TCB_SIZE, flowAtOffset, linkTo, offsetOf } from "./flow";
 
 /** Bits of `Tcb.flags`. */
@@ -249,8 +250,8 @@ export function signal(tcb: Tcb, events: u32): void {
 /** Octets in the send ring, sent and unsent: SYN and FIN have numbers but no place there. */
 export function queuedOctets(tcb: Tcb): u32 {
   const first = tcb.sndUna == tcb.iss ? tcb.iss + 1 : tcb.sndUna;
-  const octets = <i32>(tcb.sndEnd - first);
-  return octets < 0 ? 0 : <u32>octets; // our FIN acknowledged: one beyond the data
+  // With our FIN acknowledged, SND.UNA is one beyond the data.
+  return seqLt(tcb.sndEnd, first) ? 0 : tcb.sndEnd - first;
 }
 
 /** Octets that the user can RECEIVE: all up to RCV.NXT but the peer's FIN. */

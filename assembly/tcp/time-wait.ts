@@ -13,7 +13,7 @@
  */
 import { EXPIRY_BUDGET, TIME_WAIT_COUNT } from "../config";
 import { Counter, EndReason, State } from "../core/abi";
-import { now } from "../core/clock";
+import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
 import { TIME_WAIT_DEADLINE, armDeadline } from "../core/deadlines";
 import { Ctl } from "../wire/tcp";
@@ -118,7 +118,7 @@ export function dropTimeWait(record: TimeWait): void {
 export function timeWaitDeadlineReached(): void {
   for (let i: u32 = 0; i < EXPIRY_BUDGET && queue().oldest != 0; ++i) {
     const record = changetype<TimeWait>(flowAt(queue().oldest));
-    if (<i32>(record.expiresAt - now()) > 0) break;
+    if (isBefore(now(), record.expiresAt)) break;
     dropTimeWait(record);
   }
   armOldest();
@@ -148,7 +148,7 @@ export function arrivesInTimeWait(record: TimeWait, segment: Segment): void {
 }
 
 /** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as the connection would have sent it. */
-export function acknowledgeFrom(record: TimeWait, segment: Segment): void {
+function acknowledgeFrom(record: TimeWait, segment: Segment): void {
   replyWith(segment, Ctl.ACK, record.sndNxt, record.rcvNxt);
   reply().wnd = record.rcvWnd;
 }
