@@ -249,8 +249,10 @@ class Lane {
       this.#queued++;
       this.#clock.setTimer(leavesMs - nowMs, () => void this.#queued--);
     }
-    const arrivesMs = leavesMs + delayMs + jitter * jitterMs + holdMs;
-    this.#clock.setTimer(arrivesMs - nowMs, () => {
+    const waitMs = leavesMs - nowMs + delayMs + jitter * jitterMs + holdMs;
+    // At once, so that what a stack sends right before it closes the wire still leaves.
+    if (waitMs <= 0) return this.deliver(frame);
+    this.#clock.setTimer(waitMs, () => {
       if (!this.#stopped) this.deliver(frame);
     });
   }
