@@ -181,6 +181,13 @@ export class Conversation {
     return this;
   }
 
+  /** Nothing, or one segment that is just as right. */
+  expectNothingOr(text: string): this {
+    const got = this.take().map((segment) => formatEmitted(segment, this, text));
+    if (got.length > 0) assert.deepEqual(got, [normalizeText(text)]);
+    return this;
+  }
+
   /** As `expect`, now or within the time that an ACK may be delayed. */
   expectSoon(...texts: readonly string[]): this {
     this.rig.advanceUntilEmitted(DELAYED_ACK_MAX_MS, () => this.#pending.length > 0);

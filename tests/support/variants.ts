@@ -61,7 +61,11 @@ export function naming<T>(name: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof Error) error.message = `[${name}] ${error.message}`;
+    if (error instanceof Error) {
+      error.message = `[${name}] ${error.message}`;
+      // Reporters print the stack, which holds the message as it was.
+      error.stack = `[${name}] ${error.stack}`;
+    }
     throw error;
   }
 }
