@@ -17,22 +17,22 @@ export const LANES = [
     tests: ["tests/interop/kernel"],
     needs: ["namespace", "curl", "nmap", "hping3", "tshark"],
     inNamespace: true,
-    timeoutS: 240,
+    timeoutS: 180,
   }),
   lane("tcp", "tables of segments against the release modules", {
     tests: ["tests/tcp"],
-    timeoutS: 240,
+    timeoutS: 180,
   }),
   lane("interop-user", "Linger and libslirp through QEMU, without root", {
     tests: ["tests/interop/user"],
     needs: ["qemu-system-x86_64", "tshark"],
-    timeoutS: 120,
+    timeoutS: 90,
   }),
   lane("package", "npm pack, installed in an empty folder", {
     tests: ["tests/package"],
-    timeoutS: 180,
+    timeoutS: 120,
   }),
-  lane("cli", "the command linger", { tests: ["tests/cli"], timeoutS: 180 }),
+  lane("cli", "the command linger", { tests: ["tests/cli"], timeoutS: 120 }),
   {
     name: "unit",
     covers: "as-pect, the pure parts of assembly/",
@@ -40,12 +40,12 @@ export const LANES = [
     files: () => findFiles("tests/unit", ".spec.ts"),
     kind: "as-pect",
     needs: [],
-    timeoutS: 120,
+    timeoutS: 90,
   },
-  lane("tidy", "architecture, style, lint", { tests: ["tests/tidy"], timeoutS: 180 }),
+  lane("tidy", "architecture, style, lint", { tests: ["tests/tidy"], timeoutS: 90 }),
   lane("host", "the host library and the packet parser", {
     tests: ["tests/host", "tests/packet"],
-    timeoutS: 120,
+    timeoutS: 90,
   }),
   lane("cost", "segments and ticks cost the same however many connections there are", {
     tests: ["tests/cost"],
@@ -53,7 +53,7 @@ export const LANES = [
   }),
   lane("binaries", "what the release modules contain", {
     tests: ["tests/binaries.test.ts"],
-    timeoutS: 60,
+    timeoutS: 30,
   }),
 ];
 
