@@ -2,6 +2,8 @@
  * `linger run FILE.wasm`: an application module, its application inside with the stack.
  */
 import { statSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { LingerModule } from "../module.ts";
 import { type Command, CommandError, expectPositionals, parseCommandLine } from "./command.ts";
 import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
 import {
@@ -29,18 +31,20 @@ ${SESSION_HELP}
 async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommandLine(args, SESSION_OPTIONS);
   const [file = ""] = expectPositionals(positionals, ["FILE.wasm"]);
-  const plan = planSession(values, file);
+  const plan = planSession(values);
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
     throw new CommandError(`there is no file ${file}`);
   }
+  const module = LingerModule.load(pathToFileURL(file));
+  if (!module.isApplication) {
+    throw new CommandError(`${file} has no application: it exports neither appInit nor appPoll`);
+  }
+  plan.stack.module = module;
   const interrupt = watchInterrupt();
   const session = await openUnlessInterrupted(openSession(plan), interrupt);
   if (session === undefined) return 0;
   const { stack } = session;
   try {
-    if (!stack.isApplication) {
-      throw new CommandError(`${file} has no application: it exports neither appInit nor appPoll`);
-    }
     console.log(`running ${file} at ${stack.address} (MAC ${stack.mac})`);
     const closed = stack.closed.then((error) => ({ error }));
     const lost = await Promise.race([interrupt.requested, closed]);

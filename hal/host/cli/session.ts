@@ -7,6 +7,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { RealClock } from "../clock.ts";
+import { LingerModule } from "../module.ts";
 import { parseIpv4Address, parseMacAddress } from "../packet/index.ts";
 import { type Profile, Stack, type StackOptions } from "../stack.ts";
 import type { Wire } from "../wire.ts";
@@ -59,8 +60,8 @@ export interface Session {
 
 const PROFILES: readonly string[] = ["tiny", "default", "host"] satisfies Profile[];
 
-/** Checks the options; `module` replaces `--profile` for `linger run`. */
-export function planSession(values: SessionValues, module?: string): SessionPlan {
+/** Checks the options. */
+export function planSession(values: SessionValues): SessionPlan {
   if (values.wire === undefined) throw new UsageError("--wire is missing");
   const wire = parseWireSpec(values.wire);
   if (values.ip === undefined) throw new UsageError("--ip is missing");
@@ -70,8 +71,7 @@ export function planSession(values: SessionValues, module?: string): SessionPlan
   if (values.msl !== undefined) {
     stack.mslMs = parseInteger(values.msl, "--msl", { min: 100, max: 120_000 });
   }
-  if (module !== undefined) stack.module = module;
-  else if (values.profile !== undefined) stack.profile = parseProfile(values.profile);
+  if (values.profile !== undefined) stack.profile = parseProfile(values.profile);
   if (values.pcap !== undefined) checkWritable(values.pcap);
   const impairment = values.impair === undefined ? undefined : parseImpairment(values.impair);
   return { wire, stack, pcap: values.pcap, impair: impairment };
@@ -80,6 +80,7 @@ export function planSession(values: SessionValues, module?: string): SessionPlan
 /** Opens the wire, the capture and the stack; all or nothing. */
 export async function openSession(plan: SessionPlan): Promise<Session> {
   const clock = new RealClock();
+  const module = plan.stack.module ?? LingerModule.load(plan.stack.profile ?? "host");
   let wire: Wire = await openWire(plan.wire);
   try {
     // The recorder sits at the stack: it sees what the stack sent and what reached it.
@@ -88,7 +89,7 @@ export async function openSession(plan: SessionPlan): Promise<Session> {
       wire = impair(wire, { clock, seed, outbound: settings, inbound: settings });
     }
     if (plan.pcap !== undefined) wire = recordWire(wire, new PcapWriter(plan.pcap, { clock }));
-    const stack = Stack.create({ ...plan.stack, clock, wire });
+    const stack = Stack.create({ ...plan.stack, module, clock, wire });
     return { stack, clock, close: () => stack.close() };
   } catch (error) {
     wire.close();

@@ -134,7 +134,8 @@ function printConnection(connection: TracedConnection, number: number, view: Tra
   const inferred = inferStates(connection, { timeWaitMs, traceEndMs });
   const left = endpointName(connection.left);
   const right = endpointName(connection.right);
-  console.log(`Connection ${number}: ${left} → ${right}, ${measure(connection)}`);
+  console.log(`Connection ${number}: ${left} → ${right}`);
+  console.log(measure(connection));
   console.log();
   const frame: LadderFrame & { collapseAfter?: number } = { left, right, columns: view.columns };
   if (!view.absolute) frame.bases = sequenceBases(connection.segments);

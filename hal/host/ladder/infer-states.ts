@@ -18,6 +18,15 @@ export interface InferOptions {
   traceEndMs?: number;
 }
 
+interface EarlyRange {
+  from: number;
+  to: number;
+  fin: boolean;
+}
+
+/** Ranges behind holes that are remembered: a bound on the work that a trace can cause. */
+const EARLY_COUNT_MAX = 64;
+
 /** What is known of one end. */
 interface End {
   state: StateName;
@@ -28,7 +37,7 @@ interface End {
   /** Next number that it expects; undefined before the first segment reached it. */
   rcvNxt?: number;
   /** Received beyond rcvNxt: [from, to), the FIN among them. */
-  early: { from: number; to: number; fin: boolean }[];
+  early: EarlyRange[];
   timeWaitSince?: number;
 }
 
@@ -181,7 +190,7 @@ function arriveText(end: End, segment: TcpSegment): boolean {
   }
   const to = (segment.seq + length) >>> 0;
   end.rcvNxt ??= segment.seq;
-  end.early.push({ from: segment.seq, to, fin: (segment.flags & Flag.FIN) !== 0 });
+  keepEarly(end, { from: segment.seq, to, fin: (segment.flags & Flag.FIN) !== 0 });
   let reachedFin = false;
   let moved = true;
   while (moved) {
@@ -196,6 +205,18 @@ function arriveText(end: End, segment: TcpSegment): boolean {
   const rcvNxt = end.rcvNxt;
   end.early = end.early.filter((range) => distance(range.to, rcvNxt) > 0);
   return reachedFin;
+}
+
+/** Text in order behind a hole makes one range; of very many ranges the oldest are forgotten. */
+function keepEarly(end: End, range: EarlyRange): void {
+  const last = end.early.at(-1);
+  if (last !== undefined && last.to === range.from && !last.fin) {
+    last.to = range.to;
+    last.fin = range.fin;
+    return;
+  }
+  end.early.push(range);
+  if (end.early.length > EARLY_COUNT_MAX) end.early.shift();
 }
 
 function arriveFin(end: End): void {
