@@ -24,7 +24,7 @@ import { arpDeadlineReached, resetArp } from "./netif/arp";
 import { runEgress } from "./netif/egress";
 import { resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
-import { resetInterface } from "./netif/interface";
+import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
 import { resetCalls } from "./tcp/calls";
 import { resetDemux } from "./tcp/demux";
 import { HALF_OPEN_SIZE, TCB_SIZE, TIME_WAIT_SIZE, resetFlows } from "./tcp/flow";
@@ -69,10 +69,8 @@ export { __data_end, __heap_base };
 @inline const AGAIN_MS: u32 = 0;
 
 /** Slots begin at 2 mod 4, so that the IPv4 header behind 14 octets of Ethernet is aligned. */
-const RX_SLOT_STRIDE: usize = (config.FRAME_OCTETS_MAX + 2 + 3) & ~3;
+const RX_SLOT_STRIDE: u32 = (config.FRAME_OCTETS_MAX + 2 + 3) & ~3;
 const RX_SLOTS: usize = memory.data(RX_SLOT_STRIDE * config.RX_SLOT_COUNT, 4) + 2;
-/** 1 after `init`. */
-const INITIALISED: usize = memory.data(4, 4);
 
 /** The version of the boundary. */
 export function abiVersion(): u32 {
@@ -117,9 +115,7 @@ export function limit(which: u32): i32 {
  * Forgets everything and starts at `nowMs`, with this maximum segment lifetime (0: the default).
  */
 export function init(nowMs: u32, mslMs: u32): i32 {
-  store<u32>(INITIALISED, 0);
   const msl = mslMs == 0 ? MSL_DEFAULT_MS : mslMs;
-  if (msl < MSL_MIN_MS || msl > MSL_MAX_MS) return Status.BAD_ARGUMENT;
   setNow(nowMs);
   seedRandom();
   resetCounters();
@@ -136,7 +132,8 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetHalfOpens();
   resetTimeWait(msl);
   resetCalls();
-  store<u32>(INITIALISED, 1);
+  if (msl < MSL_MIN_MS || msl > MSL_MAX_MS) return Status.BAD_ARGUMENT;
+  bringInterfaceUp();
   return Status.OK;
 }
 
@@ -148,7 +145,7 @@ export function rxSlotAddress(slot: u32): i32 {
 
 /** Takes a frame of `length` octets out of a slot. */
 export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
-  if (load<u32>(INITIALISED) == 0) return Status.NOT_CONFIGURED;
+  if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (slot >= config.RX_SLOT_COUNT) return Status.BAD_ARGUMENT;
   setNow(nowMs);
   frameArrives(RX_SLOTS + slot * RX_SLOT_STRIDE, length);
@@ -157,7 +154,7 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
 
 /** Does what is due at `nowMs`, transmits, and returns the milliseconds to the next deadline. */
 export function poll(nowMs: u32): u32 {
-  if (load<u32>(INITIALISED) == 0) return NEVER;
+  if (!isInterfaceUp()) return NEVER;
   setNow(nowMs);
   for (let i: u32 = 0; i < config.EXPIRY_BUDGET; ++i) {
     const id = takeDueDeadline(nowMs);

@@ -17,7 +17,8 @@ class Interface {
   mask: u32;
   /** 0 when there is none. */
   gateway: u32;
-  reserved: u32;
+  /** 1 from a successful `init` on. */
+  isUp: u32;
 }
 @inline const INTERFACE_OCTETS: usize = 24;
 if (offsetof<Interface>() != INTERFACE_OCTETS) ERROR("Interface layout");
@@ -33,13 +34,25 @@ function theInterface(): Interface {
   return changetype<Interface>(INTERFACE);
 }
 
-/** Forgets all addresses. */
+/** Forgets all addresses; the interface is down, and nothing can be asked of the stack. */
 export function resetInterface(): void {
   memory.fill(INTERFACE, 0, INTERFACE_OCTETS);
 }
 
+/** Everything else is reset: calls are welcome. */
+export function bringInterfaceUp(): void {
+  theInterface().isUp = 1;
+}
+
+/** Whether `init` has succeeded. */
+@inline
+export function isInterfaceUp(): bool {
+  return theInterface().isUp != 0;
+}
+
 /** Sets the MAC address: `high` holds its first two octets, `low` the last four. */
 export function setLinkAddress(high: u32, low: u32): Status {
+  if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (high > 0xffff) return Status.BAD_ARGUMENT;
   const mac = bswap<u64>((<u64>high << 48) | (<u64>low << 16));
   if (mac == 0 || (mac & 1) != 0) return Status.BAD_ADDRESS;
@@ -49,6 +62,7 @@ export function setLinkAddress(high: u32, low: u32): Status {
 
 /** Sets the IPv4 address, the prefix length (1 … 30) and the gateway on the link, or 0. */
 export function setAddress(address: u32, prefixLength: u32, gateway: u32): Status {
+  if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (prefixLength - 1 >= PREFIX_LENGTH_MAX) return Status.BAD_ARGUMENT;
   const mask = ~(<u32>0xffff_ffff >> prefixLength);
   if (!isHostAddress(address, mask)) return Status.BAD_ADDRESS;

@@ -5,7 +5,13 @@
  * themselves are RFC 9293 §3.10 in tcp/calls. Called by `index`, and by applications in the module.
  */
 import { Option, State, Status } from "../core/abi";
-import { isConfigured, isLocalAddress, isUsablePeer, interfaceAddress } from "../netif/interface";
+import {
+  interfaceAddress,
+  isConfigured,
+  isInterfaceUp,
+  isLocalAddress,
+  isUsablePeer,
+} from "../netif/interface";
 import * as calls from "../tcp/calls";
 import { findFlow } from "../tcp/demux";
 import { allocateListener, findListener, isListening, listenerAt } from "../tcp/listener";
@@ -24,6 +30,7 @@ import { statusOfListener, statusOfTcb } from "./status";
 
 /** Passive OPEN. */
 export function tcpListen(localAddress: u32, localPort: u32, backlog: u32): i32 {
+  if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (localPort - 1 >= PORT_MAX || backlog - 1 >= BACKLOG_MAX) return Status.BAD_ARGUMENT;
   if (localAddress != 0 && !isLocalAddress(localAddress)) return Status.BAD_ADDRESS;
   if (isListening(localAddress, localPort)) return Status.ADDRESS_IN_USE;

@@ -163,21 +163,25 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   if (!checkSequence(tcb, segment)) return;
   if (!checkReset(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
+  // Only now: RST and SYN are judged by their own numbers (RFC 5961 §3.2, §4.2).
+  trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   if (!processText(tcb, segment)) return;
   processFin(tcb, segment);
 }
 
-/** First check: the sequence number; what is acceptable is trimmed to the window. */
+/** First check: the sequence number. */
 function checkSequence(tcb: Tcb, segment: Segment): bool {
   if (stateOfTcb(tcb) == State.SYN_RECEIVED && segment.seq == tcb.irs && segment.has(Ctl.SYN)) {
     // The peer's own SYN again, or its SYN and ACK when both open at once (Figure 8, line 7).
     acknowledgeNow(tcb);
-    if (!segment.has(Ctl.ACK)) return false;
-  } else if (!isAcceptable(segment.seq, segment.length, tcb.rcvNxt, receiveWindow(tcb))) {
+    segment.flags &= ~Ctl.SYN;
+    segment.seq += 1;
+    return segment.has(Ctl.ACK);
+  }
+  if (!isAcceptable(segment.seq, segment.length, tcb.rcvNxt, receiveWindow(tcb))) {
     return allowZeroWindow(tcb, segment);
   }
-  trimToWindow(tcb, segment);
   return true;
 }
 

@@ -176,6 +176,7 @@ function planRetransmit(tcb: Tcb, out: OutSegment): bool {
 
 /** One octet beyond a closed window, or the FIN when no octet is left: it draws an ACK. */
 function planProbe(tcb: Tcb, out: OutSegment): bool {
+  assert(tcb.sndCursor != sendLimit(tcb));
   const octets: u32 = tcb.sndCursor == tcb.sndEnd ? 0 : 1;
   fillText(tcb, out, tcb.sndCursor, octets);
   if (octets == 0) out.flags |= Ctl.FIN;

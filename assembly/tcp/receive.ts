@@ -64,13 +64,9 @@ export function offerWindow(tcb: Tcb): void {
  * only its ACK field, remains.
  */
 export function trimToWindow(tcb: Tcb, segment: Segment): void {
-  let before = tcb.rcvNxt - segment.seq;
   if (seqLt(segment.seq, tcb.rcvNxt)) {
+    const before = tcb.rcvNxt - segment.seq;
     segment.seq = tcb.rcvNxt;
-    if (segment.has(Ctl.SYN)) {
-      segment.flags &= ~Ctl.SYN;
-      --before;
-    }
     segment.text += before;
     segment.textOctets -= before;
   }
@@ -79,7 +75,7 @@ export function trimToWindow(tcb: Tcb, segment: Segment): void {
     // What is cut off at the right takes the FIN with it.
     segment.flags &= ~Ctl.FIN;
     segment.textOctets = min(segment.textOctets, room);
-    if (!segment.has(Ctl.RST)) acknowledgeNow(tcb);
+    acknowledgeNow(tcb);
   }
 }
 

@@ -29,10 +29,10 @@ export function startRetransmission(tcb: Tcb): void {
   armDeadline(deadlineOf(tcb), tcb.retransmissionAt);
 }
 
-/** Stops the retransmission timer, also where it serves as persist timer. */
+/** Stops the retransmission timer, also where it serves as persist timer; no probe is due then. */
 export function stopRetransmission(tcb: Tcb): void {
   stopTimer(tcb, Timer.RETRANSMISSION);
-  clearFlag(tcb, Flag.PERSISTING);
+  clearFlag(tcb, Flag.PERSISTING | Flag.PROBE_DUE);
 }
 
 /** Starts the delayed-ACK timer, unless it runs. */
