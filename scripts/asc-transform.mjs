@@ -101,6 +101,12 @@ function fail(message) {
   throw error;
 }
 
+/** The name that a function or a call has in text, where names of generics are in quotation marks. */
+function readName(line, keyword) {
+  const match = /^\((\w+) \$(?:"([^"]+)"|([^\s)]+))/.exec(line);
+  return match?.[1] === keyword ? (match[2] ?? match[3]) : undefined;
+}
+
 /** Ends the compilation when there are culprits. */
 function refuse(culprits, reason) {
   if (culprits.length > 0) fail(`${reason}: ${culprits.join(", ")}`);
@@ -114,7 +120,7 @@ function findFunctions(functions, isWrong) {
 /** The functions that call the allocator, directly or through asc's library. */
 function findAllocating(functions) {
   const allocating = new Set(ALLOCATORS);
-  const reaches = (line) => allocating.has(/^\(call \$([^\s)]+)/.exec(line)?.[1]);
+  const reaches = (line) => allocating.has(readName(line, "call"));
   for (let size = 0; size !== allocating.size; ) {
     size = allocating.size;
     for (const name of findFunctions(functions, reaches)) {
@@ -130,7 +136,7 @@ function readFunctions(module) {
   let lines = [];
   for (const text of module.emitText().split("\n")) {
     const line = text.trim();
-    const name = /^\(func \$(\S+)/.exec(line)?.[1];
+    const name = readName(line, "func");
     if (name !== undefined) functions.set(name, (lines = []));
     else lines.push(line);
   }
