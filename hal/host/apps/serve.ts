@@ -50,6 +50,7 @@ class Server implements App {
   readonly #handler: Handler;
   readonly #clock: Clock;
   readonly #log: (line: string) => void;
+  #isClosing = false;
 
   constructor(listener: Listener, handler: Handler, clock: Clock, log: (line: string) => void) {
     this.#listener = listener;
@@ -64,6 +65,7 @@ class Server implements App {
   }
 
   async close(graceMs = CLOSE_GRACE_MS): Promise<void> {
+    this.#isClosing = true;
     this.#listener.close();
     const open = [...this.connections];
     for (const connection of open) connection.close();
@@ -82,7 +84,7 @@ class Server implements App {
     } catch (error) {
       // After a reset or a time-out every call fails: that is how the handler learns of it. What
       // fails on a live connection is the handler's own fault, and the peer is told by a reset.
-      if (connection.end === undefined) {
+      if (connection.end === undefined && !this.#isClosing) {
         this.#log(`${name} ${(error as Error).message}`);
         connection.abort();
       }
