@@ -1,0 +1,437 @@
+/**
+ * Every way to open a connection: active, passive, simultaneous; old duplicates and half-open peers;
+ * refused, unreachable, unanswered. The backlog and the pools have a file of their own.
+ *
+ * RFC 9293 §3.4.1, §3.5 (Figures 6 to 11), §3.8.3, §3.9.2.2, §3.10.1, §3.10.7.1 to §3.10.7.3.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ArpOperation, IcmpType } from "../../hal/host/packet/index.ts";
+import { Conversation } from "../support/conversation.ts";
+import { fresh, given } from "../support/given.ts";
+import { icmpErrorFrame } from "../support/icmp.ts";
+import { seqDistance } from "../support/sequence.ts";
+import { onEachProfile, onEachVariant } from "../support/variants.ts";
+
+const SYN = "<SEQ=300><CTL=SYN><MSS=1460>";
+const SYN_ACK = "<SEQ=300><ACK=101><CTL=SYN,ACK><MSS=1460>";
+const OUR_SYN = "<SEQ=100><CTL=SYN><MSS=1460>";
+const OUR_SYN_ACK = "<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>";
+const OUR_ACK = "<SEQ=101><ACK=301><CTL=ACK>";
+
+// ── The handshake ────────────────────────────────────────────────────────────────────────────────
+
+test("Figure 6, Linger opens", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).connect().expect(OUR_SYN).state("SYN-SENT").events();
+    c.call("tcpPeek", "WOULD_BLOCK");
+    c.send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED").eventsWith("CONNECTED");
+    c.write(10).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=10>");
+    assert.equal(c.reason("NONE").status("IRS"), c.irs);
+  });
+});
+
+test("Figure 6, the peer opens", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).listen().lookup("LISTEN").send(SYN).expect(OUR_SYN_ACK);
+    c.lookup("SYN-RECEIVED");
+    assert.equal(c.rig.device.call("tcpAccept", c.listener), -3);
+    c.send("<SEQ=301><ACK=101><CTL=ACK>").expectNothing().lookup("ESTABLISHED");
+    assert.deepEqual(c.rig.eventsOf(c.listener), ["ACCEPTABLE"]);
+    c.accept().state("ESTABLISHED").eventsWith("CONNECTED").lookup("ESTABLISHED");
+    c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=101><ACK=311><CTL=ACK>");
+    // The listener stays what it was.
+    c.from(6_000).lookup("LISTEN");
+  });
+});
+
+test("the ACK that completes a passive open may bring data, a FIN, or both", () => {
+  onEachVariant((variant) => {
+    const data = given("SYN-RECEIVED", variant, { role: "passive" });
+    data.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=20>").expectSoon("<SEQ=101><ACK=321><CTL=ACK>");
+    data.accept().state("ESTABLISHED").read(20);
+    const fin = given("SYN-RECEIVED", variant, { role: "passive" });
+    fin.send("<SEQ=301><ACK=101><CTL=FIN,ACK>").expect("<SEQ=101><ACK=302><CTL=ACK>");
+    fin.accept().state("CLOSE-WAIT").eventsWith("CONNECTED", "PEER_CLOSED").eof();
+    const both = given("SYN-RECEIVED", variant, { role: "passive" });
+    both.send("<SEQ=301><ACK=101><CTL=FIN,PSH,ACK><DATA=20>");
+    both.expect("<SEQ=101><ACK=322><CTL=ACK>").accept().state("CLOSE-WAIT").read(20).eof();
+  });
+});
+
+test("what the peer sent before it was reset can be accepted, and tells of the reset", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-RECEIVED", variant, { role: "passive" });
+    c.send("<SEQ=301><ACK=101><CTL=ACK>").send("<SEQ=301><CTL=RST>").lookup("LISTEN");
+    c.accept().ended("RESET");
+  });
+});
+
+test("a SYN,ACK may bring data and a FIN (§3.10.7.3: continue at the sixth step)", () => {
+  onEachVariant((variant) => {
+    const data = given("SYN-SENT", variant).send("<SEQ=300><ACK=101><CTL=SYN,ACK><DATA=5>");
+    data.expectSoon("<SEQ=101><ACK=306><CTL=ACK>").state("ESTABLISHED").read(5);
+    const fin = given("SYN-SENT", variant).send("<SEQ=300><ACK=101><CTL=SYN,FIN,ACK><DATA=5>");
+    fin.expectSoon("<SEQ=101><ACK=307><CTL=ACK>").state("CLOSE-WAIT").read(5).eof();
+  });
+});
+
+test("data on the SYN of a passive open is delivered exactly once", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).listen().send("<SEQ=300><CTL=SYN><MSS=1460><DATA=8>");
+    const [synAck] = c.take();
+    const taken = seqDistance(c.irs, synAck!.ack);
+    assert.ok(taken === 1 || taken === 9, `acknowledges ${taken}`);
+    c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=8>").expectSoon("<SEQ=101><ACK=309><CTL=ACK>");
+    c.accept().state("ESTABLISHED").read(8).call("tcpPeek", "WOULD_BLOCK");
+  });
+});
+
+test("what was sent in SYN-SENT goes out when the connection is there", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant).write(50).expectNothing();
+    c.send(SYN_ACK).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=50>").state("ESTABLISHED");
+  });
+});
+
+test("a lost SYN is sent again after 1 s, 2 s, 4 s … 60 s, for more than 3 minutes (MUST-23)", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant);
+    for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]) {
+      c.after(gap).expect(OUR_SYN).state("SYN-SENT");
+    }
+    c.advance(300_000 - c.nowMs - 1)
+      .expectNothing()
+      .state("SYN-SENT");
+    c.advance(1).expectNothing().ended("TIMED_OUT").quiet(600_000);
+    // The peer wakes up too late.
+    c.send(SYN_ACK).expect("<SEQ=101><CTL=RST>");
+  });
+});
+
+test("a lost SYN,ACK is sent again as often, then the peer is forgotten in silence", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-RECEIVED", variant, { role: "passive" });
+    for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]) {
+      c.after(gap).expect(OUR_SYN_ACK).state("SYN-RECEIVED");
+    }
+    c.advance(180_000 - c.nowMs).take();
+    c.lookup("SYN-RECEIVED").advance(120_000).take();
+    c.lookup("LISTEN").quiet(600_000);
+    c.send("<SEQ=301><ACK=101><CTL=ACK>").expect("<SEQ=101><CTL=RST>");
+  });
+});
+
+test("the peer's SYN, sent again, draws an answer and makes no second record", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-RECEIVED", variant, { role: "passive", backlog: 1 });
+    for (let i = 0; i < 3; i++) {
+      c.send(SYN);
+      const [answer] = c.take();
+      const seq = seqDistance(c.iss, answer!.seq);
+      assert.ok(answer!.flags === 0x12 ? seq === 0 : answer!.flags === 0x10 && seq === 1);
+      assert.equal(seqDistance(c.irs, answer!.ack), 1);
+    }
+    c.state("SYN-RECEIVED").send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED");
+  });
+});
+
+test("the last ACK of the handshake is lost: the first data brings it", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-RECEIVED", variant, { role: "passive" }).after(1_000).expect(OUR_SYN_ACK);
+    c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=30>").expectSoon("<SEQ=101><ACK=331><CTL=ACK>");
+    c.accept().read(30);
+  });
+});
+
+test("our last ACK is lost: the peer's SYN,ACK comes again and is acknowledged again", () => {
+  onEachVariant((variant) => {
+    const c = given("ESTABLISHED", variant).send(SYN_ACK).expect(OUR_ACK);
+    c.state("ESTABLISHED").write(5).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=5>");
+  });
+});
+
+// ── Simultaneous open ────────────────────────────────────────────────────────────────────────────
+
+test("Figure 7, both open at once: SYN, SYN,ACK, ESTABLISHED", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).connect().expect(OUR_SYN).state("SYN-SENT");
+    c.send(SYN).expect(OUR_SYN_ACK).state("SYN-RECEIVED").events();
+    c.send(SYN_ACK).expectNothingOr(OUR_ACK).state("ESTABLISHED").eventsWith("CONNECTED");
+    c.write(10).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=10>");
+    c.send("<SEQ=301><ACK=111><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=111><ACK=311><CTL=ACK>");
+  });
+});
+
+test("both open at once: an ACK, or data, completes it as well", () => {
+  onEachVariant((variant) => {
+    const plain = given("SYN-RECEIVED", variant).send("<SEQ=301><ACK=101><CTL=ACK>");
+    plain.expectNothing().state("ESTABLISHED").eventsWith("CONNECTED");
+    const data = given("SYN-RECEIVED", variant).send("<SEQ=301><ACK=101><CTL=ACK><DATA=9>");
+    data.expectSoon("<SEQ=101><ACK=310><CTL=ACK>").state("ESTABLISHED").read(9);
+  });
+});
+
+test("both open at once with data waiting: it goes out once the SYN is acknowledged", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant).write(40).send(SYN).expect(OUR_SYN_ACK);
+    c.send("<SEQ=301><ACK=101><CTL=ACK>");
+    c.expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=40>").state("ESTABLISHED");
+  });
+});
+
+test("both open at once, the answer is lost: it is sent again with its SYN", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-RECEIVED", variant).advance(1_000).expect(OUR_SYN_ACK);
+    c.state("SYN-RECEIVED").advance(2_000).expect(OUR_SYN_ACK);
+    c.send("<SEQ=301><ACK=101><CTL=ACK>").state("ESTABLISHED");
+  });
+});
+
+// ── Old duplicates and half-open connections ─────────────────────────────────────────────────────
+
+test("Figure 8, an old duplicate SYN meets a listener", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).listen();
+    const old = c
+      .again((c.irs - 10_000) >>> 0)
+      .send(SYN)
+      .expect(OUR_SYN_ACK)
+      .state("SYN-RECEIVED");
+    old.send("<SEQ=301><CTL=RST>").expectNothing().state("LISTEN");
+    const real = c.again(c.irs).send(SYN).expect(OUR_SYN_ACK);
+    real.send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED");
+  });
+});
+
+test("Figure 8 from the other side: a SYN,ACK of the wrong SYN is reset, ours goes on", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant);
+    c.send("<SEQ=300><ACK=91><CTL=SYN,ACK>").expect("<SEQ=91><CTL=RST>").state("SYN-SENT");
+    c.send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED");
+  });
+});
+
+test("Figure 9, the peer has crashed and opens anew: its SYN is acknowledged, its RST taken", () => {
+  onEachVariant((variant) => {
+    for (const seq of [-5_000, 300, 301, 400, 1_000_000]) {
+      const c = given("ESTABLISHED", variant).send(`<SEQ=${seq}><CTL=SYN><MSS=1460>`);
+      c.expect(OUR_ACK).state("ESTABLISHED");
+      c.send("<SEQ=301><CTL=RST>").ended("RESET");
+    }
+  });
+});
+
+test("Figure 9 from the other side: Linger has forgotten the connection and opens anew", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant);
+    c.send("<SEQ=7000><ACK=50><CTL=ACK>").expect("<SEQ=50><CTL=RST>").state("SYN-SENT");
+    c.after(1_000).expect(OUR_SYN).send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED");
+  });
+});
+
+test("Figure 10, data for a connection that is not there is reset", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).send("<SEQ=300><ACK=100><CTL=PSH,ACK><DATA=10>");
+    c.expect("<SEQ=100><CTL=RST>").state("CLOSED");
+    c.listen().send("<SEQ=300><ACK=100><CTL=PSH,ACK><DATA=10>").expect("<SEQ=100><CTL=RST>");
+    c.state("LISTEN");
+  });
+});
+
+// ── Refused, unreachable, unanswered ─────────────────────────────────────────────────────────────
+
+test("refused: RST,ACK of our SYN", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant).send("<SEQ=0><ACK=101><CTL=RST,ACK>");
+    c.ended("REFUSED").call("tcpPeek", "CONNECTION_ENDED").quiet(600_000);
+  });
+});
+
+test("not refused: an RST that does not acknowledge our SYN", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant);
+    for (const reset of ["<SEQ=0><CTL=RST>", "<SEQ=0><ACK=100><CTL=RST,ACK>"]) {
+      c.send(reset).expectNothing().state("SYN-SENT");
+    }
+    c.send("<SEQ=0><ACK=102><CTL=RST,ACK>").expectNothing().state("SYN-SENT");
+    c.send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED");
+  });
+});
+
+test("refused after both opened at once: RST in SYN-RECEIVED (MUST-11)", () => {
+  onEachVariant((variant) => {
+    given("SYN-RECEIVED", variant).send("<SEQ=301><CTL=RST>").ended("REFUSED");
+    const passive = given("SYN-RECEIVED", variant, { role: "passive" });
+    passive.send("<SEQ=301><CTL=RST>").state("LISTEN");
+    assert.deepEqual(passive.rig.eventsOf(passive.listener), []);
+  });
+});
+
+test("ICMP says that nobody listens there: refused, if it quotes our SYN (MUST-54)", () => {
+  onEachVariant((variant) => {
+    for (const code of [2, 3]) {
+      const c = given("SYN-SENT", variant);
+      const deliver = (input: Partial<Parameters<typeof icmpErrorFrame>[1]>): void =>
+        c.rig.deliver(icmpErrorFrame(c, { code, seq: 100, ...input }));
+      deliver({ seq: 99 });
+      deliver({ seq: 101 });
+      deliver({ peerPort: c.peerPort ^ 1 });
+      c.expectNothing().state("SYN-SENT");
+      assert.equal(c.rig.device.counter("DROP_ICMP_QUOTE"), 3);
+      deliver({});
+      c.ended("REFUSED").quiet(600_000);
+    }
+  });
+});
+
+test("soft ICMP errors end nothing; the user timeout tells of them (MUST-56, SHLD-25)", () => {
+  const soft: [number, number][] = [
+    [IcmpType.DESTINATION_UNREACHABLE, 0],
+    [IcmpType.DESTINATION_UNREACHABLE, 1],
+    [IcmpType.DESTINATION_UNREACHABLE, 5],
+    [IcmpType.TIME_EXCEEDED, 0],
+    [IcmpType.TIME_EXCEEDED, 1],
+    [IcmpType.PARAMETER_PROBLEM, 0],
+  ];
+  onEachVariant((variant) => {
+    for (const [type, code] of soft) {
+      const c = given("SYN-SENT", variant).setOption("USER_TIMEOUT_MS", 10_000);
+      c.rig.deliver(icmpErrorFrame(c, { type, code, seq: 100 }));
+      c.state("SYN-SENT").after(1_000).expect(OUR_SYN);
+      assert.equal(c.status("SOFT_ERROR"), 1);
+      c.advance(10_000).take();
+      c.ended("UNREACHABLE");
+    }
+  });
+});
+
+test("a soft error that progress disproves is forgotten", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-SENT", variant).setOption("USER_TIMEOUT_MS", 10_000);
+    c.rig.deliver(icmpErrorFrame(c, { code: 1, seq: 100 }));
+    c.send(SYN_ACK).expect(OUR_ACK);
+    assert.equal(c.status("SOFT_ERROR"), 0);
+    c.write(10).advance(11_000).take();
+    c.ended("TIMED_OUT");
+  });
+});
+
+test("nobody answers ARP: no SYN leaves, the user timeout says unreachable", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant, { answersArp: false });
+    c.together(() => c.connect().setOption("USER_TIMEOUT_MS", 30_000));
+    c.quiet(29_999).state("SYN-SENT").quiet(1).ended("UNREACHABLE");
+    const asked = c.rig.takeOthers();
+    assert.ok(asked.length >= 3 && asked.every(({ frame }) => frame.arp?.operation === 1));
+  });
+});
+
+test("a user timeout that is set while ARP is asked holds from then on (MUST-21)", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant, { answersArp: false }).connect();
+    c.setOption("USER_TIMEOUT_MS", 1_000).quiet(1_100).ended("UNREACHABLE");
+  });
+});
+
+test("the answer to ARP comes late: the SYN leaves at once", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant, { answersArp: false }).connect().quiet(400);
+    c.rig.deliver(
+      c.rig.arpFrame({
+        operation: ArpOperation.REPLY,
+        targetMac: c.rig.device.mac,
+        targetAddress: c.rig.address,
+      }),
+    );
+    c.expect(OUR_SYN).send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED");
+  });
+});
+
+// ── Initial sequence numbers, ports, tuples ──────────────────────────────────────────────────────
+
+/** The ISS of a connection that opens now. */
+function issOf(c: Conversation): number {
+  c.connect().take();
+  const iss = c.status("ISS");
+  c.abort().release();
+  return iss;
+}
+
+test("ISNs of one tuple follow a clock of 4 µs, those of others do not tell them (MUST-8, MUST-9)", () => {
+  onEachProfile((variant) => {
+    const c = fresh(variant);
+    const first = issOf(c);
+    for (const ms of [1, 10, 1_000, 100_000]) {
+      const before = issOf(c);
+      c.advance(ms);
+      assert.equal(seqDistance(before, issOf(c)), ms * 250);
+    }
+    const distances = new Set<number>();
+    for (let port = 1; port <= 64; port++) {
+      const now = issOf(c);
+      distances.add(seqDistance(now, issOf(c.from(port))) >>> 16);
+    }
+    // 64 draws out of 2^16: two collisions are as good as impossible unless there is a pattern.
+    assert.ok(distances.size >= 62, `${64 - distances.size} collisions`);
+    const otherBoot = fresh(variant, { seed: 2 });
+    assert.notEqual(issOf(otherBoot), first);
+  });
+});
+
+test("ephemeral ports are dynamic ones, different for each connection and each boot", () => {
+  onEachProfile((variant) => {
+    const portsOf = (seed: number): number[] => {
+      const { device } = fresh(variant, { seed }).rig;
+      return Array.from({ length: 200 }, () => {
+        const handle = device.call("tcpConnect", 0x0a090001, 80, 0, 0);
+        const port = device.status(handle, "LOCAL_PORT");
+        device.call("tcpRelease", handle);
+        return port;
+      });
+    };
+    const ports = portsOf(1);
+    assert.ok(ports.every((port) => port >= 49_152 && port <= 65_535));
+    assert.equal(new Set(ports).size, ports.length);
+    assert.notDeepEqual(portsOf(2), ports);
+  });
+});
+
+test("a tuple is used once: OPEN again is refused, another peer port is not", () => {
+  onEachProfile((variant) => {
+    const c = given("ESTABLISHED", variant);
+    const open = (peerPort: number): number =>
+      c.rig.device.call("tcpConnect", c.peerAddress, peerPort, 0, c.localPort);
+    assert.equal(open(c.peerPort), -7);
+    assert.ok(open(c.peerPort + 1) > 0);
+    c.abort().expect("<SEQ=101><CTL=RST>");
+    assert.ok(open(c.peerPort) > 0);
+  });
+});
+
+test("LISTEN on a port that connections use leaves them alone (MUST-41, MUST-42)", () => {
+  onEachProfile((variant) => {
+    const c = given("ESTABLISHED", variant);
+    c.listen().state("ESTABLISHED");
+    assert.equal(c.rig.device.call("tcpListen", 0, c.localPort, 1), -7);
+    c.from(6_000).send(SYN).expect(OUR_SYN_ACK);
+    c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=101><ACK=311><CTL=ACK>");
+    const opening = given("SYN-SENT", variant).listen().state("SYN-SENT");
+    opening.from(6_000).send(SYN).expect(OUR_SYN_ACK).state("SYN-RECEIVED");
+    opening.send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED");
+  });
+});
+
+test("LISTEN on our address by name, and on two ports at once (MUST-43)", () => {
+  onEachProfile((variant) => {
+    const c = fresh(variant).listen();
+    const named = new Conversation(c.rig, { localPort: 4_100, peerPort: 6_000 }, 77);
+    named.listener = c.rig.device.call("tcpListen", c.rig.address, named.localPort, 2);
+    assert.equal(c.rig.device.call("tcpListen", 0x0a090063, 4_200, 2), -8);
+    named.send(SYN).expect(OUR_SYN_ACK).send("<SEQ=301><ACK=101><CTL=ACK>");
+    c.send(SYN).expect(OUR_SYN_ACK).send("<SEQ=301><ACK=101><CTL=ACK>");
+    named.accept().state("ESTABLISHED");
+    c.accept().state("ESTABLISHED");
+    assert.notEqual(named.handle, c.handle);
+  });
+});
