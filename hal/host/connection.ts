@@ -100,7 +100,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   #unread: Uint8Array[] | undefined;
   #lastStatus: ConnectionStatus | undefined;
   #waiting: (() => void)[] = [];
-  #writing: Promise<void> = Promise.resolve();
+  /** Settles with the last `writeAll`; undefined while none is at work. */
+  #writing: Promise<void> | undefined;
   #connectedPromise: Promise<void> | undefined;
   #endedPromise: Promise<ConnectionEnd> | undefined;
 
@@ -265,24 +266,26 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * Writes all of it, waiting for room as often as needed. Calls are served one after the other.
-   * Rejects as `write` throws, then an unknown part was taken.
+   * Writes all of it, waiting for room as often as needed; what fits is taken at once. Calls are
+   * served one after the other. Rejects as `write` throws; then an unknown part was taken.
    */
   writeAll(data: Uint8Array | string): Promise<void> {
     const octets = toOctets(data);
-    const written = this.#writing.then(async () => {
-      let at = this.write(octets);
-      while (at < octets.length) {
-        await this.#change();
-        at += this.write(octets.subarray(at));
-      }
+    const written = this.#writing
+      ? this.#writing.then(() => this.#writeOut(octets))
+      : this.#writeOut(octets);
+    const settled = written.then(ignore, ignore).then(() => {
+      if (this.#writing === settled) this.#writing = undefined;
     });
-    this.#writing = written.catch(() => undefined);
+    this.#writing = settled;
     return written;
   }
 
-  /** Waits until all that was written, and our FIN if we closed, is acknowledged. */
-  acknowledged(): Promise<void> {
+  /**
+   * Waits until all that was written, `writeAll` included, is acknowledged, and our FIN if we closed.
+   */
+  async acknowledged(): Promise<void> {
+    await this.#writing;
     return this.#until(() => {
       if (this.#end !== undefined && this.#end !== "CLOSED") throw this.#endedError();
       return this.#end === "CLOSED" || isAcknowledged(this.status());
@@ -351,8 +354,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   /** The module forgets the connection; what its user may still ask for is kept here. */
   #giveBack(): void {
     const { driver } = this.#owner;
-    this.#unread = this.#drain();
     this.#lastStatus = this.status();
+    this.#unread = this.#drain();
     this.#isReleased = true;
     this.#owner.forget(this.handle);
     checkStatus(driver.instance.calls.tcpRelease(this.handle), "release");
@@ -442,6 +445,14 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     return `${this.remoteHost}:${this.remotePort}`;
   }
 
+  async #writeOut(octets: Uint8Array): Promise<void> {
+    let at = this.write(octets);
+    while (at < octets.length) {
+      await this.#change();
+      at += this.write(octets.subarray(at));
+    }
+  }
+
   #wake(): void {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
@@ -454,6 +465,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     while (!condition()) await this.#change();
   }
 }
+
+function ignore(): void {}
 
 function isAcknowledged(status: ConnectionStatus): boolean {
   if (status.SEND_QUEUED > 0) return false;
