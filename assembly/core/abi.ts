@@ -33,7 +33,7 @@ export const enum Status {
   BAD_ADDRESS = -8,
   /** `init` or the addresses are missing. */
   NOT_CONFIGURED = -9,
-  /** No answer came to what was asked of the network. */
+  /** No answer came to what was asked of the network, or there is no way to the address. */
   UNREACHABLE = -10,
 }
 

@@ -6,6 +6,7 @@
  */
 
 import { Status } from "../core/abi";
+import { unparkFlows } from "../tcp/pending";
 
 @unmanaged @final
 class Interface {
@@ -57,6 +58,7 @@ export function setLinkAddress(high: u32, low: u32): Status {
   const mac = bswap<u64>((<u64>high << 48) | (<u64>low << 16));
   if (mac == 0 || (mac & 1) != 0) return Status.BAD_ADDRESS;
   theInterface().mac = mac;
+  unparkFlows(); // what waited for a way out may have one now
   return Status.OK;
 }
 
@@ -74,6 +76,7 @@ export function setAddress(address: u32, prefixLength: u32, gateway: u32): Statu
   self.address = address;
   self.mask = mask;
   self.gateway = gateway;
+  unparkFlows();
   return Status.OK;
 }
 

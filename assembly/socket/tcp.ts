@@ -11,14 +11,15 @@ import {
   isInterfaceUp,
   isLocalAddress,
   isUsablePeer,
+  nextHopOf,
 } from "../netif/interface";
 import * as calls from "../tcp/calls";
 import { findFlow } from "../tcp/demux";
 import { allocateListener, findListener, isListening, listenerAt } from "../tcp/listener";
 import { FIRST_LISTENER_ENTRY, connectionEntry, takeReady } from "../tcp/ready";
 import { wantOutput } from "../tcp/pending";
-import { Flag, Tcb, Timer, clearFlag, raiseFlag, tcbAt } from "../tcp/tcb";
-import { isRunning, stopTimer } from "../tcp/timers";
+import { Flag, Tcb, clearFlag, raiseFlag, tcbAt } from "../tcp/tcb";
+import { setUserTimeout } from "../tcp/timers";
 import { handleOfListener, handleOfTcb, listenerOf, tcbOf } from "./handles";
 import { statusOfListener, statusOfTcb } from "./status";
 
@@ -56,6 +57,7 @@ export function tcpConnect(
   if (!isConfigured()) return Status.NOT_CONFIGURED;
   if (remotePort - 1 >= PORT_MAX || localPort > PORT_MAX) return Status.BAD_ARGUMENT;
   if (!isUsablePeer(remoteAddress)) return Status.BAD_ADDRESS;
+  if (nextHopOf(remoteAddress) == 0) return Status.UNREACHABLE;
   if (localAddress != 0 && !isLocalAddress(localAddress)) return Status.BAD_ADDRESS;
   const local = interfaceAddress();
   let port = localPort;
@@ -145,7 +147,7 @@ export function tcpSetOption(handle: i32, option: u32, value: u32): i32 {
     case Option.NO_DELAY:
       return setNoDelay(tcb, value);
     case Option.USER_TIMEOUT_MS:
-      return setUserTimeout(tcb, value);
+      return setUserTimeoutOf(tcb, value);
     default:
       return Status.BAD_ARGUMENT;
   }
@@ -159,12 +161,9 @@ function setNoDelay(tcb: Tcb, value: u32): i32 {
   return Status.OK;
 }
 
-function setUserTimeout(tcb: Tcb, value: u32): i32 {
+function setUserTimeoutOf(tcb: Tcb, value: u32): i32 {
   if (value < USER_TIMEOUT_MIN_MS || value > USER_TIMEOUT_MAX_MS) return Status.BAD_ARGUMENT;
-  tcb.userTimeoutMs = value;
-  // A running timeout starts again with the new value when the connection is pulled next.
-  if (isRunning(tcb, Timer.USER_TIMEOUT)) stopTimer(tcb, Timer.USER_TIMEOUT);
-  wantOutput(tcb);
+  setUserTimeout(tcb, value);
   return Status.OK;
 }
 

@@ -17,9 +17,9 @@ import { acknowledgeNow } from "./receive";
 import { takeRttSample } from "./rtt";
 import { Segment } from "./segment";
 import { seqGe, seqGt, seqLe, seqLt, seqMax } from "./seq";
-import { Flag, Tcb, clearFlag, has, queuedOctets, sendLimit, signal } from "./tcb";
+import { Flag, Tcb, Timer, clearFlag, has, queuedOctets, sendLimit, signal } from "./tcb";
 import { isWaitingForPeer, startRetransmission, startUserTimeout } from "./timers";
-import { stopRetransmission, superviseUserTimeout } from "./timers";
+import { stopRetransmission, stopTimer, superviseUserTimeout } from "./timers";
 
 /** Takes SEG.ACK and SEG.WND; false if the segment is to be dropped. */
 export function receiveAck(tcb: Tcb, segment: Segment): bool {
@@ -34,7 +34,10 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
   if (seqGt(ack, tcb.sndUna)) advanceUna(tcb, ack);
   else if (isDuplicate) takeDuplicateAck(tcb);
   updateSendWindow(tcb, segment);
-  if (has(tcb, Flag.PERSISTING) && isWaitingForPeer(tcb)) startUserTimeout(tcb);
+  // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
+  if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) {
+    stopTimer(tcb, Timer.USER_TIMEOUT);
+  }
   if (tcb.sndUna != sendLimit(tcb)) wantOutput(tcb);
   return true;
 }
@@ -46,13 +49,17 @@ export function challenge(tcb: Tcb): void {
   acknowledgeNow(tcb);
 }
 
-/** RFC 5681 §2: it acknowledges nothing new, brings nothing, and something is outstanding. */
+/**
+ * RFC 5681 §2: it acknowledges nothing new, brings nothing, and something is outstanding. The answer
+ * to a window probe looks the same and means nothing.
+ */
 function isDuplicateAck(tcb: Tcb, segment: Segment): bool {
   return (
     segment.ack == tcb.sndUna &&
-    segment.length == 0 &&
+    segment.isBare &&
     segment.wnd == tcb.sndWnd &&
-    tcb.sndUna != tcb.sndNxt
+    tcb.sndUna != tcb.sndNxt &&
+    !has(tcb, Flag.PERSISTING)
   );
 }
 
@@ -61,8 +68,10 @@ export function advanceUna(tcb: Tcb, ack: u32): void {
   const queuedBefore = queuedOctets(tcb);
   const flight = tcb.sndCursor - tcb.sndUna;
   const acked = ack - tcb.sndUna;
+  const isSynAlone = has(tcb, Flag.SYN_OUTSTANDING) && acked == 1;
   tcb.sndUna = ack;
   tcb.sndCursor = seqMax(tcb.sndCursor, ack);
+  clearFlag(tcb, Flag.SYN_OUTSTANDING);
   const octets = queuedBefore - queuedOctets(tcb);
   tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, octets, SEND_RING_OCTETS);
   clearFlag(tcb, Flag.SOFT_ERROR);
@@ -77,18 +86,18 @@ export function advanceUna(tcb: Tcb, ack: u32): void {
   else startRetransmission(tcb);
   if (isWaitingForPeer(tcb)) startUserTimeout(tcb);
   else superviseUserTimeout(tcb);
-  signalProgress(tcb);
+  signalProgress(tcb, isSynAlone);
 }
 
 /** Tells the user of room in the send ring, and of everything being acknowledged. */
-function signalProgress(tcb: Tcb): void {
+function signalProgress(tcb: Tcb, isSynAlone: bool): void {
   let events: u32 = 0;
   if (has(tcb, Flag.WRITE_BLOCKED) && queuedOctets(tcb) <= SEND_RING_OCTETS / 2) {
     clearFlag(tcb, Flag.WRITE_BLOCKED);
     events |= Event.WRITABLE;
   }
   // The SYN alone is nothing that the user sent.
-  if (tcb.sndUna == sendLimit(tcb) && tcb.sndUna != tcb.iss + 1) events |= Event.ALL_ACKNOWLEDGED;
+  if (tcb.sndUna == sendLimit(tcb) && !isSynAlone) events |= Event.ALL_ACKNOWLEDGED;
   if (events != 0) signal(tcb, events);
 }
 

@@ -226,7 +226,7 @@ function checkSyn(tcb: Tcb, segment: Segment): bool {
 /** Fifth check: the ACK field, and what it means in each state. */
 function checkAck(tcb: Tcb, segment: Segment): bool {
   if (!segment.has(Ctl.ACK)) return false;
-  if (tcb.sndUna == tcb.iss) {
+  if (has(tcb, Flag.SYN_OUTSTANDING)) {
     // SYN-RECEIVED, or FIN-WAIT-1 after a CLOSE there: this must acknowledge our SYN.
     if (seqLe(segment.ack, tcb.iss) || seqGt(segment.ack, tcb.sndNxt)) {
       count(Counter.DROP_ACK_INVALID);

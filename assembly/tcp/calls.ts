@@ -53,6 +53,7 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
   tcb.remoteAddress = remoteAddress;
   tcb.ports = ports;
   tcb.iss = chooseIsn(localAddress, remoteAddress, ports);
+  raiseFlag(tcb, Flag.SYN_OUTSTANDING);
   tcb.sndUna = tcb.iss;
   tcb.sndCursor = tcb.iss;
   tcb.sndNxt = tcb.iss;
@@ -130,7 +131,7 @@ export function closeWrite(tcb: Tcb): i32 {
   if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
   const state = stateOfTcb(tcb);
   if (state == State.CLOSED) return Status.CONNECTION_ENDED;
-  const hasText = tcb.sndEnd != tcb.iss + 1;
+  const hasText = queuedOctets(tcb) != 0;
   if (state == State.SYN_SENT && !hasText) {
     endConnection(tcb, EndReason.ABORTED);
     return Status.OK;

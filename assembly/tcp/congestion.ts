@@ -7,7 +7,7 @@
  */
 import { isBefore, now } from "../core/clock";
 import { currentRto } from "./rtt";
-import { seqGe } from "./seq";
+import { seqGe, seqGt, seqLe } from "./seq";
 import { Flag, Tcb, clearFlag, has, raiseFlag } from "./tcb";
 
 /** RFC 5681 §3.2: this many duplicates are taken for a loss. */
@@ -28,7 +28,7 @@ export function startCongestion(tcb: Tcb): void {
   const mss = <u32>tcb.sndMss;
   tcb.cwnd = has(tcb, Flag.SYN_REPEATED) ? mss : initialWindow(mss);
   tcb.ssthresh = SSTHRESH_INITIAL;
-  tcb.recover = tcb.iss + 1;
+  tcb.recover = tcb.iss;
 }
 
 /** Half of what is in flight, at least two segments (RFC 5681 equation 4). */
@@ -43,6 +43,8 @@ export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
     return;
   }
   tcb.duplicateAcks = 0;
+  // Kept close behind SND.UNA: left behind by 2^31 octets, it would seem to lie ahead.
+  if (seqGt(tcb.sndUna - 1, tcb.recover)) tcb.recover = tcb.sndUna - 1;
   // A window that is not used says nothing about the path, so it does not grow.
   if (flight << 1 < tcb.cwnd) return;
   const mss = <u32>tcb.sndMss;
@@ -77,8 +79,8 @@ export function takeDuplicateAck(tcb: Tcb): void {
     return;
   }
   if (tcb.duplicateAcks < 255) tcb.duplicateAcks += 1;
-  // Duplicates of what a time-out sends again anyway say nothing (RFC 6582 §4).
-  if (<u32>tcb.duplicateAcks != DUPLICATE_ACKS || !seqGe(tcb.sndUna, tcb.recover)) return;
+  // Duplicates of what was sent twice anyway say nothing (RFC 6582 §3.2 step 1).
+  if (<u32>tcb.duplicateAcks != DUPLICATE_ACKS || seqLe(tcb.sndUna, tcb.recover)) return;
   tcb.ssthresh = lossThreshold(tcb);
   tcb.cwnd = tcb.ssthresh + DUPLICATE_ACKS * mss;
   tcb.recover = tcb.sndNxt;

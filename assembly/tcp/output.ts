@@ -19,8 +19,8 @@ import { HalfOpen, commitSynAck, prepareSynAck } from "./half-open";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
 import { OutSegment, Plan, outSegment } from "./segment";
 import { seqGt, seqLt, seqMax } from "./seq";
-import { Flag, Tcb, Timer, clearFlag, has, raiseFlag, sendLimit, sendRingOf } from "./tcb";
-import { setState, stateOfTcb } from "./tcb";
+import { Flag, Tcb, Timer, clearFlag, firstTextSeq, has, raiseFlag, sendLimit } from "./tcb";
+import { sendRingOf, setState, stateOfTcb } from "./tcb";
 import { isRunning, startRetransmission, stopRetransmission, stopTimer } from "./timers";
 import { superviseUserTimeout } from "./timers";
 
@@ -36,8 +36,7 @@ export function prepareSegment(flow: usize): bool {
   const state = stateOfTcb(tcb);
   if (state == State.CLOSED || state == State.TIME_WAIT) return false;
   superviseUserTimeout(tcb);
-  // What was sent before the SYN was acknowledged waits for that.
-  if (tcb.sndCursor == tcb.iss) return planSyn(tcb, out);
+  if (has(tcb, Flag.SYN_OUTSTANDING) && tcb.sndCursor == tcb.iss) return planSyn(tcb, out);
   if (maySendText(state)) {
     if (has(tcb, Flag.RETRANSMIT_DUE)) return planRetransmit(tcb, out);
     if (planText(tcb, out)) return true;
@@ -90,7 +89,7 @@ function address(out: OutSegment, flow: Flow): void {
 /** `<SEQ=SND.NXT><CTL=RST>`: the user's ABORT, or a full close that lost data. */
 function planReset(tcb: Tcb, out: OutSegment): bool {
   out.plan = Plan.RESET;
-  out.seq = tcb.sndNxt;
+  out.seq = bareSeq(tcb);
   out.ack = 0;
   out.flags = Ctl.RST;
   out.wnd = 0;
@@ -154,9 +153,7 @@ function isWorthSending(tcb: Tcb, octets: u32, takesFin: bool): bool {
 /** `octets` of text at `seq` out of the send ring, PSH where the queue ends (MUST-61). */
 function fillText(tcb: Tcb, out: OutSegment, seq: u32, octets: u32): void {
   const ring = sendRingOf(tcb);
-  // With our SYN unacknowledged, SND.UNA is one before the ring's first octet.
-  const first = tcb.sndUna == tcb.iss ? tcb.iss + 1 : tcb.sndUna;
-  const offset = advanceOffset(tcb.sendOffset, seq - first, SEND_RING_OCTETS);
+  const offset = advanceOffset(tcb.sendOffset, seq - firstTextSeq(tcb), SEND_RING_OCTETS);
   out.seq = seq;
   out.text = ring + offset;
   out.textOctets = contiguousOctets(offset, octets, SEND_RING_OCTETS);
@@ -184,8 +181,16 @@ function planProbe(tcb: Tcb, out: OutSegment): bool {
   return true;
 }
 
+/**
+ * The number of a segment that takes none: SND.NXT. But a probe's octet, which the peer's closed
+ * window has refused, must not count, or the peer finds the segment outside of its window.
+ */
+@inline function bareSeq(tcb: Tcb): u32 {
+  return has(tcb, Flag.PERSISTING) ? tcb.sndCursor : tcb.sndNxt;
+}
+
 function planAck(tcb: Tcb, out: OutSegment): bool {
-  out.seq = tcb.sndNxt;
+  out.seq = bareSeq(tcb);
   acknowledge(tcb, out, 0);
   out.plan = Plan.ACK;
   return true;
@@ -199,6 +204,7 @@ function persistIfStuck(tcb: Tcb): void {
   if (isRunning(tcb, Timer.RETRANSMISSION)) return;
   raiseFlag(tcb, Flag.PERSISTING);
   startRetransmission(tcb);
+  if (!has(tcb, Flag.RECEIVE_CLOSED)) stopTimer(tcb, Timer.USER_TIMEOUT);
 }
 
 /** An acknowledgement left: that is what the peer knows from now on. */

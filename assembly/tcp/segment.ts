@@ -34,6 +34,8 @@ import {
   /** Address and length of the options. */
   options: usize;
   optionsOctets: u32;
+  /** It came without text, SYN or FIN, whatever trimming has left of it. */
+  isBare: bool;
 
   /** SEG.LEN: data plus one each for SYN and FIN. */
   @inline get length(): u32 {
@@ -64,6 +66,7 @@ export function parseSegment(header: usize, octets: u32): Segment {
   segment.textOctets = octets - headerOctets;
   segment.options = header + TCP_HEADER_OCTETS;
   segment.optionsOctets = headerOctets - TCP_HEADER_OCTETS;
+  segment.isBare = segment.length == 0;
   return segment;
 }
 

@@ -62,6 +62,8 @@ export const enum Flag {
   UNACCEPTED = 1 << 15,
   /** The data received is void: after a reset, a time-out or an abort. */
   FLUSHED = 1 << 16,
+  /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
+  SYN_OUTSTANDING = 1 << 17,
 }
 
 /** Bits of `Tcb.timers`: which of its deadlines run. */
@@ -247,9 +249,14 @@ export function signal(tcb: Tcb, events: u32): void {
   if (!has(tcb, Flag.UNACCEPTED)) enqueueReady(connectionEntry(indexOfTcb(tcb)));
 }
 
+/** The number of the first octet in the send ring. */
+@inline export function firstTextSeq(tcb: Tcb): u32 {
+  return tcb.sndUna + (has(tcb, Flag.SYN_OUTSTANDING) ? 1 : 0);
+}
+
 /** Octets in the send ring, sent and unsent: SYN and FIN have numbers but no place there. */
 export function queuedOctets(tcb: Tcb): u32 {
-  const first = tcb.sndUna == tcb.iss ? tcb.iss + 1 : tcb.sndUna;
+  const first = firstTextSeq(tcb);
   // With our FIN acknowledged, SND.UNA is one beyond the data.
   return seqLt(tcb.sndEnd, first) ? 0 : tcb.sndEnd - first;
 }

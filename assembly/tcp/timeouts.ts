@@ -13,7 +13,8 @@ import { wantOutput } from "./pending";
 import { acknowledgeNow } from "./receive";
 import { backOff } from "./rtt";
 import { Flag, Tcb, Timer, has, raiseFlag, stateOfTcb, tcbAt } from "./tcb";
-import { isRunning, scheduleTimers, startRetransmission, stopTimer } from "./timers";
+import { isRunning, scheduleTimers, startRetransmission, startUserTimeout } from "./timers";
+import { stopTimer } from "./timers";
 
 /** The entry of the TCB with this index fired. */
 export function connectionDeadlineReached(index: u32): void {
@@ -51,6 +52,7 @@ function retransmit(tcb: Tcb): void {
 /** The window stayed closed, or too small, for the whole time-out (SHLD-29, SHLD-30). */
 function probeWindow(tcb: Tcb): void {
   raiseFlag(tcb, Flag.PROBE_DUE);
+  if (!isRunning(tcb, Timer.USER_TIMEOUT)) startUserTimeout(tcb);
   backOff(tcb);
   startRetransmission(tcb);
   wantOutput(tcb);

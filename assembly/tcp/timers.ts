@@ -59,10 +59,22 @@ export function isWaitingForPeer(tcb: Tcb): bool {
   return stateOfTcb(tcb) == State.FIN_WAIT_2 && has(tcb, Flag.RECEIVE_CLOSED);
 }
 
-/** Starts or stops the user timeout as the state asks, without restarting a running one. */
+/**
+ * Starts or stops the user timeout as the state asks, without restarting a running one. While a
+ * closed window is probed it runs from a probe to its answer only; but nobody waits for the window
+ * of a peer on behalf of a connection that was closed in full.
+ */
 export function superviseUserTimeout(tcb: Tcb): void {
+  if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) return;
   if (!isWaitingForPeer(tcb)) stopTimer(tcb, Timer.USER_TIMEOUT);
   else if (!isRunning(tcb, Timer.USER_TIMEOUT)) startUserTimeout(tcb);
+}
+
+/** Changes R2 (RFC 9293 MUST-21), of a running user timeout as well. */
+export function setUserTimeout(tcb: Tcb, timeoutMs: u32): void {
+  tcb.userTimeoutAt += timeoutMs - tcb.userTimeoutMs;
+  tcb.userTimeoutMs = timeoutMs;
+  if (isRunning(tcb, Timer.USER_TIMEOUT)) armDeadline(deadlineOf(tcb), tcb.userTimeoutAt);
 }
 
 /** Arms the connection's entry for the earliest of its running timers. */
