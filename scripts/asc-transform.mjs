@@ -38,7 +38,8 @@ const ALLOCATORS = ["alloc", "realloc", "free", "new", "renew", "pin", "unpin", 
 );
 
 /** An instruction of module-level code that does something; ERROR's conditions only compute. */
-const EFFECT = /^\((call (?!\$start:)|call_indirect|global\.set|memory\.|\S+\.store|unreachable|loop)/;
+const EFFECT =
+  /^\((call (?!\$start:)|call_indirect|global\.set|memory\.|\S+\.store|unreachable|loop)/;
 
 export default class LingerTransform extends Transform {
   /** Puts the runtime without allocator in the place of asc's. */
@@ -63,7 +64,9 @@ export default class LingerTransform extends Transform {
       "the memory never grows, but this asks for it",
     );
     refuse(
-      findFunctions(functions, (line) => EFFECT.test(line)).filter((name) => name.startsWith("start:")),
+      findFunctions(functions, (line) => EFFECT.test(line)).filter((name) =>
+        name.startsWith("start:"),
+      ),
       "module-level code would need a start function: initialise with constants",
     );
     this.#refuseMutableGlobals(module);
@@ -121,7 +124,7 @@ function findFunctions(functions, isWrong) {
 function findAllocating(functions) {
   const allocating = new Set(ALLOCATORS);
   const reaches = (line) => allocating.has(readName(line, "call"));
-  for (let size = 0; size !== allocating.size; ) {
+  for (let size = 0; size !== allocating.size;) {
     size = allocating.size;
     for (const name of findFunctions(functions, reaches)) {
       if (name.startsWith("~lib/")) allocating.add(name);

@@ -27,7 +27,8 @@ const words = process.argv.slice(2);
 const specs = readdirSync(join(ROOT, FOLDER))
   .filter((name) => name.endsWith(".spec.ts") && words.every((word) => name.includes(word)))
   .map((name) => `${FOLDER}/${name}`);
-if (specs.length === 0) fail(`no file of ${FOLDER} has ${words.join(" and ") || ".spec.ts"} in its name`);
+if (specs.length === 0)
+  fail(`no file of ${FOLDER} has ${words.join(" and ") || ".spec.ts"} in its name`);
 const wanted = specs
   .map((path) => readFileSync(join(ROOT, path), "utf8").match(/^\s*test\(/gm)?.length ?? 0)
   .reduce((a, b) => a + b, 0);

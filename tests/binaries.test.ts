@@ -6,14 +6,27 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import binaryen from "binaryen";
 import { Limit } from "../hal/host/abi.ts";
-import { WebAssembly, type WasmCall, type WasmExports, type WasmMemory } from "../hal/host/web-assembly.ts";
+import {
+  WebAssembly,
+  type WasmCall,
+  type WasmExports,
+  type WasmMemory,
+} from "../hal/host/web-assembly.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PROFILES = ["tiny", "default", "host"] as const;
@@ -116,10 +129,14 @@ for (const profile of PROFILES) {
     test("imports exactly what README lists, each an i32 function of so many i32", () => {
       const imports = WebAssembly.Module.imports(new WebAssembly.Module(octets));
       const wanted = IMPORTS.map(({ name }) => ({ module: "hal", name, kind: "function" }));
-      const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
+      const byName = (a: { name: string }, b: { name: string }): number =>
+        a.name < b.name ? -1 : 1;
       assert.deepEqual(imports.sort(byName), wanted.sort(byName));
       for (const { name, parameterCount } of IMPORTS) {
-        assert.deepEqual(readSignature(text, `import "hal" "${name}"`), { parameterCount, result: "i32" });
+        assert.deepEqual(readSignature(text, `import "hal" "${name}"`), {
+          parameterCount,
+          result: "i32",
+        });
       }
     });
 
@@ -149,7 +166,10 @@ for (const profile of PROFILES) {
       assert.ok(memory, "no memory with a maximum");
       assert.equal(memory[1], memory[2]);
       assert.equal(Number(memory[1]), Math.ceil(heapBase / PAGE_OCTETS));
-      assert.equal((instance.memory as WasmMemory).buffer.byteLength, Number(memory[1]) * PAGE_OCTETS);
+      assert.equal(
+        (instance.memory as WasmMemory).buffer.byteLength,
+        Number(memory[1]) * PAGE_OCTETS,
+      );
     });
 
     test("no start function, no table, no mutable global", () => {
@@ -210,9 +230,14 @@ for (const profile of PROFILES) {
 function readSignature(text: string, what: string): { parameterCount: number; result: string } {
   const line = text.split("\n").find((candidate) => candidate.includes(`(${what}`));
   assert.ok(line, `no ${what}`);
-  const parameters = [...line.matchAll(/\(param (?:\$\S+ )?([^)]*)\)/g)].flatMap((m) => m[1]!.split(" "));
+  const parameters = [...line.matchAll(/\(param (?:\$\S+ )?([^)]*)\)/g)].flatMap((m) =>
+    m[1]!.split(" "),
+  );
   for (const type of parameters) assert.equal(type, "i32", `${what}: a parameter that is no i32`);
-  return { parameterCount: parameters.length, result: /\(result ([^)]*)\)/.exec(line)?.[1] ?? "none" };
+  return {
+    parameterCount: parameters.length,
+    result: /\(result ([^)]*)\)/.exec(line)?.[1] ?? "none",
+  };
 }
 
 describe("what allocates does not compile", () => {
@@ -220,7 +245,10 @@ describe("what allocates does not compile", () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "linger-binaries-"));
     cpSync(join(ROOT, "assembly"), join(folder, "assembly"), { recursive: true });
-    writeFileSync(join(folder, "asconfig.json"), JSON.stringify({ extends: join(ROOT, "asconfig.app.json") }));
+    writeFileSync(
+      join(folder, "asconfig.json"),
+      JSON.stringify({ extends: join(ROOT, "asconfig.app.json") }),
+    );
     // A part of the stack, which compiles faster than all of it.
     const part = 'export { resetCounters } from "./assembly/core/counters";';
     writeFileSync(join(folder, "part.ts"), `${part}\nexport { __heap_base, __data_end };\n`);
@@ -263,7 +291,7 @@ describe("what allocates does not compile", () => {
   });
 
   const allocating = {
-    "new": ["store<i32>(0, new Thing().value);", "class Thing { value: i32; }"],
+    new: ["store<i32>(0, new Thing().value);", "class Thing { value: i32; }"],
     "new on an unmanaged class": ["new Thing();", "@unmanaged class Thing { value: i32; }"],
     "an array literal": ["const list = [1, 2, load<i32>(0)]; store<i32>(0, list[1]);"],
     "a string made at run time": ["store<i32>(0, load<i32>(0).toString().length);"],
@@ -275,7 +303,10 @@ describe("what allocates does not compile", () => {
     test(`${name} is a compile error that names the place`, () => {
       const { status, said } = compileWith(statement!, top);
       assert.notEqual(status, 0);
-      assert.match(said, /FAILURE a Linger module never allocates.*core\/counters\/(resetCounters|Thing)/);
+      assert.match(
+        said,
+        /FAILURE a Linger module never allocates.*core\/counters\/(resetCounters|Thing)/,
+      );
     });
   }
 
@@ -323,7 +354,10 @@ export function appPoll(nowMs: u32): u32 {
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  function compileApplication(source: string, target: string): { status: number | null; said: string } {
+  function compileApplication(
+    source: string,
+    target: string,
+  ): { status: number | null; said: string } {
     writeFileSync(join(folder, "app.ts"), source);
     const config = { extends: "linger-tcp/asconfig.app.json", entries: ["app.ts"] };
     writeFileSync(join(folder, "asconfig.json"), JSON.stringify(config));

@@ -3,8 +3,16 @@
  */
 
 import {
-  ARP_OCTETS, ArpOperation, arpOperation, arpSenderAddress, arpSenderMac, arpTargetAddress, emitArp,
-  emitArpSender, emitArpTarget, isArpForIpv4,
+  ARP_OCTETS,
+  ArpOperation,
+  arpOperation,
+  arpSenderAddress,
+  arpSenderMac,
+  arpTargetAddress,
+  emitArp,
+  emitArpSender,
+  emitArpTarget,
+  isArpForIpv4,
 } from "../../assembly/wire/arp";
 import { SCRATCH, flipBit, seedRandomOctets } from "./scratch";
 
@@ -22,9 +30,8 @@ describe("ARP packet", () => {
     seedRandomOctets(1, 0);
     emitReply(SCRATCH + 1);
     const octets: StaticArray<u8> = [
-      0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x02,
-      0x02, 0x00, 0x00, 0xaa, 0xbb, 0x01, 0x0a, 0x09, 0x00, 0x02,
-      0x02, 0x44, 0x55, 0x66, 0x77, 0x88, 0x0a, 0x09, 0x00, 0x03,
+      0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x02, 0x02, 0x00, 0x00, 0xaa, 0xbb, 0x01, 0x0a,
+      0x09, 0x00, 0x02, 0x02, 0x44, 0x55, 0x66, 0x77, 0x88, 0x0a, 0x09, 0x00, 0x03,
     ];
     expect<i32>(octets.length).toBe(ARP_OCTETS);
     expect<i32>(memory.compare(SCRATCH + 1, changetype<usize>(octets), ARP_OCTETS)).toBe(0);

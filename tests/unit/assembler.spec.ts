@@ -72,7 +72,9 @@ describe("assembler", () => {
         const taken = addRange(tcb, origin + start, origin + end);
         // Refused only if it touches none and all entries are taken.
         const isNew = runs > mapRunCount(0);
-        expect<bool>(taken).toBe(!(isNew && <u32>tcb.rangeCount == ASSEMBLER_RANGE_COUNT && runs > ASSEMBLER_RANGE_COUNT));
+        expect<bool>(taken).toBe(
+          !(isNew && <u32>tcb.rangeCount == ASSEMBLER_RANGE_COUNT && runs > ASSEMBLER_RANGE_COUNT),
+        );
         if (taken) mapFill(start, end);
         else ++refused;
         expect<bool>(agrees(tcb, origin, 0)).toBe(true);

@@ -3,7 +3,12 @@
  */
 
 import {
-  NEVER, armDeadline, disarmDeadline, nextDeadline, resetDeadlines, takeDueDeadline,
+  NEVER,
+  armDeadline,
+  disarmDeadline,
+  nextDeadline,
+  resetDeadlines,
+  takeDueDeadline,
 } from "../../assembly/core/deadlines";
 import { nextRandom, seed } from "./scratch";
 
@@ -61,7 +66,7 @@ describe("deadlines", () => {
     for (let s = 0; s < starts.length; ++s) {
       for (let bits: u32 = 0; bits < 25; ++bits) {
         let time = starts[s];
-        const deadline = time + (<u32>1 << bits) + (bits > 2 ? 3 : 0);
+        const deadline = time + ((<u32>1) << bits) + (bits > 2 ? 3 : 0);
         begin(time);
         arm(1, deadline);
         let steps = 0;
@@ -159,8 +164,8 @@ describe("deadlines", () => {
     begin(0);
     for (let id: u32 = 1; id <= COUNT; ++id) armDeadline(id, 7);
     let mask: u32 = 0;
-    for (let i: u32 = 0; i < COUNT; ++i) mask |= <u32>1 << takeDueDeadline(7);
-    expect<u32>(mask).toBe((<u32>2 << COUNT) - 2);
+    for (let i: u32 = 0; i < COUNT; ++i) mask |= (<u32>1) << takeDueDeadline(7);
+    expect<u32>(mask).toBe(((<u32>2) << COUNT) - 2);
     expect<u32>(takeDueDeadline(7)).toBe(0);
   });
 
@@ -171,8 +176,8 @@ describe("deadlines", () => {
       disarmDeadline(gone);
       disarmDeadline(gone);
       let mask: u32 = 0;
-      for (let i = 0; i < 4; ++i) mask |= <u32>1 << takeDueDeadline(9);
-      expect<u32>(mask).toBe(0b11_1110 & ~(<u32>1 << gone));
+      for (let i = 0; i < 4; ++i) mask |= (<u32>1) << takeDueDeadline(9);
+      expect<u32>(mask).toBe(0b11_1110 & ~((<u32>1) << gone));
       expect<u32>(nextDeadline(9)).toBe(NEVER);
     }
   });

@@ -3,8 +3,15 @@
  */
 
 import {
-  EtherType, MAC_BROADCAST, emitEthernet, ethernetDestination, ethernetSource, ethernetType,
-  isGroupMac, macAt, putMac,
+  EtherType,
+  MAC_BROADCAST,
+  emitEthernet,
+  ethernetDestination,
+  ethernetSource,
+  ethernetType,
+  isGroupMac,
+  macAt,
+  putMac,
 } from "../../assembly/wire/ethernet";
 import { SCRATCH, seedRandomOctets } from "./scratch";
 

@@ -3,8 +3,15 @@
  */
 
 import {
-  ICMP_HEADER_OCTETS, IcmpType, emitEcho, icmpCode, icmpIdentifier, icmpSequence, icmpType,
-  isIcmpRight, sealIcmp,
+  ICMP_HEADER_OCTETS,
+  IcmpType,
+  emitEcho,
+  icmpCode,
+  icmpIdentifier,
+  icmpSequence,
+  icmpType,
+  isIcmpRight,
+  sealIcmp,
 } from "../../assembly/wire/icmpv4";
 import { SCRATCH, flipBit, seedRandomOctets } from "./scratch";
 

@@ -5,8 +5,18 @@
 import { fold, sum } from "../../assembly/core/checksum";
 import { get16, put16, put32 } from "../../assembly/core/octets";
 import {
-  IPV4_HEADER_OCTETS, Protocol, checkIpv4, checkQuotedIpv4, emitIpv4, ipv4Destination, ipv4Protocol,
-  ipv4Source, ipv4TotalOctets, isFragment, isIpv4ChecksumRight, pseudoSum,
+  IPV4_HEADER_OCTETS,
+  Protocol,
+  checkIpv4,
+  checkQuotedIpv4,
+  emitIpv4,
+  ipv4Destination,
+  ipv4Protocol,
+  ipv4Source,
+  ipv4TotalOctets,
+  isFragment,
+  isIpv4ChecksumRight,
+  pseudoSum,
 } from "../../assembly/wire/ipv4";
 import { SCRATCH, flipBit, nextRandom, seed, seedRandomOctets } from "./scratch";
 
@@ -23,8 +33,8 @@ describe("IPv4 header", () => {
     seedRandomOctets(1, 0);
     emitIpv4(SCRATCH, 0x1234, Protocol.TCP, ADDRESSES);
     const octets: StaticArray<u8> = [
-      0x45, 0x00, 0x12, 0x34, 0x00, 0x00, 0x40, 0x00, 0x40, 0x06, 0x14, 0xb0,
-      0x0a, 0x09, 0x00, 0x02, 0x0a, 0x09, 0x00, 0x01,
+      0x45, 0x00, 0x12, 0x34, 0x00, 0x00, 0x40, 0x00, 0x40, 0x06, 0x14, 0xb0, 0x0a, 0x09, 0x00,
+      0x02, 0x0a, 0x09, 0x00, 0x01,
     ];
     expect<i32>(memory.compare(SCRATCH, changetype<usize>(octets), 20)).toBe(0);
     expect<bool>(isIpv4ChecksumRight(SCRATCH, 20)).toBe(true);
@@ -45,8 +55,10 @@ describe("IPv4 header", () => {
 
   test("every truncation is refused, padding is not", () => {
     emitIpv4(SCRATCH, 40, Protocol.TCP, ADDRESSES);
-    for (let octets: u32 = 0; octets < 40; ++octets) expect<u32>(checkIpv4(SCRATCH, octets)).toBe(0);
-    for (let octets: u32 = 40; octets < 60; ++octets) expect<u32>(checkIpv4(SCRATCH, octets)).toBe(20);
+    for (let octets: u32 = 0; octets < 40; ++octets)
+      expect<u32>(checkIpv4(SCRATCH, octets)).toBe(0);
+    for (let octets: u32 = 40; octets < 60; ++octets)
+      expect<u32>(checkIpv4(SCRATCH, octets)).toBe(20);
   });
 
   test("versions other than 4 are refused", () => {
@@ -91,7 +103,7 @@ describe("IPv4 header", () => {
   test("more fragments or an offset make a fragment, the other flags do not", () => {
     emitIpv4(SCRATCH, 40, Protocol.TCP, ADDRESSES);
     for (let bit: u32 = 0; bit < 16; ++bit) {
-      put16(SCRATCH, 6, <u32>1 << bit);
+      put16(SCRATCH, 6, (<u32>1) << bit);
       expect<bool>(isFragment(SCRATCH)).toBe(bit < 14);
     }
   });
@@ -124,7 +136,7 @@ describe("IPv4 header", () => {
       const source = nextRandom();
       const destination = nextRandom();
       const octets = nextRandom() & 0xffff;
-      emitIpv4(SCRATCH, 40, Protocol.TCP, (<u64>source << 32) | destination);
+      emitIpv4(SCRATCH, 40, Protocol.TCP, ((<u64>source) << 32) | destination);
       put32(pseudo, 0, source);
       put32(pseudo, 4, destination);
       put16(pseudo, 8, 6);

@@ -3,7 +3,12 @@
  */
 
 import {
-  demuxKey, demuxMultiplier, randomWord, seedRandom, sipHash, sipHashWithKey,
+  demuxKey,
+  demuxMultiplier,
+  randomWord,
+  seedRandom,
+  sipHash,
+  sipHashWithKey,
 } from "../../assembly/core/random";
 import { entropy } from "../../assembly/hal";
 import { SCRATCH, nextRandom, seed } from "./scratch";
@@ -46,8 +51,8 @@ function plainSipHash(key0: u64, key1: u64, at: usize, octets: u32): u64 {
   v3 = key1 ^ 0x7465646279746573;
   let i: u32 = 0;
   for (; i + 8 <= octets; i += 8) absorb(load<u64>(at + i));
-  let last: u64 = <u64>octets << 56;
-  for (let shift: u64 = 0; i < octets; ++i, shift += 8) last |= <u64>load<u8>(at + i) << shift;
+  let last: u64 = (<u64>octets) << 56;
+  for (let shift: u64 = 0; i < octets; ++i, shift += 8) last |= (<u64>load<u8>(at + i)) << shift;
   absorb(last);
   v2 ^= 0xff;
   for (let round = 0; round < 4; ++round) sipRound();

@@ -6,7 +6,8 @@ import { isAcceptable, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from "../../
 
 /** Where numbers are compared: around 0, around 2^31 and at other places. */
 const STARTS: StaticArray<u32> = [
-  0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff, 0x1234_5678,
+  0, 1, 2, 0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001, 0xffff_fffe, 0xffff_ffff,
+  0x1234_5678,
 ];
 const DISTANCES: StaticArray<u32> = [1, 2, 65_535, 0x4000_0000, 0x7fff_fffe, 0x7fff_ffff];
 

@@ -8,29 +8,51 @@ import { Tcb, allocateTcb, isLegalTransition, resetTcbs, setState } from "../../
 
 /** From, to. A TCB has no LISTEN: a passive open gets one with the completed handshake. */
 const ARROWS: StaticArray<State> = [
-  State.CLOSED, State.SYN_SENT, // active OPEN
-  State.CLOSED, State.ESTABLISHED, // a half-open record's handshake completed
-  State.SYN_SENT, State.SYN_RECEIVED, // simultaneous open
-  State.SYN_SENT, State.ESTABLISHED, // SYN,ACK
-  State.SYN_RECEIVED, State.ESTABLISHED, // ACK of SYN
-  State.SYN_RECEIVED, State.FIN_WAIT_1, // CLOSE
-  State.ESTABLISHED, State.FIN_WAIT_1, // CLOSE
-  State.ESTABLISHED, State.CLOSE_WAIT, // FIN
-  State.FIN_WAIT_1, State.FIN_WAIT_2, // ACK of FIN
-  State.FIN_WAIT_1, State.CLOSING, // FIN
-  State.FIN_WAIT_2, State.TIME_WAIT, // FIN
-  State.CLOSING, State.TIME_WAIT, // ACK of FIN
-  State.CLOSE_WAIT, State.LAST_ACK, // CLOSE
+  State.CLOSED,
+  State.SYN_SENT, // active OPEN
+  State.CLOSED,
+  State.ESTABLISHED, // a half-open record's handshake completed
+  State.SYN_SENT,
+  State.SYN_RECEIVED, // simultaneous open
+  State.SYN_SENT,
+  State.ESTABLISHED, // SYN,ACK
+  State.SYN_RECEIVED,
+  State.ESTABLISHED, // ACK of SYN
+  State.SYN_RECEIVED,
+  State.FIN_WAIT_1, // CLOSE
+  State.ESTABLISHED,
+  State.FIN_WAIT_1, // CLOSE
+  State.ESTABLISHED,
+  State.CLOSE_WAIT, // FIN
+  State.FIN_WAIT_1,
+  State.FIN_WAIT_2, // ACK of FIN
+  State.FIN_WAIT_1,
+  State.CLOSING, // FIN
+  State.FIN_WAIT_2,
+  State.TIME_WAIT, // FIN
+  State.CLOSING,
+  State.TIME_WAIT, // ACK of FIN
+  State.CLOSE_WAIT,
+  State.LAST_ACK, // CLOSE
   // The end: RST, ABORT, user timeout, and in LAST-ACK and TIME-WAIT the normal one.
-  State.SYN_SENT, State.CLOSED,
-  State.SYN_RECEIVED, State.CLOSED,
-  State.ESTABLISHED, State.CLOSED,
-  State.FIN_WAIT_1, State.CLOSED,
-  State.FIN_WAIT_2, State.CLOSED,
-  State.CLOSE_WAIT, State.CLOSED,
-  State.CLOSING, State.CLOSED,
-  State.LAST_ACK, State.CLOSED,
-  State.TIME_WAIT, State.CLOSED,
+  State.SYN_SENT,
+  State.CLOSED,
+  State.SYN_RECEIVED,
+  State.CLOSED,
+  State.ESTABLISHED,
+  State.CLOSED,
+  State.FIN_WAIT_1,
+  State.CLOSED,
+  State.FIN_WAIT_2,
+  State.CLOSED,
+  State.CLOSE_WAIT,
+  State.CLOSED,
+  State.CLOSING,
+  State.CLOSED,
+  State.LAST_ACK,
+  State.CLOSED,
+  State.TIME_WAIT,
+  State.CLOSED,
 ];
 const STATE_COUNT = 11;
 

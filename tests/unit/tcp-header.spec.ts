@@ -6,8 +6,18 @@
 import { get16, put16 } from "../../assembly/core/octets";
 import { Protocol, emitIpv4 } from "../../assembly/wire/ipv4";
 import {
-  Ctl, checkTcp, emitTcp, isTcpChecksumRight, sealTcp, tcpAck, tcpControl, tcpDataOffset, tcpFlags,
-  tcpPorts, tcpSeq, tcpWindow,
+  Ctl,
+  checkTcp,
+  emitTcp,
+  isTcpChecksumRight,
+  sealTcp,
+  tcpAck,
+  tcpControl,
+  tcpDataOffset,
+  tcpFlags,
+  tcpPorts,
+  tcpSeq,
+  tcpWindow,
 } from "../../assembly/wire/tcp";
 import { SCRATCH, flipBit, nextRandom, seed, seedRandomOctets } from "./scratch";
 
@@ -17,14 +27,15 @@ const SOURCE: u32 = 0x0a09_0002;
 const DESTINATION: u32 = 0xc0a8_fffe;
 
 function emitSegment(octets: u32): void {
-  emitIpv4(IP, 20 + octets, Protocol.TCP, (<u64>SOURCE << 32) | DESTINATION);
+  emitIpv4(IP, 20 + octets, Protocol.TCP, ((<u64>SOURCE) << 32) | DESTINATION);
   emitTcp(TCP, 0x1f90_c001, 0x8000_0001_ffff_fffe, tcpControl(20, Ctl.ACK | Ctl.PSH, 0xfedc));
   sealTcp(TCP, octets, IP);
 }
 
 /** RFC 9293 §3.1: the sum over pseudo-header and segment, halfword by halfword in network order. */
 function plainFold(octets: u32): u32 {
-  let total: u32 = (SOURCE >> 16) + (SOURCE & 0xffff) + (DESTINATION >> 16) + (DESTINATION & 0xffff);
+  let total: u32 =
+    (SOURCE >> 16) + (SOURCE & 0xffff) + (DESTINATION >> 16) + (DESTINATION & 0xffff);
   total += 6 + octets;
   for (let i: u32 = 0; i < octets; ++i) {
     const octet = <u32>load<u8>(TCP + i);
@@ -39,7 +50,8 @@ describe("TCP header", () => {
     memory.fill(SCRATCH, 0xee, 64);
     emitSegment(20);
     const octets: StaticArray<u8> = [
-      0x1f, 0x90, 0xc0, 0x01, 0x80, 0x00, 0x00, 0x01, 0xff, 0xff, 0xff, 0xfe, 0x50, 0x18, 0xfe, 0xdc,
+      0x1f, 0x90, 0xc0, 0x01, 0x80, 0x00, 0x00, 0x01, 0xff, 0xff, 0xff, 0xfe, 0x50, 0x18, 0xfe,
+      0xdc,
     ];
     expect<i32>(memory.compare(TCP, changetype<usize>(octets), 16)).toBe(0);
     expect<u32>(get16(TCP, 18)).toBe(0); // urgent pointer
@@ -61,7 +73,14 @@ describe("TCP header", () => {
 
   test("each control bit is where RFC 9293 has it", () => {
     const names: StaticArray<u32> = [
-      Ctl.FIN, Ctl.SYN, Ctl.RST, Ctl.PSH, Ctl.ACK, Ctl.URG, Ctl.ECE, Ctl.CWR,
+      Ctl.FIN,
+      Ctl.SYN,
+      Ctl.RST,
+      Ctl.PSH,
+      Ctl.ACK,
+      Ctl.URG,
+      Ctl.ECE,
+      Ctl.CWR,
     ];
     for (let bit = 0; bit < 8; ++bit) expect<u32>(names[bit]).toBe(1 << bit);
   });
