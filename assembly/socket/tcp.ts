@@ -15,10 +15,12 @@ import {
 } from "../netif/interface";
 import * as calls from "../tcp/calls";
 import { findFlow } from "../tcp/demux";
-import { allocateListener, findListener, isListening, listenerAt } from "../tcp/listener";
-import { FIRST_LISTENER_ENTRY, connectionEntry, takeReady } from "../tcp/ready";
+import { allocateListener, findListener, indexOfListener, isListening } from "../tcp/listener";
+import { listenerAt } from "../tcp/listener";
+import { FIRST_LISTENER_ENTRY, connectionEntry, listenerEntry, takeReady } from "../tcp/ready";
+import { withdrawReady } from "../tcp/ready";
 import { wantOutput } from "../tcp/pending";
-import { Flag, Tcb, clearFlag, raiseFlag, tcbAt } from "../tcp/tcb";
+import { Flag, Tcb, clearFlag, indexOfTcb, raiseFlag, tcbAt } from "../tcp/tcb";
 import { setUserTimeout } from "../tcp/timers";
 import { handleOfListener, handleOfTcb, listenerOf, tcbOf } from "./handles";
 import { statusOfListener, statusOfTcb } from "./status";
@@ -198,11 +200,13 @@ export function takeEvents(handle: i32): i32 {
   if (tcb != null) {
     const events = tcb.events;
     tcb.events = 0;
+    withdrawReady(connectionEntry(indexOfTcb(tcb)));
     return <i32>events;
   }
   const listener = listenerOf(handle);
   if (listener == null) return Status.BAD_HANDLE;
   const events = listener.events;
   listener.events = 0;
+  withdrawReady(listenerEntry(indexOfListener(listener)));
   return <i32>events;
 }

@@ -12,21 +12,22 @@ import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
 import { advanceUna, challenge, receiveAck, setSendWindow } from "./ack";
 import { startCongestion } from "./congestion";
-import { findFlow } from "./demux";
+import { findFlow, findOlderFlow } from "./demux";
 import { endConnection, resetConnection } from "./end";
 import { FlowKind } from "./flow";
-import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
+import { HalfOpen, arrivesHalfOpen, canOpenHalf, dropHalfOpen, openHalf } from "./half-open";
+import { sendMssFrom } from "./half-open";
 import { chooseIsn } from "./isn";
 import { findListener } from "./listener";
 import { wantOutput } from "./pending";
-import { INITIAL_RCV_WND, acknowledgeNow, receiveFin, receiveText } from "./receive";
+import { INITIAL_RCV_WND, acknowledgeNow, noteFin, receiveFin, receiveText } from "./receive";
 import { receiveWindow, trimToWindow } from "./receive";
 import { reply, replyReset, replyWith } from "./reply";
 import { RTO_AFTER_SYN_LOSS_MS } from "./rtt";
 import { Segment, parseSegment } from "./segment";
 import { isAcceptable, seqGt, seqLe } from "./seq";
 import { Flag, Tcb, clearFlag, has, isFinAcknowledged, setState, signal, stateOfTcb } from "./tcb";
-import { TimeWait, arrivesInTimeWait, enterTimeWait } from "./time-wait";
+import { TimeWait, arrivesInTimeWait, enterTimeWait, isFinalFin } from "./time-wait";
 
 /** How far above the old incarnation's numbers a reopened tuple starts, at the least (MAY-2). */
 @inline const ISS_STEP: u32 = 0x1_0000;
@@ -55,8 +56,7 @@ export function segmentArrives(
   } else if (flow.kind == FlowKind.CONNECTION) {
     arrivesForConnection(changetype<Tcb>(flow), segment);
   } else if (flow.kind == FlowKind.HALF_OPEN) {
-    const tcb = arrivesHalfOpen(changetype<HalfOpen>(flow), segment);
-    if (tcb != null) arrivesInOtherStates(tcb, segment);
+    arrivesForHalfOpen(changetype<HalfOpen>(flow), segment);
   } else {
     const record = changetype<TimeWait>(flow);
     if (!reopensTimeWait(record, segment)) arrivesInTimeWait(record, segment);
@@ -66,6 +66,22 @@ export function segmentArrives(
 function arrivesForConnection(tcb: Tcb, segment: Segment): void {
   if (stateOfTcb(tcb) == State.SYN_SENT) arrivesInSynSent(tcb, segment);
   else arrivesInOtherStates(tcb, segment);
+}
+
+/**
+ * A half-open record takes the segment, and hands it on with the completed handshake. But the FIN of
+ * a TIME-WAIT that an old duplicate SYN has covered shows the peer to be still in LAST-ACK: the
+ * tuple returns to TIME-WAIT.
+ */
+function arrivesForHalfOpen(half: HalfOpen, segment: Segment): void {
+  const before = segment.has(Ctl.FIN) ? findOlderFlow(half) : null;
+  if (before != null && isFinalFin(changetype<TimeWait>(before), segment)) {
+    dropHalfOpen(half);
+    arrivesInTimeWait(changetype<TimeWait>(before), segment);
+    return;
+  }
+  const tcb = arrivesHalfOpen(half, segment);
+  if (tcb != null) arrivesInOtherStates(tcb, segment);
 }
 
 /** §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN). */
@@ -191,9 +207,7 @@ function checkSequence(tcb: Tcb, segment: Segment): bool {
  */
 function allowZeroWindow(tcb: Tcb, segment: Segment): bool {
   if (receiveWindow(tcb) == 0 && segment.seq == tcb.rcvNxt && !segment.has(Ctl.SYN)) {
-    if (!segment.has(Ctl.RST)) acknowledgeNow(tcb);
-    segment.flags &= ~Ctl.FIN;
-    segment.textOctets = 0;
+    // What remains of it after trimming is its ACK, its RST, or a FIN that came without text.
     return true;
   }
   count(Counter.DROP_OUT_OF_WINDOW);
@@ -260,7 +274,6 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
 /** Seventh check: the text, in the states that expect any; false if that ended the connection. */
 function processText(tcb: Tcb, segment: Segment): bool {
   const state = stateOfTcb(tcb);
-  if (segment.textOctets == 0) return true;
   if (
     state != State.ESTABLISHED &&
     state != State.FIN_WAIT_1 &&
@@ -268,6 +281,8 @@ function processText(tcb: Tcb, segment: Segment): bool {
   ) {
     return true;
   }
+  noteFin(tcb, segment);
+  if (segment.textOctets == 0) return true;
   if (has(tcb, Flag.RECEIVE_CLOSED)) {
     // Nobody will read it: the peer must learn that it is lost (RFC 1122 §4.2.2.13).
     resetConnection(tcb, EndReason.ABORTED);
@@ -279,7 +294,6 @@ function processText(tcb: Tcb, segment: Segment): bool {
 
 /** Eighth check: the FIN, now or remembered from before. */
 function processFin(tcb: Tcb, segment: Segment): void {
-  if (has(tcb, Flag.PEER_CLOSED)) return;
   if (!receiveFin(tcb, segment)) return;
   switch (stateOfTcb(tcb)) {
     case State.ESTABLISHED:

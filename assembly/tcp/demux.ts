@@ -21,7 +21,21 @@ export function resetDemux(): void {
 
 /** The newest flow with this tuple, or null. `ports`: as in a Flow. */
 export function findFlow(localAddress: u32, remoteAddress: u32, ports: u32): Flow | null {
-  let link = <u32>load<u16>(bucketOf(remoteAddress, ports));
+  const link = <u32>load<u16>(bucketOf(remoteAddress, ports));
+  return findInChain(link, localAddress, remoteAddress, ports);
+}
+
+/** The flow with the same tuple that `flow` covers, or null: a TIME-WAIT that is being reopened. */
+export function findOlderFlow(flow: Flow): Flow | null {
+  return findInChain(flow.hashNext, flow.localAddress, flow.remoteAddress, flow.ports);
+}
+
+@inline function findInChain(
+  link: u32,
+  localAddress: u32,
+  remoteAddress: u32,
+  ports: u32,
+): Flow | null {
   while (link != 0) {
     const flow = flowAt(link);
     if (

@@ -7,6 +7,7 @@
  */
 import { LISTENER_COUNT } from "../config";
 import { Event } from "../core/abi";
+import { randomWord } from "../core/random";
 import { enqueueReady, listenerEntry, withdrawReady } from "./ready";
 import { Tcb, indexOfTcb, tcbAt } from "./tcb";
 
@@ -29,8 +30,10 @@ import { Tcb, indexOfTcb, tcbAt } from "./tcb";
 if (offsetof<Listener>() != LISTENER_SIZE) ERROR("Listener layout");
 const LISTENERS: usize = memory.data(LISTENER_SIZE * LISTENER_COUNT, 8);
 
+/** All listeners free, with drawn generations, so that handles from before do not fit. */
 export function resetListeners(): void {
   memory.fill(LISTENERS, 0, LISTENER_SIZE * LISTENER_COUNT);
+  for (let i: u32 = 0; i < LISTENER_COUNT; ++i) listenerAt(i).generation = <u16>randomWord();
 }
 
 @inline export function listenerAt(index: u32): Listener {

@@ -71,19 +71,26 @@ export function trimToWindow(tcb: Tcb, segment: Segment): void {
     segment.textOctets -= before;
   }
   const room = tcb.rcvAdv - segment.seq;
-  if (segment.length > room) {
-    // What is cut off at the right takes the FIN with it.
+  if (segment.textOctets > room) {
+    // What is cut off takes the FIN with it. A FIN alone needs no room: it is taken at the edge.
     segment.flags &= ~Ctl.FIN;
-    segment.textOctets = min(segment.textOctets, room);
+    segment.textOctets = room;
     acknowledgeNow(tcb);
   }
+}
+
+/** Takes note of where the peer's FIN lies, before the text: nothing beyond it counts. */
+export function noteFin(tcb: Tcb, segment: Segment): void {
+  if (!segment.has(Ctl.FIN) || has(tcb, Flag.FIN_SEEN)) return;
+  tcb.rcvFin = segment.seq + segment.textOctets;
+  raiseFlag(tcb, Flag.FIN_SEEN);
+  truncateRanges(tcb, tcb.rcvFin);
 }
 
 /** Seventh check: the text. The segment is trimmed and the state allows text. */
 export function receiveText(tcb: Tcb, segment: Segment): void {
   let octets = segment.textOctets;
-  // Nothing follows the FIN that came ahead, whatever a later segment says.
-  if (has(tcb, Flag.FIN_AHEAD) && seqGt(segment.seq + octets, tcb.rcvFin)) {
+  if (has(tcb, Flag.FIN_SEEN) && seqGt(segment.seq + octets, tcb.rcvFin)) {
     octets = seqLt(segment.seq, tcb.rcvFin) ? tcb.rcvFin - segment.seq : 0;
   }
   if (octets == 0) return;
@@ -139,13 +146,11 @@ function acknowledgeText(tcb: Tcb): void {
  * FIN ahead of missing text is remembered until the text has come.
  */
 export function receiveFin(tcb: Tcb, segment: Segment): bool {
-  if (segment.has(Ctl.FIN) && !has(tcb, Flag.FIN_AHEAD)) {
-    tcb.rcvFin = segment.seq + segment.textOctets;
-    raiseFlag(tcb, Flag.FIN_AHEAD);
-    truncateRanges(tcb, tcb.rcvFin);
-    if (tcb.rcvFin != tcb.rcvNxt) acknowledgeNow(tcb);
+  if (!has(tcb, Flag.FIN_SEEN)) return false;
+  if (tcb.rcvNxt != tcb.rcvFin) {
+    if (segment.has(Ctl.FIN)) acknowledgeNow(tcb);
+    return false;
   }
-  if (!has(tcb, Flag.FIN_AHEAD) || tcb.rcvNxt != tcb.rcvFin) return false;
   tcb.rcvNxt += 1;
   // The octet that the FIN takes leaves the window to the right of it unchanged.
   if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;

@@ -32,11 +32,12 @@
 /**
  * Whether a segment of `length` octets of sequence space at `seq` touches the window of `window`
  * octets at `next`: the four cases of RFC 9293 §3.10.7.4, first check.
+ *
+ * DEVIATION: a segment without length is acceptable at the window's right edge too. A peer that has
+ * filled the window, but whose first segment is lost, acknowledges our data from there.
  */
 export function isAcceptable(seq: u32, length: u32, next: u32, window: u32): bool {
-  if (window == 0) return length == 0 && seq == next;
   const offset = seq - next;
-  if (offset < window) return true;
-  if (length == 0) return false;
-  return offset + length - 1 < window;
+  if (length == 0) return offset <= window;
+  return offset < window || (window != 0 && offset + length - 1 < window);
 }

@@ -23,6 +23,7 @@ import { EndReason, State } from "../core/abi";
 import { FIRST_CONNECTION_DEADLINE } from "../core/deadlines";
 import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
 import { seqLt } from "./seq";
+import { randomWord } from "../core/random";
 import { Flow, FlowKind, TCB_OFFSET, TCB_SIZE, flowAtOffset, linkTo, offsetOf } from "./flow";
 
 /** Bits of `Tcb.flags`. */
@@ -35,8 +36,8 @@ export const enum Flag {
   RELEASED = 1 << 2,
   /** The peer's FIN was received in order. */
   PEER_CLOSED = 1 << 3,
-  /** The peer's FIN was received ahead of missing data; `rcvFin` is its sequence number. */
-  FIN_AHEAD = 1 << 4,
+  /** The peer's FIN came, perhaps ahead of missing data; `rcvFin` is its sequence number. */
+  FIN_SEEN = 1 << 4,
   NO_DELAY = 1 << 5,
   /** An RST is to be sent, and is the last thing to be sent. */
   RESET_DUE = 1 << 6,
@@ -161,11 +162,12 @@ const RECEIVE_RINGS: usize = memory.data(RECEIVE_RING_OCTETS * CONNECTION_COUNT,
 /** The free TCBs, linked by `hashNext`. */
 const FREE_TCBS: usize = memory.data(2, 2);
 
-/** All TCBs free, with new generations, so that handles from before do not fit. */
+/** All TCBs free, with drawn generations, so that handles from before do not fit. */
 export function resetTcbs(): void {
   store<u16>(FREE_TCBS, 0);
   for (let i = CONNECTION_COUNT; i > 0; --i) {
     const tcb = tcbAt(i - 1);
+    tcb.generation = <u16>randomWord();
     tcb.hashNext = load<u16>(FREE_TCBS);
     store<u16>(FREE_TCBS, linkTo(tcb));
   }

@@ -130,8 +130,7 @@ export function timeWaitDeadlineReached(): void {
  */
 export function arrivesInTimeWait(record: TimeWait, segment: Segment): void {
   if (segment.has(Ctl.RST)) return;
-  const isFin = segment.has(Ctl.FIN) && segment.seq + segment.length == record.rcvNxt;
-  if (isFin) {
+  if (isFinalFin(record, segment)) {
     removeRecord(record);
     appendRecord(record);
     acknowledgeFrom(record, segment);
@@ -145,6 +144,11 @@ export function arrivesInTimeWait(record: TimeWait, segment: Segment): void {
   if (!takeChallenge(record)) return;
   count(Counter.CHALLENGE_ACKS_OUT);
   acknowledgeFrom(record, segment);
+}
+
+/** Whether this is the FIN that TIME-WAIT has acknowledged: its sender has not heard of it. */
+export function isFinalFin(record: TimeWait, segment: Segment): bool {
+  return segment.has(Ctl.FIN) && segment.seq + segment.length == record.rcvNxt;
 }
 
 /** `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>`, as the connection would have sent it. */
