@@ -11,12 +11,12 @@ const STARTS: StaticArray<u32> = [
 ];
 const DISTANCES: StaticArray<u32> = [1, 2, 65_535, 0x4000_0000, 0x7fff_fffe, 0x7fff_ffff];
 
-/** The four cases of RFC 9293 §3.10.7.4, octet by octet, without arithmetic on bounds. */
+/**
+ * The four cases of RFC 9293 §3.10.7.4, octet by octet, without arithmetic on bounds; and the
+ * deviation that seq.ts names: without length, the right edge itself is acceptable too.
+ */
 function plainAcceptable(seq: u32, length: u32, next: u32, window: u32): bool {
-  if (length == 0) {
-    if (window == 0) return seq == next;
-    return isIn(seq, next, window);
-  }
+  if (length == 0) return seq == next + window || isIn(seq, next, window);
   if (window == 0) return false;
   return isIn(seq, next, window) || isIn(seq + length - 1, next, window);
 }
