@@ -34,6 +34,8 @@ import type { Scenario } from "./scenario.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
 const MSL_DEFAULT_MS = 1000;
+/** Shorter, and TIME-WAIT would end before a lost FIN is sent again: an RTO is 1 s at first. */
+const MSL_MIN_MS = 1000;
 const OUT_DEFAULT = "linger-demo";
 
 export const demoCommand: Command = {
@@ -50,7 +52,7 @@ Exit status: 0 if every scenario ended as it should.
   --scenario NAME        play this one only; may be given several times
   --list                 print the names of the scenarios
   --out DIR              where the captures go (./${OUT_DEFAULT})
-  --msl MS               maximum segment lifetime, 100 to 120000 (${MSL_DEFAULT_MS}: short)
+  --msl MS               maximum segment lifetime, ${MSL_MIN_MS} to 120000 (${MSL_DEFAULT_MS}: short)
   --columns N            width, 80 to 400; default: the terminal's, at least 80, or 100`,
   run,
 };
@@ -78,7 +80,7 @@ async function run(args: string[]): Promise<number> {
   const plan: DemoPlan = {
     scenarios: chooseScenarios(values.scenario),
     out: values.out,
-    mslMs: parseInteger(values.msl, "--msl", { min: 100, max: 120_000 }),
+    mslMs: parseInteger(values.msl, "--msl", { min: MSL_MIN_MS, max: 120_000 }),
     columns:
       values.columns === undefined
         ? terminalColumns()

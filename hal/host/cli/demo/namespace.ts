@@ -9,6 +9,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { accessSync, constants, writeFileSync } from "node:fs";
 import type { Wire } from "../../wire.ts";
 import { LingerError } from "../../errors.ts";
+import { INTERRUPTED } from "../interrupt.ts";
 
 /** Set in the process inside. */
 const INSIDE = "LINGER_DEMO_INSIDE";
@@ -19,6 +20,10 @@ const ISOLATION = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 export const KERNEL_ADDRESS = "10.9.0.1";
 export const LINGER_ADDRESS = "10.9.0.2";
 const DEVICE = "linger0";
+
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** How long the process inside may take to end when it is asked to, in ms. */
+const LAST_WORDS_MS = 1000;
 
 /** Exit status of the process inside that found no way to a TAP; never shown. */
 const NO_TAP = 97;
@@ -64,19 +69,20 @@ export async function runInside(
   });
   let reason = "";
   child.stdio[REASON_FILE]?.on("data", (data: Buffer) => (reason += data.toString()));
-  const stop = (): void => void child.kill("SIGKILL");
+  let interrupted = false;
   const onSignal = (): void => {
-    // The terminal has told the process inside as well: it gets a moment to close its captures.
-    setTimeout(stop, 1000).unref();
+    interrupted = true;
+    // The process inside sees this and ends; if it does not, the namespace goes with its parent.
+    child.stdio[REASON_FILE]?.destroy();
+    setTimeout(() => child.kill("SIGKILL"), LAST_WORDS_MS).unref();
   };
-  process.on("SIGINT", onSignal);
-  process.on("SIGTERM", stop);
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   const exitCode = await new Promise<number>((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => resolve(code ?? 1));
   });
-  process.off("SIGINT", onSignal);
-  process.off("SIGTERM", stop);
+  for (const signal of SIGNALS) process.off(signal, onSignal);
+  if (interrupted) return { exitCode: INTERRUPTED };
   return exitCode === NO_TAP ? { reason } : { exitCode };
 }
 

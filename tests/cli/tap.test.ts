@@ -1,0 +1,105 @@
+/**
+ * `--wire tap:NAME`: missing rights and wrong names in one line; and in a network namespace, the
+ * kernel's own programs against `linger serve`, and `linger ping` against the kernel.
+ */
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
+import { assertMistake, linger, LINGER, ROOT } from "./linger.ts";
+
+const IP = ["--ip", "10.9.0.2/24"];
+/** Owned by nobody in particular; may open nothing. */
+const NOBODY = 65_534;
+
+const isRoot = process.getuid?.() === 0;
+const possibility = findNamespace();
+const skip = "reason" in possibility ? possibility.reason : false;
+const skipCurl = spawnSync("curl", ["--version"]).error === undefined ? skip : "curl is missing";
+
+/** As root there is no missing right, unless it is given up; the sources must stay readable. */
+const uid = isRoot ? { uid: NOBODY } : {};
+const readable = spawnSync("test", ["-r", LINGER[2]!], uid).status === 0;
+const skipRight = readable ? false : `${ROOT} cannot be read by the user nobody`;
+
+describe("a TAP that cannot be opened", () => {
+  it("names the missing right", { skip: skipRight }, async (t) => {
+    const args = ["serve", "echo", "--wire", "tap:linger-none", ...IP];
+    const finished = await linger(t, args, uid);
+    const reason = process.platform === "linux" ? /\/dev\/net\/tun|tap|TAP/ : /Linux only/;
+    assertMistake(finished, 1, reason);
+  });
+
+  it("refuses names that no interface may have", async (t) => {
+    for (const name of ["..", "a%d"]) {
+      const args = ["ping", "10.9.0.1", "--wire", `tap:${name}`, ...IP];
+      assertMistake(await linger(t, args), 1, /is not a valid name/);
+    }
+  });
+});
+
+/** Runs a shell script in a namespace with the kernel as 10.9.0.1 on tap0; $LINGER is the command. */
+function inNamespace(t: TestContext, script: string): Promise<{ code: number; output: string }> {
+  const linger = [process.execPath, ...LINGER].map((part) => `'${part}'`).join(" ");
+  const child = spawn(
+    process.execPath,
+    [join(ROOT, "scripts/in-namespace.mjs"), "bash", "-c", script],
+    { cwd: ROOT, env: { ...process.env, LINGER: linger }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  t.after(() => void child.kill("SIGTERM"));
+  let output = "";
+  child.stdout.on("data", (data) => (output += String(data)));
+  child.stderr.on("data", (data) => (output += String(data)));
+  return new Promise((resolve) => {
+    child.on("close", (code) => resolve({ code: code ?? -1, output }));
+  });
+}
+
+/** Starts a server in the background and waits for its first line. */
+const SERVE = (name: string): string => `
+  coproc eval "exec $LINGER serve ${name} --wire tap:tap0 --ip 10.9.0.2/24"
+  read -r line <&"\${COPROC[0]}"; echo "$line"`;
+
+describe("a TAP in a namespace", () => {
+  it("serves curl", { skip: skipCurl }, async (t) => {
+    const { code, output } = await inNamespace(
+      t,
+      `${SERVE("http")}
+      curl -q --noproxy '*' -sS -m 20 http://10.9.0.2/ http://10.9.0.2/status.json || exit 1
+      curl -q --noproxy '*' -sS -m 20 -I http://10.9.0.2/ || exit 1
+      kill -INT "$COPROC_PID"; wait "$COPROC_PID"; echo "server: $?"`,
+    );
+    assert.equal(code, 0, output);
+    assert.match(output, /^serving http on 10\.9\.0\.2:80 /);
+    assert.match(output, /<h1>Linger<\/h1>[^]*"FRAMES_IN"[^]*HTTP\/1\.1 200 OK/);
+    assert.match(output, /server: 0\n$/);
+  });
+
+  it("lets linger ping the kernel", { skip }, async (t) => {
+    const args = "ping 10.9.0.1 --wire tap:tap0 --ip 10.9.0.2/24 --count 2 --interval 1";
+    const { code, output } = await inNamespace(t, `eval "$LINGER ${args}"`);
+    assert.equal(code, 0, output);
+    assert.match(output, /2 sent, 2 answered, 0% lost/);
+  });
+
+  it("is held by one program at a time", { skip }, async (t) => {
+    const { code, output } = await inNamespace(
+      t,
+      `${SERVE("echo")}
+      eval "$LINGER serve echo --wire tap:tap0 --ip 10.9.0.3/24"; echo "second: $?"`,
+    );
+    assert.match(output, /\nlinger serve: [^\n]+\nsecond: 1\n$/);
+    assert.equal(code, 0);
+  });
+
+  it("that is taken away ends the command with one line", { skip }, async (t) => {
+    const { output } = await inNamespace(
+      t,
+      `${SERVE("echo")}
+      ip link delete tap0; wait "$COPROC_PID"; echo "server: $?"`,
+    );
+    assert.match(output, /linger serve: [^\n]+\n/);
+    assert.match(output, /server: 1\n$/);
+  });
+});
