@@ -39,7 +39,7 @@ describe("a TAP that cannot be opened", () => {
   });
 });
 
-/** Runs a shell script in a namespace with the kernel as 10.9.0.1 on tap0; $LINGER is the command. */
+/** Runs a script in a namespace with the kernel as 10.9.0.1 on tap0; $LINGER is the command. */
 function inNamespace(t: TestContext, script: string): Promise<{ code: number; output: string }> {
   const linger = [process.execPath, ...LINGER].map((part) => `'${part}'`).join(" ");
   const child = spawn(

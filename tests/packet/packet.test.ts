@@ -204,7 +204,7 @@ describe("builder", () => {
     ];
     const frame = parseFrame(tcpFrame({ options }));
     assert.deepEqual(frame.tcp?.options.slice(0, 3), options);
-    assert.deepEqual(findOption(frame.tcp!, "timestamps"), options[1]);
+    assert.deepEqual(findOption(frame.tcp, "timestamps"), options[1]);
     assert.equal(hex(buildTcpOptions(options)), "050afffffff000000010080affffffff00000001fd04c0de");
     const raw = parseFrame(tcpFrame({ optionOctets: octets("0101") }));
     assert.equal(raw.tcp?.headerLength, 24);

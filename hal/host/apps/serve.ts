@@ -102,19 +102,16 @@ export async function withTimeout(
   ms: number,
   clock: Clock,
 ): Promise<boolean> {
-  return new Promise((resolve, reject) => {
+  let stop = (): void => undefined;
+  const late = new Promise<boolean>((resolve) => {
     const timer = clock.setTimer(ms, () => resolve(false));
-    promise.then(
-      () => {
-        clock.clearTimer(timer);
-        resolve(true);
-      },
-      (error: unknown) => {
-        clock.clearTimer(timer);
-        reject(error);
-      },
-    );
+    stop = () => clock.clearTimer(timer);
   });
+  try {
+    return await Promise.race([promise.then(() => true), late]);
+  } finally {
+    stop();
+  }
 }
 
 /**

@@ -125,8 +125,8 @@ function printConnections(
   });
   const broken =
     brokenCount === 0 ? "" : `, ${count(brokenCount, "unreadable frame")} (${brokenReason ?? ""})`;
-  const found = `${count(connections.length, "TCP connection")}, ${count(otherCount, "other frame")}`;
-  console.log(`${found}${broken}`);
+  const found = count(connections.length, "TCP connection");
+  console.log(`${found}, ${count(otherCount, "other frame")}${broken}`);
 }
 
 function printConnection(connection: TracedConnection, number: number, view: TraceView): void {

@@ -52,7 +52,7 @@ Exit status: 0 if every scenario ended as it should.
   --scenario NAME        play this one only; may be given several times
   --list                 print the names of the scenarios
   --out DIR              where the captures go (./${OUT_DEFAULT})
-  --msl MS               maximum segment lifetime, ${MSL_MIN_MS} to 120000 (${MSL_DEFAULT_MS}: short)
+  --msl MS               maximum segment lifetime, ${MSL_MIN_MS} to 120000 (${MSL_DEFAULT_MS})
   --columns N            width, 80 to 400; default: the terminal's, at least 80, or 100`,
   run,
 };
