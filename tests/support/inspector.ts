@@ -265,7 +265,10 @@ function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSeg
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   if (end === tcp.seq) {
-    assert.equal(tcp.seq, incarnation.sndMax, "TCP: an empty segment's SEG.SEQ is not SND.NXT");
+    // A probe beyond the window need not count as sent: the peer would refuse the number behind it.
+    const isProbing = seqAfter(incarnation.sndMax, incarnation.peerEdge);
+    const sndNxt = isProbing && tcp.seq === incarnation.peerEdge ? tcp.seq : incarnation.sndMax;
+    assert.equal(tcp.seq, sndNxt, "TCP: an empty segment's SEG.SEQ is not SND.NXT");
     return;
   }
   if ((tcp.flags & Flag.SYN) === 0) {
