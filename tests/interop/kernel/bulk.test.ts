@@ -1,0 +1,58 @@
+/** Much data both ways between Linger and the kernel, over a clean wire and over a bad one. */
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { after, before, describe, test } from "node:test";
+import type { Connection, Impairment } from "../../../hal/host/index.ts";
+import { endOf, inNamespace, octets, receiveAll, receiveHash, Rig, sha256 } from "./rig.ts";
+
+const MEGABYTE = 1_000_000;
+
+/** Sends both ways at once, each side closing when it is done; both must get every octet. */
+async function exchange(linger: Connection, kernel: Socket, length: number): Promise<void> {
+  const fromLinger = octets(1, length);
+  const fromKernel = octets(2, length);
+  const kernelEnd = endOf(kernel);
+  const sent = linger.writeAll(fromLinger).then(() => linger.closeWrite());
+  kernel.end(fromKernel);
+  const [atLinger, atKernel] = await Promise.all([
+    receiveHash(linger),
+    receiveHash(receiveAll(kernel)),
+    sent,
+  ]);
+  assert.deepEqual(atLinger, { hash: sha256(fromKernel), length });
+  assert.deepEqual(atKernel, { hash: sha256(fromLinger), length });
+  assert.equal(await linger.ended, "CLOSED");
+  assert.equal(await kernelEnd, "CLOSED");
+}
+
+const WIRES: { name: string; length: number; impairment?: Impairment }[] = [
+  { name: "10 MB over a clean wire", length: 10 * MEGABYTE },
+  {
+    name: "1 MB over a wire that loses 5 % and reorders 10 %",
+    length: MEGABYTE,
+    impairment: { loss: 0.05, reorder: 0.1, reorderMs: 3, delayMs: 1 },
+  },
+];
+
+for (const { name, length, impairment } of WIRES) {
+  // Both at once: what they wait for is mostly a retransmission timeout.
+  describe(`${name}, both ways at once`, { ...inNamespace, concurrency: true }, () => {
+    let rig: Rig;
+    before(async () => {
+      rig = await Rig.open(impairment === undefined ? {} : { impairment });
+    });
+    after(async () => {
+      const { lost, reordered } = rig.fates;
+      await rig.close();
+      assert.equal(lost > 0, impairment !== undefined);
+      assert.equal(reordered > 0, impairment !== undefined);
+    });
+
+    for (const by of ["kernel", "linger"] as const) {
+      test(`opened by ${by}`, async () => {
+        const { linger, kernel } = await rig.open(by);
+        await exchange(linger, kernel, length);
+      });
+    }
+  });
+}

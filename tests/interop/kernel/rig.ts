@@ -1,0 +1,235 @@
+/**
+ * Linger on `tap0` of the private network in which these tests run, the Linux kernel beside it.
+ *
+ * Used by the tests of this folder, which `scripts/in-namespace.mjs` must have started. Every frame is
+ * recorded; `close` has tshark judge those that Linger sent. Sockets of the kernel are Node's own.
+ */
+import assert from "node:assert/strict";
+import { createCipheriv, createHash } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { kernelState, readKernelTable } from "../../../hal/host/cli/demo/proc-net-tcp.ts";
+import {
+  type Connection,
+  impair,
+  type ImpairedWire,
+  type Impairment,
+  openTap,
+  PcapWriter,
+  RealClock,
+  recordWire,
+  Stack,
+} from "../../../hal/host/index.ts";
+import { inspectCapture } from "../capture.ts";
+
+export const KERNEL = "10.9.0.1";
+export const LINGER = "10.9.0.2";
+/** The same for all tests, so that what the kernel remembers of the last one still holds. */
+const MAC = "02:00:00:0a:09:02";
+
+const SUITE_TIMEOUT_MS = 80_000;
+
+/** For each `describe` here: skipped outside of the private network, and ended if it hangs. */
+export const inNamespace = {
+  timeout: SUITE_TIMEOUT_MS,
+  skip:
+    process.env["LINGER_NAMESPACE"] === "tap0"
+      ? false
+      : "not in a private network: run them by npm test -- interop-kernel",
+};
+
+export interface RigOptions {
+  /** What the wire does to frames, both ways; 50 ms of delay, say. */
+  impairment?: Impairment;
+  /** Default: 500, so that TIME-WAIT lasts a second. */
+  mslMs?: number;
+}
+
+export class Rig {
+  readonly stack: Stack;
+  readonly #wire: ImpairedWire;
+  readonly #folder: string;
+  readonly #capture: string;
+  readonly #servers: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+
+  static async open(options: RigOptions = {}): Promise<Rig> {
+    const folder = mkdtempSync(join(tmpdir(), "linger-interop-"));
+    const capture = join(folder, "capture.pcap");
+    const clock = new RealClock();
+    const recorded = recordWire(await openTap("tap0"), new PcapWriter(capture, { clock }));
+    const { impairment = {} } = options;
+    const wire = impair(recorded, { clock, seed: 9, inbound: impairment, outbound: impairment });
+    return new Rig(wire, { folder, capture, mslMs: options.mslMs ?? 500 });
+  }
+
+  private constructor(
+    wire: ImpairedWire,
+    { folder, capture, mslMs }: { folder: string; capture: string; mslMs: number },
+  ) {
+    this.#wire = wire;
+    this.#folder = folder;
+    this.#capture = capture;
+    this.stack = Stack.create({ wire, address: `${LINGER}/24`, mac: MAC, mslMs });
+  }
+
+  /** Other impairments from now on, both ways. */
+  setImpairment(impairment: Impairment): void {
+    this.#wire.setImpairment({ inbound: impairment, outbound: impairment });
+  }
+
+  /** What the wire has done to frames so far, both ways together. */
+  get fates(): { lost: number; reordered: number } {
+    const { inbound, outbound } = this.#wire;
+    return {
+      lost: inbound.lost + outbound.lost,
+      reordered: inbound.reordered + outbound.reordered,
+    };
+  }
+
+  /** A listening socket of the kernel; `accept` is told each connection. Gives its port. */
+  async kernelListen(accept: (socket: Socket, server: Server) => void): Promise<number> {
+    const options = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+    const server = createServer(options, (socket) => accept(this.#adopt(socket), server));
+    this.#servers.push(server);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port: 0, host: KERNEL, backlog: 511 }, resolve);
+    });
+    return (server.address() as AddressInfo).port;
+  }
+
+  /** A socket of the kernel that connects to Linger; errors show in `endOf`. */
+  kernelConnect(port: number, localPort?: number): Socket {
+    const options = { host: LINGER, port, allowHalfOpen: true, noDelay: true };
+    return this.#adopt(connect(localPort === undefined ? options : { ...options, localPort }));
+  }
+
+  /** Until somebody reads it, what comes stays in the kernel: Node would fetch it by itself. */
+  #adopt(socket: Socket): Socket {
+    socket.pause();
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    // Looked at by endOf; without a listener an error would end the process.
+    socket.on("error", () => undefined);
+    return socket;
+  }
+
+  /**
+   * Opens a connection to a fresh listener of Linger (`by: "kernel"`) or of the kernel ("linger"),
+   * and gives both ends once both are open.
+   */
+  async open(by: "kernel" | "linger"): Promise<{ kernel: Socket; linger: Connection }> {
+    if (by === "linger") {
+      const arrived = deferred<Socket>();
+      const port = await this.kernelListen((socket, server) => {
+        server.close();
+        arrived.resolve(socket);
+      });
+      const linger = this.stack.connect(KERNEL, port, { noDelay: true });
+      await linger.connected;
+      return { linger, kernel: await arrived.promise };
+    }
+    const listener = this.stack.listen(freshPort(), { noDelay: true });
+    const arrived = deferred<Connection>();
+    listener.once("connection", (connection) => arrived.resolve(connection));
+    const kernel = this.kernelConnect(listener.port);
+    const linger = await arrived.promise;
+    listener.close();
+    return { linger, kernel };
+  }
+
+  /** Both ends' true states: Linger's, the kernel's. Spelt as the RFC does. */
+  states({ localPort, remotePort }: Pick<Connection, "localPort" | "remotePort">): string {
+    const linger = this.stack.lookup(KERNEL, remotePort, localPort).replaceAll("_", "-");
+    return `${linger} / ${kernelState(readKernelTable(), remotePort, LINGER, localPort)}`;
+  }
+
+  /** Waits until both ends are in these states ("TIME-WAIT / CLOSED"). */
+  async reach(connection: Connection, states: string): Promise<void> {
+    await until(`the states ${states}`, () => this.states(connection), (now) => now === states);
+  }
+
+  /** Closes everything, and fails if a frame that Linger sent is broken. */
+  async close(): Promise<void> {
+    for (const server of this.#servers) server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    const died = this.stack.isClosed;
+    this.stack.close();
+    const { frameCount, broken } = await inspectCapture(this.#capture, MAC);
+    rmSync(this.#folder, { recursive: true });
+    assert.equal(died, false, "the stack has died");
+    assert.ok(frameCount > 0, "Linger sent nothing");
+    assert.deepEqual(broken, []);
+  }
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
+
+let nextPort = 20_000;
+
+/** A port that no test has used before. */
+export function freshPort(): number {
+  return nextPort++;
+}
+
+/** How long anything that must happen may take before the test gives up. Far more than needed. */
+const PATIENCE_MS = 30_000;
+const LOOK_MS = 5;
+
+/** Looks again and again until what is seen pleases; fails with what was seen last. */
+export async function until<T>(
+  what: string,
+  look: () => T,
+  pleases: (seen: T) => boolean,
+): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let seen = look(); !pleases(seen); seen = look()) {
+    if (performance.now() > deadline) assert.fail(`waited in vain for ${what}, saw ${seen}`);
+    await sleep(LOOK_MS);
+  }
+}
+
+/** How a socket of the kernel ends: "CLOSED", or the error's code. Call it before it can end. */
+export function endOf(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let end = "CLOSED";
+    socket.once("error", (error: NodeJS.ErrnoException) => (end = error.code ?? error.message));
+    socket.once("close", () => resolve(end));
+  });
+}
+
+/** Octets that look random and are the same for a seed. */
+export function octets(seed: number, length: number): Buffer {
+  const key = Buffer.alloc(16, seed);
+  return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(length));
+}
+
+export function sha256(data: Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** Everything that comes until the peer's FIN, as its hash and length. */
+export async function receiveHash(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ hash: string; length: number }> {
+  const hash = createHash("sha256");
+  let length = 0;
+  for await (const chunk of source) {
+    hash.update(chunk);
+    length += chunk.length;
+  }
+  return { hash: hash.digest("hex"), length };
+}
+
+/** Everything that a socket of the kernel gets until the peer's FIN; leaves the socket open. */
+export function receiveAll(socket: Socket): AsyncIterable<Uint8Array> {
+  return socket.iterator({ destroyOnReturn: false });
+}
