@@ -33,5 +33,6 @@ export function seedRandomOctets(value: u32, ones: u32): void {
 /** Flips one bit of the octets at `at`. */
 export function flipBit(at: usize, bit: u32): void {
   const octet = at + (bit >> 3);
-  store<u8>(octet, load<u8>(octet) ^ ((<u8>1) << (<u8>(bit & 7))));
+  const mask: u32 = 1 << (bit & 7);
+  store<u8>(octet, <u8>(load<u8>(octet) ^ mask));
 }

@@ -1,0 +1,369 @@
+/**
+ * ARP: RFC 826, RFC 1122 §2.3.2 (ageing, rate), RFC 5227 (probes, conflicts), on every profile.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Status } from "../../hal/host/abi.ts";
+import { ArpOperation, BROADCAST_MAC, EtherType } from "../../hal/host/packet/index.ts";
+import type { DeviceOptions, Emitted } from "../support/device.ts";
+import { PROFILES } from "../support/modules.ts";
+import { arpOf, FAR_ADDRESS, GATEWAY_ADDRESS, LINGER, Link, station } from "./link.ts";
+
+const PEER = station(1);
+const OTHER = station(3);
+/** How long an answer is believed, and how long a silent address is not asked again. */
+const REACHABLE_MS = 60_000;
+const FAILED_MS = 3_000;
+
+function each(name: string, run: (link: Link) => void, options: Partial<DeviceOptions> = {}): void {
+  for (const profile of PROFILES)
+    test(`${name} (${profile})`, () => run(new Link({ profile, ...options })));
+}
+
+/** Where datagrams to an address go now: pings it and answers. */
+function macFor(link: Link, address: number): string | undefined {
+  assert.equal(link.ping(address), Status.OK);
+  const echo = link.poll().find(({ frame }) => frame.icmp !== undefined);
+  if (echo !== undefined) answerPing(link, echo);
+  return echo?.frame.ethernet!.destination;
+}
+
+function answerPing(link: Link, { frame }: Emitted): void {
+  const { icmp, ipv4 } = frame;
+  link.datagram(
+    { mac: PEER.mac, address: ipv4!.destination },
+    { icmp: { ...icmp!, checksum: undefined, type: 0 } as never },
+  );
+  assert.ok(link.pingTake() >= 0);
+}
+
+describe("answering", () => {
+  each("a request for our address is answered to who asked, at once", (link) => {
+    const [reply, ...more] = link.arpRequest(PEER);
+    assert.equal(more.length, 0);
+    assert.equal(reply!.frame.ethernet!.destination, PEER.mac);
+    const arp = reply!.frame.arp!;
+    assert.deepEqual(
+      [arp.operation, arp.senderMac, arp.senderAddress, arp.targetMac, arp.targetAddress],
+      [ArpOperation.REPLY, LINGER.mac, LINGER.address, PEER.mac, PEER.address],
+    );
+  });
+
+  each("a request for another address is not answered", (link) => {
+    assert.deepEqual(arpOf(link.arpRequest(PEER, OTHER.address)), []);
+  });
+
+  each("a probe of our address is answered and teaches nothing (RFC 5227 §2.1.1)", (link) => {
+    const probe = { arp: { senderAddress: 0 } };
+    assert.deepEqual(arpOf(link.arpRequest(PEER, LINGER.address, probe)), [
+      `tells .0 to ${PEER.mac}`,
+    ]);
+    assert.equal(macFor(link, PEER.address), undefined);
+  });
+
+  each("a reply is not answered", (link) => assert.deepEqual(arpOf(link.arpReply(PEER)), []));
+
+  each("when the transmitter is busy the reply is lost, and counted", (link) => {
+    link.device.isBusy = () => true;
+    assert.equal(
+      link.counted("TRANSMIT_BUSY", () => link.arpRequest(PEER)),
+      1,
+    );
+    link.device.isBusy = () => false;
+    assert.deepEqual(link.poll(), []);
+  });
+});
+
+describe("malformed packets are counted and dropped", () => {
+  const bad: Record<string, Record<string, unknown>> = {
+    "hardware type": { hardwareType: 6 },
+    "protocol type": { protocolType: EtherType.IPV6 },
+    "hardware length": { hardwareLength: 8 },
+    "protocol length": { protocolLength: 16 },
+    "operation 0": { operation: 0 },
+    "operation 3": { operation: 3 },
+    "a group as sender": { senderMac: "03:00:00:00:00:01" },
+    "broadcast as sender": { senderMac: BROADCAST_MAC },
+    "no sender": { senderMac: "00:00:00:00:00:00" },
+    "a sender with a multicast address": { senderAddress: 0xe000_0001 },
+    "a sender with the broadcast address": { senderAddress: 0x0a09_00ff },
+    "a sender with a loopback address": { senderAddress: 0x7f00_0001 },
+  };
+  for (const [name, arp] of Object.entries(bad)) {
+    each(name, (link) => {
+      const run = (): void =>
+        assert.deepEqual(
+          arpOf(link.arpRequest(PEER, LINGER.address, { arp, ethernet: { source: PEER.mac } })),
+          [],
+        );
+      assert.equal(link.counted("DROP_ARP_MALFORMED", run), 1);
+    });
+  }
+
+  each("every truncation", (link) => {
+    const whole = new Uint8Array(42);
+    whole.set([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 1, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    whole.set([2, 0, 0, 0, 1, 1, 10, 9, 0, 1], 22);
+    whole.set([10, 9, 0, 2], 38);
+    assert.equal(link.receive(whole).length, 1);
+    for (let octets = 14; octets < whole.length; octets++) {
+      const run = (): void => assert.equal(link.receive(whole.subarray(0, octets)).length, 0);
+      assert.equal(link.counted("DROP_ARP_MALFORMED", run), 1, `${octets} octets`);
+    }
+  });
+});
+
+describe("learning (RFC 826)", () => {
+  each("who asks for us is remembered, and need not be asked", (link) => {
+    link.arpRequest(PEER);
+    assert.equal(macFor(link, PEER.address), PEER.mac);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 0);
+  });
+
+  each("who asks for others is not", (link) => {
+    link.arpRequest(PEER, OTHER.address);
+    assert.equal(macFor(link, PEER.address), undefined);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 1);
+  });
+
+  each("gratuitous ARP changes an entry but makes none", (link) => {
+    const moved = { ...PEER, mac: "02:00:00:00:09:09" };
+    link.arpRequest(moved, PEER.address);
+    assert.equal(macFor(link, PEER.address), undefined);
+    link.arpReply(PEER);
+    link.poll();
+    link.arpRequest(moved, PEER.address);
+    assert.equal(macFor(link, PEER.address), moved.mac);
+  });
+
+  each("a station outside our network is answered, not remembered", (link) => {
+    const stranger = { mac: PEER.mac, address: 0x0a0a_0001 };
+    assert.equal(link.arpRequest(stranger).length, 1);
+    assert.equal(link.ping(stranger.address), Status.OK);
+    assert.deepEqual(arpOf(link.poll()), [`asks for .254 to ${BROADCAST_MAC}`]);
+  });
+});
+
+describe("asking", () => {
+  each("the first datagram asks, the answer lets it go", (link) => {
+    assert.equal(link.ping(PEER.address), Status.OK);
+    assert.deepEqual(arpOf(link.poll()), [`asks for .1 to ${BROADCAST_MAC}`]);
+    assert.equal(link.arpReply(PEER).length, 0, "nothing leaves outside poll");
+    const [echo] = link.poll();
+    assert.equal(echo!.frame.ethernet!.destination, PEER.mac);
+  });
+
+  each("three requests a second apart, then unreachable", (link) => {
+    link.ping(PEER.address);
+    const asked = link.run(10_000);
+    assert.deepEqual(
+      asked.map(({ atMs }) => atMs),
+      [0, 1_000, 2_000],
+    );
+    assert.equal(link.device.counter("ARP_FAILURES"), 1);
+    assert.equal(link.pingTake(), Status.UNREACHABLE);
+  });
+
+  each("an address that failed is not asked for a while, then again", (link) => {
+    link.ping(PEER.address);
+    link.run(3_000);
+    assert.equal(link.pingTake(), Status.UNREACHABLE);
+    for (let ms = 0; ms < FAILED_MS; ms += 500) {
+      assert.equal(link.ping(PEER.address), Status.OK);
+      assert.deepEqual(link.poll(), [], `${ms} ms after the failure`);
+      assert.equal(link.pingTake(), Status.UNREACHABLE);
+      link.run(500);
+    }
+    link.ping(PEER.address);
+    assert.deepEqual(arpOf(link.poll()), [`asks for .1 to ${BROADCAST_MAC}`]);
+  });
+
+  each("an answer that comes after the failure is taken", (link) => {
+    link.ping(PEER.address);
+    link.run(3_000);
+    link.pingTake();
+    link.arpReply(PEER);
+    assert.equal(macFor(link, PEER.address), PEER.mac);
+  });
+
+  each("never more than once a second for one address, whatever is asked of us", (link) => {
+    const askedAt = new Map<string, number>();
+    const note = (emitted: Emitted[]): void => {
+      for (const { atMs, frame } of emitted) {
+        if (frame.arp?.operation !== ArpOperation.REQUEST) continue;
+        const target = String(frame.arp.targetAddress);
+        const before = askedAt.get(target);
+        assert.ok(
+          before === undefined || atMs - before >= 1_000,
+          `${target} at ${before} and ${atMs}`,
+        );
+        askedAt.set(target, atMs);
+      }
+    };
+    // More addresses than any table of the small profiles holds, over and over, some of them there.
+    for (let step = 0; step < 1_500; step++) {
+      const to = station(10 + ((step * 7) % 23));
+      link.ping(to.address);
+      note(link.poll(37));
+      if (step % 3 === 0) link.arpReply(to);
+      note(link.poll());
+      if (link.pingTake() === Status.WOULD_BLOCK) note(link.run(900));
+      link.pingTake();
+    }
+    assert.ok(askedAt.size > 20);
+  });
+
+  each("when the transmitter is busy the request is kept", (link) => {
+    link.ping(PEER.address);
+    link.device.isBusy = () => true;
+    assert.equal(link.device.poll(), 0);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 0);
+    link.device.isBusy = () => false;
+    assert.deepEqual(arpOf(link.poll()), [`asks for .1 to ${BROADCAST_MAC}`]);
+  });
+
+  each("off the link: the gateway is asked, and gets the datagram", (link) => {
+    link.ping(FAR_ADDRESS);
+    assert.deepEqual(arpOf(link.poll()), [`asks for .254 to ${BROADCAST_MAC}`]);
+    const gateway = { mac: "02:00:00:00:00:fe", address: GATEWAY_ADDRESS };
+    link.arpReply(gateway);
+    const [echo] = link.poll();
+    assert.equal(echo!.frame.ethernet!.destination, gateway.mac);
+    assert.equal(echo!.frame.ipv4!.destination, FAR_ADDRESS);
+  });
+
+  each(
+    "off the link without a gateway: unreachable at once",
+    (link) => {
+      link.ping(FAR_ADDRESS);
+      assert.deepEqual(link.poll(), []);
+      assert.equal(link.pingTake(), Status.UNREACHABLE);
+    },
+    { gateway: 0 },
+  );
+});
+
+describe("ageing (RFC 1122 §2.3.2.1)", () => {
+  each("an aged entry is used on, and confirmed by asking the station itself", (link) => {
+    link.arpReply(PEER);
+    link.run(REACHABLE_MS);
+    link.ping(PEER.address);
+    const sent = link.poll();
+    assert.equal(sent.find(({ frame }) => frame.icmp)?.frame.ethernet!.destination, PEER.mac);
+    assert.deepEqual(arpOf(sent), [`asks for .1 to ${PEER.mac}`]);
+    link.arpReply(PEER);
+    assert.deepEqual(arpOf(link.run(REACHABLE_MS - 1)), []);
+  });
+
+  each("unconfirmed twice, everybody is asked, then it fails", (link) => {
+    link.arpReply(PEER);
+    link.run(REACHABLE_MS);
+    const began = link.device.nowMs;
+    link.ping(PEER.address);
+    const asked = link.run(20_000).filter(({ frame }) => frame.arp !== undefined);
+    assert.deepEqual(
+      asked.map(({ atMs, frame }) => [atMs - began, frame.ethernet!.destination]),
+      [[0, PEER.mac], [1_000, PEER.mac], ...[2_000, 3_000, 4_000].map((at) => [at, BROADCAST_MAC])],
+    );
+    assert.equal(link.device.counter("ARP_FAILURES"), 1);
+  });
+
+  each("an entry that nobody uses is not confirmed, and goes", (link) => {
+    link.arpReply(PEER);
+    assert.deepEqual(link.run(2 * 3_600_000), []);
+    assert.equal(link.ping(PEER.address), Status.OK);
+    assert.deepEqual(arpOf(link.poll()), [`asks for .1 to ${BROADCAST_MAC}`]);
+  });
+
+  each(
+    "a clock that wraps changes nothing",
+    (link) => {
+      link.arpReply(PEER);
+      assert.equal(macFor(link, PEER.address), PEER.mac);
+      link.run(5_000);
+      assert.equal(macFor(link, PEER.address), PEER.mac);
+      assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 0);
+      link.ping(OTHER.address);
+      assert.equal(link.run(10_000).length, 3);
+    },
+    { startMs: 2 ** 32 - 2_500 },
+  );
+});
+
+describe("eviction", () => {
+  each("the least recently used goes first", (link) => {
+    const count = link.device.limit("ARP_COUNT");
+    const stations = Array.from({ length: count + 1 }, (_, i) => station(10 + i));
+    for (const one of stations.slice(0, count)) {
+      link.arpReply(one);
+      assert.equal(macFor(link, one.address), one.mac);
+      link.run(10);
+    }
+    // The first one is used again, so the second is the oldest.
+    assert.equal(macFor(link, stations[0]!.address), stations[0]!.mac);
+    link.ping(stations[count]!.address);
+    link.poll();
+    link.arpReply(stations[count]!);
+    link.poll();
+    assert.equal(macFor(link, stations[0]!.address), stations[0]!.mac);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 1);
+    assert.equal(macFor(link, stations[1]!.address), undefined);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 2);
+  });
+
+  each("a flood of strangers pushes nobody out whom we use", (link) => {
+    link.arpRequest(PEER);
+    assert.equal(macFor(link, PEER.address), PEER.mac);
+    for (let number = 10; number < 250; number++) {
+      assert.equal(link.arpRequest(station(number)).length, 1);
+      link.run(20);
+    }
+    assert.equal(macFor(link, PEER.address), PEER.mac);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 0);
+  });
+
+  each("more silent neighbours than entries: all are asked in the end, and none hangs", (link) => {
+    const count = link.device.limit("ARP_COUNT") + 3;
+    for (let number = 0; number < count; number++) {
+      assert.equal(link.ping(station(10 + number).address), Status.OK);
+      link.run(6_000);
+      assert.equal(link.pingTake(), Status.UNREACHABLE, `station ${number}`);
+    }
+    assert.equal(link.device.counter("ARP_FAILURES"), count);
+  });
+});
+
+describe("address conflicts (RFC 5227 §2.4)", () => {
+  const rival = { mac: "02:00:00:00:0b:ad", address: LINGER.address };
+
+  each("are counted and defended by one announcement, at most every ten seconds", (link) => {
+    link.poll(20_000);
+    for (let i = 0; i < 5; i++) {
+      assert.equal(
+        link.counted("ARP_CONFLICT", () => assert.deepEqual(link.arpReply(rival), [])),
+        1,
+      );
+    }
+    const defence = link.poll();
+    assert.deepEqual(arpOf(defence), [`asks for Linger to ${BROADCAST_MAC}`]);
+    link.arpReply(rival);
+    assert.deepEqual(link.poll(9_999), []);
+    link.arpReply(rival);
+    assert.deepEqual(link.poll(1), []);
+    link.arpReply(rival);
+    assert.deepEqual(arpOf(link.poll()), [`asks for Linger to ${BROADCAST_MAC}`]);
+  });
+
+  each("a rival is neither learned nor answered", (link) => {
+    assert.deepEqual(link.arpRequest(rival), []);
+    assert.equal(link.device.counter("ARP_CONFLICT"), 1);
+  });
+
+  each("a busy transmitter delays the defence", (link) => {
+    link.arpReply(rival);
+    link.device.isBusy = () => true;
+    assert.equal(link.device.poll(), 0);
+    link.device.isBusy = () => false;
+    assert.deepEqual(arpOf(link.poll()), [`asks for Linger to ${BROADCAST_MAC}`]);
+  });
+});
