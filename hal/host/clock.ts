@@ -11,14 +11,21 @@ export interface TimerHandle {
   readonly dueMs: number;
 }
 
+export interface TimerOptions {
+  background?: boolean;
+}
+
 /** Where a stack and its wires get their time from. */
 export interface Clock {
   /** The Unix time at which `now()` was 0, in ms. 0 when the time is made up. */
   readonly originMs: number;
   /** Milliseconds from any start, with fractions. Never runs backwards. */
   now(): number;
-  /** Calls `fn` once, `delayMs` from now or as soon after as can be. Below 0 counts as 0. */
-  setTimer(delayMs: number, fn: () => void): TimerHandle;
+  /**
+   * Calls `fn` once, `delayMs` from now or as soon after as can be. Below 0 counts as 0. A
+   * background timer alone keeps neither the process alive nor virtual time from being idle.
+   */
+  setTimer(delayMs: number, fn: () => void, options?: TimerOptions): TimerHandle;
   /** Cancels a timer. Nothing happens if it has fired or was cancelled. */
   clearTimer(handle: TimerHandle): void;
   /** Calls `fn` soon, when the code that runs now is done, and before time passes. */
@@ -29,11 +36,11 @@ export interface Clock {
 const NODE_DELAY_MAX_MS = 2 ** 31 - 1;
 
 interface RealTimer extends TimerHandle {
-  dueMs: number;
+  readonly background: boolean;
   cancel: () => void;
 }
 
-/** The machine's monotonic clock. A pending timer keeps the process alive. */
+/** The machine's monotonic clock. */
 export class RealClock implements Clock {
   readonly originMs = performance.timeOrigin;
 
@@ -41,8 +48,10 @@ export class RealClock implements Clock {
     return performance.now();
   }
 
-  setTimer(delayMs: number, fn: () => void): TimerHandle {
-    const timer: RealTimer = { dueMs: this.now() + Math.max(0, delayMs), cancel: () => undefined };
+  setTimer(delayMs: number, fn: () => void, options: TimerOptions = {}): TimerHandle {
+    const { background = false } = options;
+    const dueMs = this.now() + Math.max(0, delayMs);
+    const timer: RealTimer = { dueMs, background, cancel: () => undefined };
     this.#arm(timer, fn);
     return timer;
   }
@@ -65,12 +74,14 @@ export class RealClock implements Clock {
     }
     const fired = delayMs > NODE_DELAY_MAX_MS ? () => this.#arm(timer, fn) : fn;
     const timeout = setTimeout(fired, Math.min(Math.ceil(delayMs), NODE_DELAY_MAX_MS));
+    if (timer.background) timeout.unref();
     timer.cancel = () => clearTimeout(timeout);
   }
 }
 
 interface VirtualTimer extends TimerHandle {
   readonly order: number;
+  readonly background: boolean;
   fn: (() => void) | undefined;
 }
 
@@ -90,6 +101,8 @@ export class VirtualClock implements Clock {
   #order = 0;
   #running = false;
   #heap: VirtualTimer[] = [];
+  /** Timers that are set and not in the background. */
+  #foregroundCount = 0;
   #deferred: (() => void)[] = [];
 
   /** `startMs` is what `now()` says first, `originMs` the Unix time that captures are dated from. */
@@ -102,21 +115,28 @@ export class VirtualClock implements Clock {
     return this.#nowMs;
   }
 
-  setTimer(delayMs: number, fn: () => void): TimerHandle {
+  setTimer(delayMs: number, fn: () => void, options: TimerOptions = {}): TimerHandle {
     if (Number.isNaN(delayMs)) throw new LingerError("BAD_OPTION", "a timer's delay is not a number");
     const dueMs = this.#nowMs + Math.max(0, delayMs);
-    const timer: VirtualTimer = { dueMs, order: this.#order++, fn };
+    const { background = false } = options;
+    const timer: VirtualTimer = { dueMs, order: this.#order++, background, fn };
     heapPush(this.#heap, timer);
+    if (!background) this.#foregroundCount++;
     return timer;
   }
 
   clearTimer(handle: TimerHandle): void {
     // The entry stays in the heap and is skipped when it comes up.
-    (handle as VirtualTimer).fn = undefined;
+    this.#disarm(handle as VirtualTimer);
   }
 
   defer(fn: () => void): void {
     this.#deferred.push(fn);
+  }
+
+  /** True if no timer is set, other than background ones, and no call deferred. */
+  get isIdle(): boolean {
+    return this.#foregroundCount === 0 && this.#deferred.length === 0;
   }
 
   /** The time of the next timer, or undefined if there is none. */
@@ -147,7 +167,7 @@ export class VirtualClock implements Clock {
     const untilMs = this.#nowMs + maxMs;
     this.#exclusively(() => {
       const steps = this.#steps(untilMs);
-      while (!steps.next().done);
+      while (!this.isIdle && !steps.next().done);
     });
     return this.#settleIdle(untilMs);
   }
@@ -162,7 +182,7 @@ export class VirtualClock implements Clock {
   /** `runUntilIdle`, with the program's promises run to their end after each timer. */
   async runUntilIdleAsync(maxMs: number): Promise<boolean> {
     const untilMs = this.#nowMs + maxMs;
-    await this.#runAsync(untilMs);
+    await this.#runAsync(untilMs, () => this.isIdle);
     return this.#settleIdle(untilMs);
   }
 
@@ -176,7 +196,7 @@ export class VirtualClock implements Clock {
       settled = true;
     };
     promise.then(done, done);
-    await this.#runAsync(this.#nowMs + maxMs, () => settled);
+    await this.#runAsync(this.#nowMs + maxMs, () => settled || this.isIdle);
     if (settled) return promise;
     const reason = `still pending after ${maxMs} ms of virtual time, or with no timer left`;
     throw new LingerError("CLOCK_LIVELOCK", reason);
@@ -230,8 +250,13 @@ export class VirtualClock implements Clock {
     heapPop(this.#heap);
     this.#nowMs = Math.max(this.#nowMs, timer.dueMs);
     const fn = timer.fn;
-    timer.fn = undefined;
+    this.#disarm(timer);
     return fn;
+  }
+
+  #disarm(timer: VirtualTimer): void {
+    if (timer.fn !== undefined && !timer.background) this.#foregroundCount--;
+    timer.fn = undefined;
   }
 
   #dropCancelled(): void {
@@ -239,9 +264,8 @@ export class VirtualClock implements Clock {
   }
 
   #settleIdle(untilMs: number): boolean {
-    const idle = this.nextTimerMs() === undefined && this.#deferred.length === 0;
-    if (!idle) this.#nowMs = Math.max(this.#nowMs, untilMs);
-    return idle;
+    if (!this.isIdle) this.#nowMs = Math.max(this.#nowMs, untilMs);
+    return this.isIdle;
   }
 }
 

@@ -23,7 +23,7 @@ export interface DriverOptions {
 
 /** What `poll` answers when nothing is due. */
 const NEVER_MS = 0xffffffff;
-/** Two calls must not lie more than 2^30 ms apart; a machine may sleep or be idle for longer. */
+/** Two calls must not lie more than 2^30 ms apart (12 days), however idle the stack is. */
 const CALL_GAP_MS_MAX = 2 ** 29;
 /** How soon a BUSY wire that cannot tell when it drains is tried again. */
 const BUSY_RETRY_MS = 1;
@@ -63,6 +63,7 @@ export class Driver {
   /** The present time as the module counts it, u32. */
   moduleNow(): number {
     const nowMs = Math.floor(this.#options.clock.now());
+    // A machine that was asleep for longer comes back in steps that the module can follow.
     if (this.#isStarted) {
       while (nowMs - this.#lastMs > CALL_GAP_MS_MAX) {
         this.#lastMs += CALL_GAP_MS_MAX;
@@ -80,7 +81,7 @@ export class Driver {
     wire.onFrame((frame) => this.#queue(frame));
     wire.onDrain?.(() => this.pollSoon());
     wire.onClose((error) => {
-      this.#fail(error ?? new LingerError("WIRE_CLOSED", "the wire was closed"));
+      this.#unplugged(error ?? new LingerError("WIRE_CLOSED", "the wire was closed"));
     });
     this.pollSoon();
   }
@@ -147,7 +148,7 @@ export class Driver {
         this.instance.application === undefined
           ? this.instance.calls.poll(nowMs)
           : this.#pollApplication(nowMs);
-      if (sleepMs !== NEVER_MS) this.#sleepUntil(this.#lastMs + sleepMs);
+      this.#rest(sleepMs);
     } catch (error) {
       this.#fail(asLingerError(error));
       return;
@@ -180,22 +181,35 @@ export class Driver {
     return 0;
   }
 
-  #sleepUntil(dueMs: number): void {
+  /** Sleeps until `sleepMs` after the time of this step. */
+  #rest(sleepMs: number): void {
+    const idle = sleepMs >= CALL_GAP_MS_MAX;
+    const dueMs = this.#lastMs + (idle ? CALL_GAP_MS_MAX : sleepMs);
     const earliestMs = this.#wasBusy ? BUSY_RETRY_MS : 0;
-    this.#sleep(Math.max(dueMs - this.#options.clock.now(), earliestMs));
+    this.#sleep(Math.max(dueMs - this.#options.clock.now(), earliestMs), idle);
   }
 
-  #sleep(delayMs: number): void {
+  #sleep(delayMs: number, background = false): void {
     this.#cancelTimer();
-    this.#timer = this.#options.clock.setTimer(delayMs, () => {
+    const wake = () => {
       this.#timer = undefined;
       this.#step();
-    });
+    };
+    this.#timer = this.#options.clock.setTimer(delayMs, wake, { background });
   }
 
   #cancelTimer(): void {
     if (this.#timer !== undefined) this.#options.clock.clearTimer(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** Frames that came before the wire went away, a last RST for one, still count. */
+  #unplugged(error: LingerError): void {
+    try {
+      if (this.#frames.length > 0) this.#step();
+    } finally {
+      this.#fail(error);
+    }
   }
 
   #fail(error: LingerError): void {

@@ -77,7 +77,10 @@ interface Ping {
   readonly timeout: TimerHandle;
 }
 
-/** One host on a wire. Create it with `Stack.create`. */
+/**
+ * One host on a wire. Create it with `Stack.create`, and `close` it: its wire and its timers keep the
+ * process alive.
+ */
 export class Stack extends EventEmitter<StackEvents> {
   /** "10.9.0.2" */
   readonly address: string;

@@ -84,6 +84,20 @@ describe("VirtualClock", () => {
     assert.equal(clock.now(), 102);
   });
 
+  test("background timers run when time passes, and do not keep it from being idle", () => {
+    const clock = new VirtualClock();
+    const ran: number[] = [];
+    clock.setTimer(5, () => ran.push(5), { background: true });
+    clock.clearTimer(clock.setTimer(6, () => ran.push(6), { background: true }));
+    clock.setTimer(7, () => ran.push(7));
+    clock.setTimer(9, () => ran.push(9), { background: true });
+    assert.equal(clock.isIdle, false);
+    assert.equal(clock.runUntilIdle(1000), true);
+    assert.deepEqual([ran, clock.now()], [[5, 7], 7]);
+    clock.advance(2);
+    assert.deepEqual(ran, [5, 7, 9]);
+  });
+
   test("an exception in a timer comes out of advance, and the clock goes on", () => {
     const clock = new VirtualClock();
     let ran = 0;
