@@ -22,6 +22,8 @@ interface Scenario {
   opening?: "simultaneous" | "refused";
   /** Runs the whole scenario again on the same tuple at once: out of TIME-WAIT. */
   again?: boolean;
+  /** Pairs of faults that once went wrong. */
+  regressions?: [[number, string], [number, string]][];
   /** Data need not arrive: the connection is reset. */
   loses?: boolean;
 }
@@ -36,6 +38,12 @@ const FAULTS: readonly Fault[] = [
   { name: "25 ms late", arrivals: [LINK_MS + 25] },
   { name: "1.5 s late", arrivals: [1_500] },
 ];
+
+function named([index, name]: [number, string]): [number, Fault] {
+  const fault = FAULTS.find((one) => one.name === name);
+  assert.ok(fault !== undefined, name);
+  return [index, fault];
+}
 
 /** Of all pairs of faults, as many as fit the time: the seed makes them the same every time. */
 const RANDOM_PAIRS = 60;
@@ -155,6 +163,13 @@ const SCENARIOS: readonly Scenario[] = [
     b: { send: 40, closeAt: { received: 40 } },
     reasons: ["CLOSED", "CLOSED"],
     again: true,
+    // The first incarnation's FIN comes once more while the second's handshake is being completed.
+    regressions: [
+      [
+        [7, "again after 300 ms"],
+        [11, "lost"],
+      ],
+    ],
   },
 ];
 
@@ -247,6 +262,9 @@ for (const scenario of SCENARIOS) {
           [index, lost],
           [index + 1, lost],
         ]);
+      }
+      for (const [first, second] of scenario.regressions ?? []) {
+        attempt(variant, scenario, [named(first), named(second)]);
       }
       const random = new Seeded(frameCount);
       for (let round = 0; round < RANDOM_PAIRS; round++) {

@@ -253,6 +253,32 @@ test("an old duplicate SYN returns to TIME-WAIT, whose time runs on meanwhile", 
   });
 });
 
+test("an old duplicate of the FIN does not hurt the incarnation that is being opened", () => {
+  onEachVariant((variant) => {
+    const old = waiting(variant);
+    const next = old.again(issAbove(old, 1_000)).send("<SEQ=300><CTL=SYN><MSS=1460>");
+    next.expect("<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>");
+    // Whoever answers it, the peer, who is ESTABLISHED by now, is not taken aback.
+    old.resume().send(FIN).take();
+    next.resume().lookup("SYN-RECEIVED");
+    next.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=101><ACK=311><CTL=ACK>");
+    next.accept().state("ESTABLISHED").read(10);
+  });
+});
+
+test("a peer in LAST-ACK gets the ACK of its FIN though an old SYN has come in between", () => {
+  onEachVariant((variant) => {
+    const old = waiting(variant, 30_000);
+    const ghost = old.again(issAbove(old, 1_000)).send("<SEQ=300><CTL=SYN><MSS=1460>");
+    ghost.expect("<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>");
+    old.resume().send(FIN).expect(ACK_OF_FIN);
+    // Now it is CLOSED, and answers what is left of the ghost with RST.
+    ghost.resume().advance(7_000);
+    if (ghost.take().length > 0) ghost.send("<SEQ=301><CTL=RST>").expectNothing();
+    ghost.lookup("TIME-WAIT");
+  });
+});
+
 test("an old duplicate SYN without any answer does not prolong TIME-WAIT", () => {
   onEachVariant((variant) => {
     const old = waiting(variant).quiet(500);
