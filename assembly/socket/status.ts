@@ -16,7 +16,6 @@ const BLOCK: usize = memory.data(BLOCK_OCTETS, 8);
 }
 
 export function statusOfTcb(tcb: Tcb): usize {
-  const isSynchronized = tcb.rcvAdv != 0 || tcb.irs != 0;
   put(StatusField.STATE, stateOfTcb(tcb));
   put(StatusField.END_REASON, tcb.endReason);
   put(StatusField.LOCAL_ADDRESS, tcb.localAddress);
@@ -30,7 +29,7 @@ export function statusOfTcb(tcb: Tcb): usize {
   put(StatusField.SND_MSS, tcb.sndMss);
   put(StatusField.IRS, tcb.irs);
   put(StatusField.RCV_NXT, tcb.rcvNxt);
-  put(StatusField.RCV_WND, isSynchronized ? receiveWindow(tcb) : 0);
+  put(StatusField.RCV_WND, receiveWindow(tcb));
   put(StatusField.SEND_QUEUED, queuedOctets(tcb));
   put(StatusField.RECEIVE_QUEUED, has(tcb, Flag.FLUSHED) ? 0 : readableOctets(tcb));
   put(StatusField.CWND, tcb.cwnd);

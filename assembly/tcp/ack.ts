@@ -30,10 +30,10 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
     challenge(tcb);
     return false;
   }
-  const isDuplicate = isDuplicateAck(tcb, segment);
-  if (seqGt(ack, tcb.sndUna)) advanceUna(tcb, ack);
-  else if (isDuplicate) takeDuplicateAck(tcb);
-  updateSendWindow(tcb, segment);
+  const isNew = seqGt(ack, tcb.sndUna);
+  if (isNew) advanceUna(tcb, ack);
+  else if (isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
+  updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
   if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) {
     stopTimer(tcb, Timer.USER_TIMEOUT);
@@ -101,10 +101,16 @@ function signalProgress(tcb: Tcb, isSynAlone: bool): void {
   if (events != 0) signal(tcb, events);
 }
 
-/** The window of a segment that is not older than the one it was last taken from (MUST-34). */
-function updateSendWindow(tcb: Tcb, segment: Segment): void {
+/**
+ * The window of a segment that is not older than the one it was last taken from.
+ *
+ * DEVIATION: a new acknowledgement brings its window whatever its number. Text that fills a hole has
+ * a lower number than what came before it out of order, and still it is the peer's latest word.
+ */
+function updateSendWindow(tcb: Tcb, segment: Segment, isNewAck: bool): void {
   if (seqLt(segment.ack, tcb.sndUna)) return;
   const isNewer =
+    isNewAck ||
     seqLt(tcb.sndWl1, segment.seq) ||
     (tcb.sndWl1 == segment.seq && seqLe(tcb.sndWl2, segment.ack));
   if (!isNewer) return;
@@ -112,7 +118,6 @@ function updateSendWindow(tcb: Tcb, segment: Segment): void {
   setSendWindow(tcb, segment);
   if (before < tcb.sndWnd && has(tcb, Flag.PERSISTING)) {
     stopRetransmission(tcb);
-    tcb.backoff = 0; // the probes' backoff says nothing about the round trip
     wantOutput(tcb);
   }
 }

@@ -157,8 +157,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   segment.flags &= ~Ctl.SYN;
   segment.seq += 1;
   trimToWindow(tcb, segment);
-  processText(tcb, segment);
-  processFin(tcb, segment);
+  if (processText(tcb, segment)) processFin(tcb, segment);
 }
 
 /** Our SYN is acknowledged by `ack`: ESTABLISHED, or FIN-WAIT-1 if CLOSE came before. */
@@ -182,13 +181,12 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   // Only now: RST and SYN are judged by their own numbers (RFC 5961 §3.2, §4.2).
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
-  if (!processText(tcb, segment)) return;
-  processFin(tcb, segment);
+  if (processText(tcb, segment)) processFin(tcb, segment);
 }
 
 /** First check: the sequence number. */
 function checkSequence(tcb: Tcb, segment: Segment): bool {
-  if (stateOfTcb(tcb) == State.SYN_RECEIVED && segment.seq == tcb.irs && segment.has(Ctl.SYN)) {
+  if (has(tcb, Flag.SYN_OUTSTANDING) && segment.seq == tcb.irs && segment.has(Ctl.SYN)) {
     // The peer's own SYN again, or its SYN and ACK when both open at once (Figure 8, line 7).
     acknowledgeNow(tcb);
     segment.flags &= ~Ctl.SYN;

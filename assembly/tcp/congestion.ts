@@ -2,8 +2,8 @@
  * Congestion control: how much may be in flight.
  *
  * RFC 5681 (slow start, congestion avoidance, fast retransmit and fast recovery, restart after idle
- * time) with the recovery of RFC 6582 (NewReno). Called by tcp/ack, tcp/timeouts and tcp/output;
- * changes cwnd, ssthresh, `recover` and the recovery flags only.
+ * time) with the recovery of RFC 6582 (NewReno). Called by tcp/ack, tcp/timeouts and tcp/output.
+ * Decides what goes again and when; what is sent is tcp/output's.
  */
 import { isBefore, now } from "../core/clock";
 import { currentRto } from "./rtt";

@@ -33,7 +33,7 @@ import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
 
 /** MUST-15: what a peer that sends no MSS option can take. */
 @inline export const SND_MSS_DEFAULT: u32 = 536;
-/** A peer that asks for less would make us send headers only. */
+/** DEVIATION from MUST-16: a peer that asks for less would make us send little but headers. */
 @inline const SND_MSS_MIN: u32 = 64;
 /** 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60 s: at least the 3 minutes of MUST-23. */
 @inline const SYN_ACK_TRIES: u32 = 8;

@@ -2,8 +2,9 @@
  * What a connection would send next, and what having sent it changes.
  *
  * RFC 9293 §3.8.6.2.1 (silly window avoidance), §3.7.4 (Nagle), §3.8.6.1 (probes), §3.10.4 and
- * §3.10.5 (FIN, RST). `prepareSegment` reads the TCB and fills the OutSegment; `commitSegment`
- * makes it a fact once the transmitter has taken it, so a BUSY transmitter changes nothing.
+ * §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond that,
+ * only starts the timers that waiting needs; `commitSegment` makes it a fact once the transmitter has
+ * taken it, so that a segment which a BUSY transmitter refuses stays unsent.
  * Called by netif/egress within `poll`, for TCBs and half-open records.
  */
 import { SEND_RING_OCTETS } from "../config";
@@ -27,7 +28,7 @@ import { superviseUserTimeout } from "./timers";
 /** Fills the OutSegment with what this flow has to say now; false if there is nothing. */
 export function prepareSegment(flow: usize): bool {
   const out = outSegment();
-  address(out, changetype<Flow>(flow));
+  addressTo(out, changetype<Flow>(flow));
   if (changetype<Flow>(flow).kind == FlowKind.HALF_OPEN) {
     return prepareSynAck(changetype<HalfOpen>(flow), out);
   }
@@ -77,7 +78,7 @@ export function commitSegment(flow: usize): void {
   );
 }
 
-function address(out: OutSegment, flow: Flow): void {
+function addressTo(out: OutSegment, flow: Flow): void {
   out.localAddress = flow.localAddress;
   out.remoteAddress = flow.remoteAddress;
   out.ports = flow.ports;
@@ -106,13 +107,13 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
     out.ack = 0;
     out.wnd = INITIAL_RCV_WND;
   } else {
-    acknowledge(tcb, out, Ctl.SYN);
+    fillAck(tcb, out, Ctl.SYN);
   }
   return true;
 }
 
 /** `<ACK=RCV.NXT><CTL=ACK>` with the window, and more control bits. */
-@inline function acknowledge(tcb: Tcb, out: OutSegment, flags: u32): void {
+@inline function fillAck(tcb: Tcb, out: OutSegment, flags: u32): void {
   out.ack = tcb.rcvNxt;
   out.wnd = windowToAdvertise(tcb);
   out.flags = Ctl.ACK | flags;
@@ -159,7 +160,7 @@ function fillText(tcb: Tcb, out: OutSegment, seq: u32, octets: u32): void {
   out.textOctets = contiguousOctets(offset, octets, SEND_RING_OCTETS);
   out.moreText = ring;
   out.moreTextOctets = octets - out.textOctets;
-  acknowledge(tcb, out, octets != 0 && seq + octets == tcb.sndEnd ? Ctl.PSH : 0);
+  fillAck(tcb, out, octets != 0 && seq + octets == tcb.sndEnd ? Ctl.PSH : 0);
 }
 
 /** The first unacknowledged segment once more, whatever the windows say (RFC 5681 §3.2 step 3). */
@@ -191,7 +192,7 @@ function planProbe(tcb: Tcb, out: OutSegment): bool {
 
 function planAck(tcb: Tcb, out: OutSegment): bool {
   out.seq = bareSeq(tcb);
-  acknowledge(tcb, out, 0);
+  fillAck(tcb, out, 0);
   out.plan = Plan.ACK;
   return true;
 }

@@ -18,7 +18,9 @@ import { CONNECTION_COUNT, LISTENER_COUNT } from "../config";
   previous: u16;
   isListed: bool;
 }
+/** The fields and one octet that keeps the next entry aligned. */
 @inline export const READY_ENTRY_SIZE: u32 = 6;
+if (offsetof<Link>() != READY_ENTRY_SIZE - 1) ERROR("Link layout");
 const LINKS: usize = memory.data(READY_ENTRY_SIZE * ENTRY_COUNT, 2);
 
 @inline function linkAt(entry: u32): Link {

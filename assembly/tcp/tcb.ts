@@ -9,8 +9,8 @@
  * Sequence numbers on the send side, in order:
  *
  *     sndUna … acknowledged up to here       sndEnd … after the last octet the user sent;
- *     sndCursor … sent again from here on,            our FIN, once CLOSE was called,
- *                 else equal to sndNxt                has the number sndEnd
+ *     sndCursor … the next to be sent, behind         our FIN, once CLOSE was called,
+ *                 sndNxt after a time-out or probe    has the number sndEnd
  *     sndNxt … sent up to here
  */
 import {

@@ -5,21 +5,21 @@
  * ACK); RFC 6298 §5. Called by `index` when the connection's entry in core/deadlines fires, which
  * may be early. Sends nothing itself.
  */
-import { EndReason, State } from "../core/abi";
+import { EndReason } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { collapseWindow } from "./congestion";
 import { endConnection } from "./end";
 import { wantOutput } from "./pending";
 import { acknowledgeNow } from "./receive";
-import { backOff } from "./rtt";
-import { Flag, Tcb, Timer, has, raiseFlag, stateOfTcb, tcbAt } from "./tcb";
+import { backOff, currentRto } from "./rtt";
+import { Flag, Tcb, Timer, has, raiseFlag, tcbAt } from "./tcb";
 import { isRunning, scheduleTimers, startRetransmission, startUserTimeout } from "./timers";
 import { stopTimer } from "./timers";
 
 /** The entry of the TCB with this index fired. */
 export function connectionDeadlineReached(index: u32): void {
   const tcb = tcbAt(index);
-  if (isDue(tcb, Timer.USER_TIMEOUT, tcb.userTimeoutAt)) {
+  if (isDue(tcb, Timer.USER_TIMEOUT, tcb.userTimeoutAt) && !overslept(tcb)) {
     // The reason tells whether the network had an explanation (MUST-47, SHLD-25).
     endConnection(tcb, has(tcb, Flag.SOFT_ERROR) ? EndReason.UNREACHABLE : EndReason.TIMED_OUT);
     return;
@@ -36,14 +36,24 @@ export function connectionDeadlineReached(index: u32): void {
   scheduleTimers(tcb);
 }
 
+/**
+ * Whether a poll came so late that a retransmission from before the user timeout is still due: the
+ * peer was not asked. It gets that one, and its time-out to answer.
+ */
+function overslept(tcb: Tcb): bool {
+  if (!isRunning(tcb, Timer.RETRANSMISSION)) return false;
+  if (!isBefore(tcb.retransmissionAt, tcb.userTimeoutAt)) return false;
+  tcb.userTimeoutAt = now() + currentRto(tcb);
+  return true;
+}
+
 @inline function isDue(tcb: Tcb, timer: Timer, deadline: u32): bool {
   return isRunning(tcb, timer) && !isBefore(now(), deadline);
 }
 
 /** RETRANSMISSION TIMEOUT: everything unacknowledged goes again, with twice the patience. */
 function retransmit(tcb: Tcb): void {
-  const state = stateOfTcb(tcb);
-  if (state == State.SYN_SENT || state == State.SYN_RECEIVED) raiseFlag(tcb, Flag.SYN_REPEATED);
+  if (has(tcb, Flag.SYN_OUTSTANDING)) raiseFlag(tcb, Flag.SYN_REPEATED);
   collapseWindow(tcb);
   backOff(tcb);
   wantOutput(tcb);
@@ -53,7 +63,8 @@ function retransmit(tcb: Tcb): void {
 function probeWindow(tcb: Tcb): void {
   raiseFlag(tcb, Flag.PROBE_DUE);
   if (!isRunning(tcb, Timer.USER_TIMEOUT)) startUserTimeout(tcb);
-  backOff(tcb);
+  // Only a closed window is worth more and more patience; a small one is overridden (§3.8.6.2.1).
+  if (tcb.sndWnd == 0) backOff(tcb);
   startRetransmission(tcb);
   wantOutput(tcb);
 }

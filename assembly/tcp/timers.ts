@@ -32,7 +32,9 @@ export function startRetransmission(tcb: Tcb): void {
 /** Stops the retransmission timer, also where it serves as persist timer; no probe is due then. */
 export function stopRetransmission(tcb: Tcb): void {
   stopTimer(tcb, Timer.RETRANSMISSION);
+  if (!has(tcb, Flag.PERSISTING)) return;
   clearFlag(tcb, Flag.PERSISTING | Flag.PROBE_DUE);
+  tcb.backoff = 0; // the probes' backoff says nothing about the round trip
 }
 
 /** Starts the delayed-ACK timer, unless it runs. */
