@@ -15,8 +15,7 @@ import { startCongestion } from "./congestion";
 import { findFlow, findOlderFlow } from "./demux";
 import { endConnection, resetConnection } from "./end";
 import { FlowKind } from "./flow";
-import { HalfOpen, arrivesHalfOpen, canOpenHalf, dropHalfOpen, openHalf } from "./half-open";
-import { sendMssFrom } from "./half-open";
+import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
 import { chooseIsn } from "./isn";
 import { findListener } from "./listener";
 import { wantOutput } from "./pending";
@@ -70,13 +69,12 @@ function arrivesForConnection(tcb: Tcb, segment: Segment): void {
 
 /**
  * A half-open record takes the segment, and hands it on with the completed handshake. But the FIN of
- * a TIME-WAIT that an old duplicate SYN has covered shows the peer to be still in LAST-ACK: the
- * tuple returns to TIME-WAIT.
+ * a TIME-WAIT that it covers is answered from there. If the covering SYN was an old duplicate, the
+ * peer is still in LAST-ACK and gets the ACK it needs; if the FIN is one, the answer is harmless.
  */
 function arrivesForHalfOpen(half: HalfOpen, segment: Segment): void {
   const before = segment.has(Ctl.FIN) ? findOlderFlow(half) : null;
   if (before != null && isFinalFin(changetype<TimeWait>(before), segment)) {
-    dropHalfOpen(half);
     arrivesInTimeWait(changetype<TimeWait>(before), segment);
     return;
   }

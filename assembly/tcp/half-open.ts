@@ -98,7 +98,7 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
 }
 
 /** Back to LISTEN: the record goes, and with it its place in the backlog. */
-export function dropHalfOpen(half: HalfOpen): void {
+function dropHalfOpen(half: HalfOpen): void {
   listenerAt(half.listener).waiting -= 1;
   forgetHalfOpen(half);
 }
