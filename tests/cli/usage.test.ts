@@ -5,8 +5,9 @@
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
-import { assertMistake, linger, temporaryFolder } from "./linger.ts";
+import { describe, it, type TestContext } from "node:test";
+import { dispatch } from "../../hal/host/cli/dispatch.ts";
+import { assertMistake, type Finished, linger, temporaryFolder } from "./linger.ts";
 
 const COMMANDS = ["serve", "connect", "ping", "run", "trace", "demo"];
 /** A wire that cannot be opened: whoever tries to, fails differently. */
@@ -70,14 +71,31 @@ const WRONG: [string[], RegExp][] = [
   [["demo", "--msl", "0"], /--msl must be/],
 ];
 
-describe("wrong usage", { concurrency: 2 }, () => {
+/** Runs a command line in this process. */
+async function inProcess(t: TestContext, args: string[]): Promise<Finished> {
+  const finished: Finished = { code: null, stdout: "", stderr: "" };
+  t.mock.method(console, "log", (line = "") => void (finished.stdout += `${line}\n`));
+  t.mock.method(console, "error", (line = "") => void (finished.stderr += `${line}\n`));
+  try {
+    finished.code = await dispatch(args);
+  } finally {
+    t.mock.restoreAll();
+  }
+  return finished;
+}
+
+describe("wrong usage", () => {
   for (const [args, pattern] of WRONG) {
     it(`linger ${args.join(" ")}`, async (t) => {
-      const finished = await linger(t, args);
+      const finished = await inProcess(t, args);
       assertMistake(finished, 2, pattern);
       assert.match(finished.stderr, /\(see linger help/);
     });
   }
+
+  it("is the exit status of the process as well", async (t) => {
+    assertMistake(await linger(t, ["serve", "gopher"]), 2, /"gopher" is none of the servers/);
+  });
 });
 
 describe("what cannot be opened", { concurrency: 2 }, () => {
@@ -123,9 +141,9 @@ describe("what cannot be opened", { concurrency: 2 }, () => {
   });
 });
 
-describe("help", { concurrency: 2 }, () => {
+describe("help", () => {
   it("names every command", async (t) => {
-    const { code, stdout, stderr } = await linger(t, ["help"]);
+    const { code, stdout, stderr } = await inProcess(t, ["help"]);
     assert.deepEqual([code, stderr], [0, ""]);
     for (const name of COMMANDS) assert.match(stdout, new RegExp(`^  ${name} +\\w`, "m"));
   });
@@ -133,8 +151,8 @@ describe("help", { concurrency: 2 }, () => {
   for (const name of COMMANDS) {
     it(`explains ${name}, asked in either way, in lines that fit`, async (t) => {
       const [byHelp, byOption] = [
-        await linger(t, ["help", name]),
-        await linger(t, [name, "--help"]),
+        await inProcess(t, ["help", name]),
+        await inProcess(t, [name, "--help"]),
       ];
       assert.deepEqual([byHelp.code, byHelp.stderr], [0, ""]);
       assert.match(byHelp.stdout, new RegExp(`^linger ${name}`));
@@ -151,7 +169,7 @@ describe("help", { concurrency: 2 }, () => {
   it("lists the demonstration's scenarios without playing them", async (t) => {
     const folder = temporaryFolder(t);
     const out = join(folder, "out");
-    const { code, stdout } = await linger(t, ["demo", "--list", "--out", out]);
+    const { code, stdout } = await inProcess(t, ["demo", "--list", "--out", out]);
     assert.equal(code, 0);
     assert.match(stdout, /^close-simultaneous +Simultaneous close$/m);
     mkdirSync(join(folder, "seen"));
