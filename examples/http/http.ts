@@ -209,7 +209,10 @@ function readSome(session: Session): bool {
   if (unread <= 0) return false;
   const from = tcpPeekedAddress(handle);
   let taken: i32 = 0;
-  while (taken < unread && session.answerLength == 0) takeOctet(session, load<u8>(from + taken++));
+  while (taken < unread && session.answerLength == 0) {
+    takeOctet(session, load<u8>(from + taken));
+    ++taken;
+  }
   tcpConsume(handle, taken);
   return true;
 }
