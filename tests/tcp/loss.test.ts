@@ -45,6 +45,8 @@ function named([index, name]: [number, string]): [number, Fault] {
   return [index, fault];
 }
 
+/** As much of an exchange as a message shows. */
+const LOG_LINES = 60;
 /** Of all pairs of faults, as many as fit the time: the seed makes them the same every time. */
 const RANDOM_PAIRS = 60;
 /** No scenario may take longer, whatever single frame is lost. */
@@ -222,7 +224,8 @@ function attempt(variant: Variant, scenario: Scenario, faults: [number, Fault][]
       assert.ok(pair.isQuiet, "something still waits");
       for (const device of [pair.a, pair.b]) assertNothingTaken(device);
     } catch (error) {
-      if (error instanceof Error) error.stack += `\n  exchange:\n${pair.log.join("\n")}`;
+      if (error instanceof Error)
+        error.stack += `\n  exchange:\n${pair.log.slice(0, LOG_LINES).join("\n")}`;
       throw error;
     }
   });
