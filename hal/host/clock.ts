@@ -105,7 +105,9 @@ export class VirtualClock implements Clock {
   #foregroundCount = 0;
   #deferred: (() => void)[] = [];
 
-  /** `startMs` is what `now()` says first, `originMs` the Unix time that captures are dated from. */
+  /**
+   * `startMs` is what `now()` says first, `originMs` the Unix time that captures are dated from.
+   */
   constructor(options: { startMs?: number; originMs?: number } = {}) {
     this.#nowMs = options.startMs ?? 0;
     this.originMs = options.originMs ?? 0;
@@ -116,7 +118,8 @@ export class VirtualClock implements Clock {
   }
 
   setTimer(delayMs: number, fn: () => void, options: TimerOptions = {}): TimerHandle {
-    if (Number.isNaN(delayMs)) throw new LingerError("BAD_OPTION", "a timer's delay is not a number");
+    if (Number.isNaN(delayMs))
+      throw new LingerError("BAD_OPTION", "a timer's delay is not a number");
     const dueMs = this.#nowMs + Math.max(0, delayMs);
     const { background = false } = options;
     const timer: VirtualTimer = { dueMs, order: this.#order++, background, fn };
@@ -188,7 +191,8 @@ export class VirtualClock implements Clock {
 
   /**
    * Moves time, for at most `maxMs`, until `promise` is settled, and returns its value. Rejects as
-   * it does, or with CLOCK_LIVELOCK if it is still pending when nothing is left that could settle it.
+   * it does, or with CLOCK_LIVELOCK if it is still pending when nothing is left that could settle
+   * it.
    */
   async runUntil<T>(promise: Promise<T>, maxMs = 86_400_000): Promise<T> {
     let settled = false;
@@ -270,7 +274,10 @@ export class VirtualClock implements Clock {
 }
 
 function reentered(): LingerError {
-  return new LingerError("CLOCK_LIVELOCK", "a virtual clock cannot be advanced from its own timers");
+  return new LingerError(
+    "CLOCK_LIVELOCK",
+    "a virtual clock cannot be advanced from its own timers",
+  );
 }
 
 /** A macrotask starts only when no microtask is left, so after it every ready promise has run. */

@@ -1,5 +1,6 @@
 /**
- * One TCP connection on the host: the module's calls for a handle, its events, and helpers that wait.
+ * One TCP connection on the host: the module's calls for a handle, its events, and helpers that
+ * wait.
  *
  * Given out by `Stack.connect` and by listeners. Never decides anything of TCP: each method is one
  * call of `hal/README.md`, with the copy between its memory and JavaScript's.
@@ -12,8 +13,8 @@ import { type ConnectionStatus, integerOption, readStatus } from "./names.ts";
 
 /**
  * How a connection was over for its user: the module's reasons (RFC 9293 MUST-12), or released by
- * its user before any, or gone with its stack, which was closed or failed (its wire went away, or its
- * module trapped).
+ * its user before any, or gone with its stack, which was closed or failed (its wire went away, or
+ * its module trapped).
  */
 export type ConnectionEnd = EndReasonName | "RELEASED" | "STACK_CLOSED" | "STACK_FAILED";
 
@@ -32,8 +33,8 @@ export interface ConnectionEvents {
   /** All that was written, and our FIN if we closed, is acknowledged. */
   acknowledged: [];
   /**
-   * The connection is over; told exactly once. With an error unless it was closed normally; when the
-   * stack failed it is the stack's.
+   * The connection is over; told exactly once. With an error unless it was closed normally; when
+   * the stack failed it is the stack's.
    */
   ended: [end: ConnectionEnd, error?: LingerError];
 }
@@ -157,8 +158,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * RECEIVE: everything that has come, at most `max` octets, in memory of its own. **undefined** when
-   * there is nothing yet, **null** at end-of-file: the peer has closed and all is read.
+   * RECEIVE: everything that has come, at most `max` octets, in memory of its own. **undefined**
+   * when there is nothing yet, **null** at end-of-file: the peer has closed and all is read.
    *
    * Throws CONNECTION_RESET, CONNECTION_TIMED_OUT … after such an end, which discards what was
    * unread; CONNECTION_ENDED after `close()` on this side; the stack's error once that is dead.
@@ -171,9 +172,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * SEND: takes as many octets as there is room for and returns their number, 0 included; 'writable'
-   * tells when to go on. Text is sent as UTF-8, and counted in octets. Allowed before the handshake
-   * is complete. Throws CONNECTION_CLOSING after `closeWrite()`, and after an end as `read` does.
+   * SEND: takes as many octets as there is room for and returns their number, 0 included;
+   * 'writable' tells when to go on. Text is sent as UTF-8, and counted in octets. Allowed before
+   * the handshake is complete. Throws CONNECTION_CLOSING after `closeWrite()`, and after an end as
+   * `read` does.
    */
   write(data: Uint8Array | string): number {
     if (this.#isReleased) throw this.#endedError();
@@ -200,8 +202,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * Full close: FIN after all that was written, and no more reading. What is unread, or comes later,
-   * is answered by RST, so that the peer learns that it was lost (RFC 1122 §4.2.2.13).
+   * Full close: FIN after all that was written, and no more reading. What is unread, or comes
+   * later, is answered by RST, so that the peer learns that it was lost (RFC 1122 §4.2.2.13).
    */
   close(): void {
     this.#command("close", (calls) => calls.tcpClose(this.handle));
@@ -213,8 +215,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * Gives the handle back. An open connection is closed in full, and ends by itself; for this object
-   * it is over at once, as RELEASED. Only needed with `autoRelease: false`, or to let go early.
+   * Gives the handle back. An open connection is closed in full, and ends by itself; for this
+   * object it is over at once, as RELEASED. Only needed with `autoRelease: false`, or to let go
+   * early.
    */
   release(): void {
     if (this.#isReleased) return;
@@ -249,7 +252,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.#command("setUserTimeout", (calls) => calls.tcpSetOption(this.handle, option, ms));
   }
 
-  /** Waits for the next chunk, at most `max` octets; null at end-of-file. Rejects as `read` throws. */
+  /**
+   * Waits for the next chunk, at most `max` octets; null at end-of-file. Rejects as `read` throws.
+   */
   async receive(max?: number): Promise<Uint8Array | null> {
     for (;;) {
       const chunk = this.read(max);
@@ -282,7 +287,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * Waits until all that was written, `writeAll` included, is acknowledged, and our FIN if we closed.
+   * Waits until all that was written, `writeAll` included, is acknowledged, and our FIN if we
+   * closed.
    */
   async acknowledged(): Promise<void> {
     await this.#writing;
@@ -306,7 +312,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     return this.#events !== 0;
   }
 
-  /** For the stack: tells the events of a mask. A listener's exception leaves the rest for later. */
+  /**
+   * For the stack: tells the events of a mask. A listener's exception leaves the rest for later.
+   */
   deliver(mask: number): void {
     this.#events |= mask;
     while (this.#events !== 0) {
@@ -362,7 +370,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     driver.pollSoon();
   }
 
-  /** What came before a normal end: at most a receive ring's size. Undefined after any other end. */
+  /**
+   * What came before a normal end: at most a receive ring's size. Undefined after any other end.
+   */
   #drain(): Uint8Array[] | undefined {
     if (this.#end !== "CLOSED") return undefined;
     const { calls } = this.#owner.driver.instance;

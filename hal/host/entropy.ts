@@ -33,7 +33,10 @@ export class SeededEntropy implements Entropy {
     this.#state = this.seed;
   }
 
-  /** A counter with an odd step, its bits mixed by two multiply-xorshift rounds (C. Wellons' constants). */
+  /**
+   * A counter with an odd step, its bits mixed by two multiply-xorshift rounds (C. Wellons'
+   * constants).
+   */
   word(): number {
     this.#state = (this.#state + 0x9e3779b9) >>> 0;
     let mixed = this.#state;

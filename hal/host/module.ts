@@ -205,10 +205,12 @@ export class LingerModule {
     if (kinds.get("memory") !== "memory") missing.unshift("memory");
     const application = Object.keys(APPLICATION_CALLS);
     const present = application.filter((name) => kinds.get(name) === "function");
-    if (present.length === 1) missing.push(...application.filter((name) => !present.includes(name)));
+    if (present.length === 1)
+      missing.push(...application.filter((name) => !present.includes(name)));
     if (missing.length === 0) return present.length > 0;
     const more = missing.length > 3 ? ` and ${missing.length - 3} more` : "";
-    const text = `${this.name} is no Linger module: export ${missing.slice(0, 3).join(", ")}${more} missing`;
+    const named = missing.slice(0, 3).join(", ");
+    const text = `${this.name} is no Linger module: export ${named}${more} missing`;
     throw new LingerError("MODULE_INVALID", text);
   }
 }
@@ -291,8 +293,9 @@ export class LingerInstance {
   #checkVersion(): void {
     const version = this.calls.abiVersion();
     if (version === Abi.VERSION) return;
-    const text = `${this.#name} speaks version ${version} of the boundary, this host ${Abi.VERSION}`;
-    throw new LingerError("MODULE_ABI", `${text}: build both from the same release`);
+    const versions = `version ${version} of the boundary, this host ${Abi.VERSION}`;
+    const text = `${this.#name} speaks ${versions}: build both from the same release`;
+    throw new LingerError("MODULE_ABI", text);
   }
 
   #readLimits(): Limits {

@@ -11,7 +11,10 @@ import { formatIpv4Address, parseIpv4Address } from "./packet/address.ts";
 /** A state of RFC 9293 §3.3.2: "ESTABLISHED", "TIME_WAIT", … */
 export type StateName = keyof typeof State;
 
-/** What STATUS answers (RFC 9293 §3.10.6; `StatusField` in `hal/README.md`), with names beside numbers. */
+/**
+ * What STATUS answers (RFC 9293 §3.10.6; `StatusField` in `hal/README.md`), with names beside
+ * numbers.
+ */
 export type ConnectionStatus = Readonly<
   Record<Exclude<keyof typeof StatusField, "COUNT">, number>
 > & {
@@ -35,7 +38,7 @@ export function stateName(state: number): StateName {
   return nameIn(State, state, "state");
 }
 
-export function endReasonName(reason: number): EndReasonName | "NONE" {
+function endReasonName(reason: number): EndReasonName | "NONE" {
   return nameIn(EndReason, reason, "reason of an end");
 }
 

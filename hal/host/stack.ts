@@ -1,8 +1,8 @@
 /**
  * A TCP/IP stack on the host: a module, its clock, entropy and wire, and the connections on it.
  *
- * The entry point of the library. All of it is synchronous underneath: under a virtual clock a run is
- * the same every time. Protocol is the module's; this file only passes calls and events on.
+ * The entry point of the library. All of it is synchronous underneath: under a virtual clock a run
+ * is the same every time. Protocol is the module's; this file only passes calls and events on.
  */
 import { EventEmitter } from "node:events";
 import { Status } from "./abi.ts";
@@ -78,8 +78,8 @@ interface Ping {
 }
 
 /**
- * One host on a wire. Create it with `Stack.create`, and `close` it: its wire and its timers keep the
- * process alive.
+ * One host on a wire. Create it with `Stack.create`, and `close` it: its wire and its timers keep
+ * the process alive.
  */
 export class Stack extends EventEmitter<StackEvents> {
   /** "10.9.0.2" */
@@ -103,8 +103,9 @@ export class Stack extends EventEmitter<StackEvents> {
   readonly #owner: ListenerOwner;
 
   /**
-   * Loads the module, sets the addresses, starts the application if the module has one, and plugs the
-   * wire in. Throws BAD_OPTION, BAD_ADDRESS, MODULE_… for what is wrong; the wire is closed then.
+   * Loads the module, sets the addresses, starts the application if the module has one, and plugs
+   * the wire in. Throws BAD_OPTION, BAD_ADDRESS, MODULE_… for what is wrong; the wire is closed
+   * then.
    */
   static create(options: StackOptions): Stack {
     try {
@@ -208,7 +209,8 @@ export class Stack extends EventEmitter<StackEvents> {
     const octets = options.octets ?? PING_OCTETS_DEFAULT;
     const timeoutMs = options.timeoutMs ?? PING_TIMEOUT_DEFAULT_MS;
     integerOption(octets, 0, PING_OCTETS_MAX, "octets");
-    if (!(timeoutMs > 0)) throw new LingerError("BAD_OPTION", `timeoutMs: ${timeoutMs} is not above 0`);
+    if (!(timeoutMs > 0))
+      throw new LingerError("BAD_OPTION", `timeoutMs: ${timeoutMs} is not above 0`);
     const answered = this.#pingQueue.then(() => this.#pingOnce(address, octets, timeoutMs));
     this.#pingQueue = answered.then(
       () => undefined,
@@ -232,8 +234,8 @@ export class Stack extends EventEmitter<StackEvents> {
   }
 
   /**
-   * Aborts what is open, which tells the peers as far as the wire takes it, and closes the wire. All
-   * connections end as STACK_CLOSED then. May be called again.
+   * Aborts what is open, which tells the peers as far as the wire takes it, and closes the wire.
+   * All connections end as STACK_CLOSED then. May be called again.
    */
   close(): void {
     if (this.#isClosed) return;

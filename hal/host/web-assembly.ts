@@ -1,6 +1,6 @@
 /**
- * The part of the WebAssembly interface that the emulator uses. TypeScript declares it only together
- * with a browser's DOM, which this library neither has nor wants.
+ * The part of the WebAssembly interface that the emulator uses. TypeScript declares it only
+ * together with a browser's DOM, which this library neither has nor wants.
  *
  * Used by module.ts.
  */

@@ -140,7 +140,7 @@ describe("VirtualClock", () => {
     assert.deepEqual(seen, ["woke at 10", "woke at 15", "other"]);
   });
 
-  test("runUntil returns the value, at the time at which it came, or says that it cannot", async () => {
+  test("runUntil returns the value when it has come, or says that it cannot", async () => {
     const clock = new VirtualClock();
     const value = new Promise<string>((resolve) => clock.setTimer(50, () => resolve("value")));
     clock.setTimer(60, () => undefined);

@@ -112,7 +112,10 @@ describe("impairment", () => {
     const shuffled = carry({ reorder: 0.1, reorderMs: 4.5 }, 5000);
     const overtaken = shuffled.numbers.filter((number, at, all) => number < (all[at - 1] ?? 0));
     assert.ok(shuffled.counts.reordered > 400 && overtaken.length > 300);
-    assert.deepEqual([...shuffled.numbers].sort((a, b) => a - b), range(1, 5000));
+    assert.deepEqual(
+      [...shuffled.numbers].sort((a, b) => a - b),
+      range(1, 5000),
+    );
   });
 
   test("a corrupted frame differs in exactly one bit", () => {
@@ -161,7 +164,12 @@ describe("impairment", () => {
     const outcome = (otherWay: number) => {
       const clock = new VirtualClock();
       const [near, far] = createMemoryPair({ clock });
-      const wire = impair(near, { clock, seed: 3, outbound: { loss: 0.5 }, inbound: { loss: 0.5 } });
+      const wire = impair(near, {
+        clock,
+        seed: 3,
+        outbound: { loss: 0.5 },
+        inbound: { loss: 0.5 },
+      });
       const out: number[] = [];
       far.onFrame((frame) => out.push(numberOf(frame)));
       const back: number[] = [];

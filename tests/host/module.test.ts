@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Abi, Counter, Limit, Status } from "../../hal/host/abi.ts";
 import { isProfile, LingerModule } from "../../hal/host/module.ts";
-import { doctored, moduleOctets, ofVersion, trapping } from "./doctored-module.ts";
+import { doctored, moduleOctets } from "./doctored-module.ts";
 import { PROFILES } from "./two-stacks.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "linger-module-"));
@@ -54,25 +54,19 @@ describe("loading", () => {
       writeFileSync(join(folder, name), octets);
       return join(folder, name);
     };
-    const otherImport = doctored((module) => {
-      module.addFunctionImport("log", "env", "log", 0, 0);
-    });
-    const lacking = doctored((module) => {
-      for (const name of ["poll", "tcpListen", "tcpPeek", "nextReady"]) module.removeExport(name);
-    });
-    const halfApplication = doctored((module) => {
-      module.addFunction("appPoll", 0, 0, [], module.nop());
-      module.addFunctionExport("appPoll", "appPoll");
-    });
     const cases: [string | Uint8Array, string, RegExp][] = [
       [join(folder, "none.wasm"), "MODULE_NOT_FOUND", /no such file; check the path$/],
       [folder, "MODULE_NOT_FOUND", /EISDIR/],
       [write("text.wasm", "not wasm"), "MODULE_INVALID", /text.wasm is not a WebAssembly module/],
       [write("empty.wasm", ""), "MODULE_INVALID", /is not a WebAssembly module/],
       [moduleOctets().subarray(0, 1000), "MODULE_INVALID", /^the module is not a WebAssembly/],
-      [otherImport, "MODULE_INVALID", /imports the function "env.log", which no HAL provides/],
-      [lacking, "MODULE_INVALID", /export poll, tcpListen, tcpPeek and 1 more missing/],
-      [halfApplication, "MODULE_INVALID", /export appInit missing/],
+      [
+        doctored("otherImport"),
+        "MODULE_INVALID",
+        /imports the function "env.log", which no HAL provides/,
+      ],
+      [doctored("lacking"), "MODULE_INVALID", /export poll, tcpListen, tcpPeek and 1 more missing/],
+      [doctored("halfApplication"), "MODULE_INVALID", /export appInit missing/],
     ];
     for (const [source, code, message] of cases) {
       assert.throws(() => LingerModule.load(source), { code, message });
@@ -84,17 +78,13 @@ describe("loading", () => {
   });
 
   test("another version of the boundary, or another shape of a call, is refused", () => {
-    const module = LingerModule.load(ofVersion(Abi.VERSION + 1));
-    assert.throws(() => module.instantiate(imports), {
+    const later = LingerModule.load(doctored("version2"));
+    assert.throws(() => later.instantiate(imports), {
       code: "MODULE_ABI",
       message: /speaks version 2 of the boundary, this host 1/,
     });
-    const other = doctored((changed) => {
-      changed.removeExport("tcpPeek");
-      changed.addFunction("odd", 0, 0, [], changed.nop());
-      changed.addFunctionExport("odd", "tcpPeek");
-    });
-    assert.throws(() => LingerModule.load(other).instantiate(imports), {
+    const other = LingerModule.load(doctored("otherShape"));
+    assert.throws(() => other.instantiate(imports), {
       code: "MODULE_INVALID",
       message: /export tcpPeek takes 0 parameters instead of 1/,
     });
@@ -103,13 +93,13 @@ describe("loading", () => {
 
 describe("calls", () => {
   test("a trap is an error with a code, told once, and final", () => {
-    const instance = LingerModule.load(trapping("poll", 1000)).instantiate(imports);
+    const instance = LingerModule.load(doctored("trapInPoll")).instantiate(imports);
     const told: string[] = [];
     instance.onTrap = (error) => told.push(error.code);
     instance.calls.init(0, 0);
-    instance.calls.poll(999);
+    instance.calls.poll(7999);
     const trap = { code: "MODULE_TRAP", message: /trapped in poll .*this is a bug in it$/ };
-    assert.throws(() => instance.calls.poll(1000), trap);
+    assert.throws(() => instance.calls.poll(8000), trap);
     assert.throws(() => instance.calls.poll(0), trap);
     assert.throws(() => instance.calls.limit(0), trap);
     assert.deepEqual(told, ["MODULE_TRAP"]);

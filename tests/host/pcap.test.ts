@@ -1,4 +1,6 @@
-/** Capture files: written and read back, foreign octet orders, damage, replay, and tshark's view. */
+/**
+ * Capture files: written and read back, foreign octet orders, damage, replay, and tshark's view.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -22,7 +24,10 @@ const file = (name: string) => join(folder, name);
 /** An ARP request, so that tshark has something to say about it. */
 const ARP = Uint8Array.from(
   Buffer.from(
-    "ffffffffffff0200000000010806" + "0001080006040001" + "0200000000010a090001" + "0000000000000a090002",
+    "ffffffffffff0200000000010806" +
+      "0001080006040001" +
+      "0200000000010a090001" +
+      "0000000000000a090002",
     "hex",
   ),
 );
@@ -42,7 +47,13 @@ function build(
   const magic = format.nanoseconds ? 0xa1b23c4d : 0xa1b2c3d4;
   const parts = [u32(magic), version, u32(0), u32(0), u32(65_535), u32(1)];
   for (const [seconds, fraction, frame] of packets) {
-    parts.push(u32(seconds), u32(fraction), u32(frame.length), u32(frame.length + 4), Buffer.from(frame));
+    parts.push(
+      u32(seconds),
+      u32(fraction),
+      u32(frame.length),
+      u32(frame.length + 4),
+      Buffer.from(frame),
+    );
   }
   return Buffer.concat(parts);
 }
@@ -62,7 +73,8 @@ describe("pcap writer", () => {
       assert.equal(read.precision, precision);
       assert.equal(read.linkType, 1);
       assert.equal(read.truncated, undefined);
-      const second = precision === "nanosecond" ? 1_700_000_001_750_001_500n : 1_700_000_001_750_002_000n;
+      const second =
+        precision === "nanosecond" ? 1_700_000_001_750_001_500n : 1_700_000_001_750_002_000n;
       assert.deepEqual(
         read.packets.map(({ timestampNs }) => timestampNs),
         [1_700_000_000_250_000_000n, second],
@@ -101,7 +113,7 @@ describe("pcap writer", () => {
     }
   });
 
-  test("a path that cannot be written is one clear error; a full disk stops the recording only", async () => {
+  test("a bad path is one clear error; a full disk stops the recording only", async () => {
     const clock = new VirtualClock();
     assert.throws(() => new PcapWriter(file("no/where"), { clock }), {
       code: "PCAP_FILE",
@@ -109,7 +121,10 @@ describe("pcap writer", () => {
     });
     if (process.platform !== "linux") return;
     const told: string[] = [];
-    const writer = new PcapWriter("/dev/full", { clock, onError: (error) => told.push(error.code) });
+    const writer = new PcapWriter("/dev/full", {
+      clock,
+      onError: (error) => told.push(error.code),
+    });
     writer.record(ARP);
     await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
@@ -130,7 +145,16 @@ describe("pcap writer", () => {
       clock.advance(0.125);
       writer.record(ARP);
       writer.close();
-      const fields = ["-T", "fields", "-e", "frame.time_epoch", "-e", "frame.protocols", "-e", "arp.dst.proto_ipv4"];
+      const fields = [
+        "-T",
+        "fields",
+        "-e",
+        "frame.time_epoch",
+        "-e",
+        "frame.protocols",
+        "-e",
+        "arp.dst.proto_ipv4",
+      ];
       const { stdout } = spawnSync("tshark", ["-n", "-r", file("tshark"), ...fields]);
       assert.equal(stdout.toString().trim(), "1.000125000\teth:ethertype:arp\t10.9.0.2");
     }
@@ -155,7 +179,7 @@ describe("recordWire", () => {
     assert.equal(writer.packetCount, 2);
   });
 
-  test("a frame that was BUSY is not recorded; the file closes when the other end goes away", () => {
+  test("a BUSY frame is not recorded; the file closes when the other end goes away", () => {
     const clock = new VirtualClock();
     const [near, far] = createMemoryPair({ clock });
     let busy = true;
@@ -233,7 +257,10 @@ describe("pcap reader", () => {
     assert.throws(() => readPcap(file("text")), { code: "PCAP_FORMAT", message: /is not a pcap/ });
     writeFileSync(file("empty"), "");
     assert.throws(() => readPcap(file("empty")), { code: "PCAP_FORMAT", message: /is empty$/ });
-    writeFileSync(file("ng"), Buffer.from("0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000", "hex"));
+    writeFileSync(
+      file("ng"),
+      Buffer.from("0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000", "hex"),
+    );
     assert.throws(() => readPcap(file("ng")), { code: "PCAP_FORMAT", message: /pcapng.*editcap/ });
     assert.throws(() => readPcap(file("missing")), { code: "PCAP_FILE", message: /ENOENT/ });
     assert.throws(() => readPcap(folder), { code: "PCAP_FILE" });
@@ -251,7 +278,7 @@ describe("replay", () => {
     ]),
   );
 
-  test("plays the frames at the file's intervals once somebody listens, counts what is sent", () => {
+  test("plays the frames at the file's intervals once somebody listens", () => {
     const clock = new VirtualClock({ startMs: 100 });
     const wire = replayPcap(capture, { clock });
     clock.advance(50);

@@ -3,6 +3,7 @@
  * back-pressure, addresses that are taken or where nobody listens, and other ends that go away.
  */
 import assert from "node:assert/strict";
+import { spawn, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
@@ -152,7 +153,7 @@ describe("stream wire", { timeout: 20_000 }, () => {
     wire.close();
   });
 
-  test("says BUSY when the other end does not read, takes nothing then, and tells when it drains", async () => {
+  test("says BUSY when the other end does not read, and tells when it drains", async () => {
     const { wire, socket } = await wireAndSocket();
     socket.pause();
     wire.onFrame(() => undefined);
@@ -185,7 +186,7 @@ describe("stream wire", { timeout: 20_000 }, () => {
     await once(socket, "close");
   });
 
-  test("an other end that goes away, at a frame's end or in its middle, by FIN or RST", async () => {
+  test("the other end goes away, at a frame's end or in its middle, by FIN or RST", async () => {
     const cases: [(socket: Socket) => void, RegExp][] = [
       [(socket) => socket.end(), /went away$/],
       [(socket) => socket.end(packed(frameOf(60)).subarray(0, 30)), /in the middle of a frame$/],
@@ -211,7 +212,7 @@ describe("stream wire", { timeout: 20_000 }, () => {
     server.close();
   });
 
-  test("nobody listens, there is no such file, the address is taken: each its own line", async () => {
+  test("nobody listens, no such file, the address is taken: each its own line", async () => {
     const probe = createServer().listen(0, "127.0.0.1");
     await once(probe, "listening");
     const { port } = probe.address() as AddressInfo;
@@ -229,7 +230,7 @@ describe("stream wire", { timeout: 20_000 }, () => {
     await assert.rejects(listenStream({ host: "192.0.2.1", port: 9 }), { code: "WIRE_FAILED" });
   });
 
-  test("a socket file in use is left alone, one left behind by a dead process is replaced", async () => {
+  test("a socket file in use is left alone, a dead process's is replaced", async () => {
     const path = newPath();
     const first = await listenStream({ path });
     await assert.rejects(listenStream({ path }), { code: "WIRE_IN_USE" });
@@ -238,9 +239,10 @@ describe("stream wire", { timeout: 20_000 }, () => {
     first.close();
     await assert.rejects(first.accept(), { code: "WIRE_CLOSED" });
     // A server in a process that is killed cannot remove its file.
-    const { spawn } = await import("node:child_process");
-    const program = `require("net").createServer().listen(${JSON.stringify(path)}, () => console.log("up"))`;
-    const child = spawn(process.execPath, ["-e", program], { stdio: ["ignore", "pipe", "inherit"] });
+    const program = `require("net").createServer().listen(process.argv[1], () => console.log(1))`;
+    const stdio: StdioOptions = ["ignore", "pipe", "inherit"];
+    const child = spawn(process.execPath, ["-e", program, path], { stdio });
+    assert.ok(child.stdout);
     await once(child.stdout, "data");
     child.kill("SIGKILL");
     await once(child, "exit");

@@ -81,7 +81,7 @@ describe("TAP wire", { timeout: 60_000 }, () => {
   const socket = createSocket("udp4");
   after(() => socket.close());
 
-  test("frames go both ways: the kernel asks, takes our answer, and sends its datagrams", async () => {
+  test("frames go both ways: the kernel asks, takes our answer, sends datagrams", async () => {
     const { name, ours } = newTap();
     const wire = await openTap(name);
     const asked = framesOfType(wire, 0x0806, 1);
@@ -99,7 +99,10 @@ describe("TAP wire", { timeout: 60_000 }, () => {
       if (number % 100 === 99) await new Promise((resolve) => setImmediate(resolve));
     }
     const texts = (await burst).map((frame) => Buffer.from(frame.subarray(42)).toString());
-    assert.deepEqual(texts, Array.from({ length: 600 }, (_, number) => String(number)));
+    assert.deepEqual(
+      texts,
+      Array.from({ length: 600 }, (_, number) => String(number)),
+    );
     wire.close();
     wire.close();
     assert.equal(wire.send(new Uint8Array(60)), true);

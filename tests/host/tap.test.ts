@@ -4,13 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { join } from "node:path";
 import { describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { openTap } from "../../hal/host/wires/index.ts";
 
-const here = import.meta.dirname;
-const library = pathToFileURL(join(here, "../../hal/host/wires/index.ts")).href;
+const library = new URL("../../hal/host/wires/index.ts", import.meta.url).href;
+const namespaceTests = fileURLToPath(new URL("./tap-namespace.ts", import.meta.url));
 const isRoot = process.getuid?.() === 0;
 /** How many tests `tap-namespace.ts` holds, and how many of them need the real root. */
 const NAMESPACE_TESTS = 10;
@@ -57,17 +56,20 @@ describe("TAP wire, without an interface", () => {
     }
   });
 
-  test("without koffi the message says what to install", { skip: process.platform !== "linux" }, () => {
+  test("without koffi the message says what to install", (t) => {
+    if (process.platform !== "linux") return t.skip("TAP needs Linux");
     // A resolver that finds everything but koffi.
     const hooks = `export async function resolve(name, context, next) {
       if (name !== "koffi") return next(name, context);
       throw Object.assign(new Error("hidden by the test"), { code: "ERR_MODULE_NOT_FOUND" });
     }`;
     const dataUrl = (code: string) => `data:text/javascript,${encodeURIComponent(code)}`;
-    const register = `import { register } from "node:module"; register(${JSON.stringify(dataUrl(hooks))});`;
+    const hooksUrl = JSON.stringify(dataUrl(hooks));
+    const register = `import { register } from "node:module"; register(${hooksUrl});`;
     const program = `import { openTap } from ${JSON.stringify(library)};
       await openTap("tap0").catch((error) => console.log(error.code, error.message));`;
-    const args = ["--import", "tsx", "--import", dataUrl(register), "--input-type=module", "-e", program];
+    const loaders = ["--import", "tsx", "--import", dataUrl(register)];
+    const args = [...loaders, "--input-type=module", "-e", program];
     const { stdout } = spawnSync(process.execPath, args, { encoding: "utf8", timeout: 30_000 });
     const line = 'TAP_UNSUPPORTED TAP needs the npm package koffi: run "npm install koffi"';
     assert.equal(stdout.trim(), line);
@@ -81,7 +83,7 @@ test("TAP wire, in a network namespace", { timeout: 120_000 }, (t) => {
     return t.skip(reason);
   }
   const node = `${process.execPath} --import tsx --test --test-reporter=tap`;
-  const { status, stdout, stderr } = inNamespace(`exec ${node} ${join(here, "tap-namespace.ts")}`, 110_000);
+  const { status, stdout, stderr } = inNamespace(`exec ${node} ${namespaceTests}`, 110_000);
   assert.equal(status, 0, `${stdout}\n${stderr}`);
   const passed = Number(/^# pass (\d+)$/m.exec(stdout)?.[1]);
   assert.equal(passed, NAMESPACE_TESTS - (isRoot ? 0 : ROOT_TESTS), stdout);

@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { VirtualClock } from "../../hal/host/clock.ts";
 import type { Connection, ConnectionOptions } from "../../hal/host/connection.ts";
 import { SeededEntropy } from "../../hal/host/entropy.ts";
+import { LingerError } from "../../hal/host/errors.ts";
 import type { Profile } from "../../hal/host/module.ts";
 import { Stack, type StackOptions } from "../../hal/host/stack.ts";
 import {
@@ -90,7 +91,9 @@ export function eventsOf(connection: Connection): string[] {
   connection.on("writable", () => seen.push("writable"));
   connection.on("peerClosed", () => seen.push("peerClosed"));
   connection.on("acknowledged", () => seen.push("acknowledged"));
-  connection.on("ended", (end, error) => seen.push(error ? `ended ${end} ${error.code}` : `ended ${end}`));
+  connection.on("ended", (end, error) =>
+    seen.push(error ? `ended ${end} ${error.code}` : `ended ${end}`),
+  );
   return seen;
 }
 
@@ -106,4 +109,11 @@ export function hashOf(octets: Uint8Array): string {
 
 export function textOf(octets: Uint8Array | null | undefined): string | null | undefined {
   return octets instanceof Uint8Array ? Buffer.from(octets).toString() : octets;
+}
+
+/** The code of the LingerError that a promise was rejected with. */
+export function codeOf(outcome: PromiseSettledResult<unknown> | undefined): string | undefined {
+  if (outcome?.status !== "rejected") return undefined;
+  const reason: unknown = outcome.reason;
+  return reason instanceof LingerError ? reason.code : String(reason);
 }

@@ -2,8 +2,8 @@
  * Capture files in the classic pcap format: writing them, reading them, a wire that records what
  * passes, and a wire that plays a file's frames.
  *
- * Used for `--pcap FILE` and `linger trace`, and by tests. pcapng is refused with a hint; frames are
- * never changed.
+ * Used for `--pcap FILE` and `linger trace`, and by tests. pcapng is refused with a hint; frames
+ * are never changed.
  */
 import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import type { Clock } from "../clock.ts";
@@ -42,8 +42,8 @@ const openWriters = new Set<PcapWriter>();
 const closeWriters = () => openWriters.forEach((writer) => writer.close());
 
 /**
- * Writes a capture file. What was recorded is in the file at the end of each turn of the event loop,
- * on `close`, and when the process exits.
+ * Writes a capture file. What was recorded is in the file at the end of each turn of the event
+ * loop, on `close`, and when the process exits.
  */
 export class PcapWriter {
   readonly path: string;
@@ -100,7 +100,7 @@ export class PcapWriter {
     const octets = Buffer.concat(this.#buffered.splice(0));
     this.#bufferedOctets = 0;
     try {
-      for (let at = 0; this.#file !== undefined && at < octets.length; ) {
+      for (let at = 0; this.#file !== undefined && at < octets.length;) {
         at += writeSync(this.#file, octets, at);
       }
     } catch (error) {
@@ -131,7 +131,9 @@ export class PcapWriter {
   }
 }
 
-/** Puts a recorder around a wire: both directions go into the writer, which closes with the wire. */
+/**
+ * Puts a recorder around a wire: both directions go into the writer, which closes with the wire.
+ */
 export function recordWire(inner: Wire, writer: PcapWriter): Wire {
   const wire: Wire = {
     send(frame) {
@@ -179,8 +181,8 @@ export interface PcapFile {
 }
 
 /**
- * Reads a capture file, given its path or its octets. PCAP_FILE if it cannot be read, PCAP_FORMAT if
- * it is not a pcap file. A file that ends too early is not an error: see `truncated`.
+ * Reads a capture file, given its path or its octets. PCAP_FILE if it cannot be read, PCAP_FORMAT
+ * if it is not a pcap file. A file that ends too early is not an error: see `truncated`.
  */
 export function readPcap(source: string | Uint8Array): PcapFile {
   const name = typeof source === "string" ? source : "the capture";
@@ -190,7 +192,7 @@ export function readPcap(source: string | Uint8Array): PcapFile {
   const linkType = view.getUint32(20, littleEndian) & 0x0fffffff;
   const packets: PcapPacket[] = [];
   let truncated: string | undefined;
-  for (let at = FILE_HEADER_OCTETS; at < octets.length; ) {
+  for (let at = FILE_HEADER_OCTETS; at < octets.length;) {
     const number = packets.length + 1;
     const left = octets.length - at;
     if (left < PACKET_HEADER_OCTETS) {

@@ -6,7 +6,13 @@
  * wire whose other end went away stays closed and says so.
  */
 import { lstatSync, unlinkSync } from "node:fs";
-import { createConnection, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import {
+  createConnection,
+  createServer,
+  type AddressInfo,
+  type Server,
+  type Socket,
+} from "node:net";
 import { LingerError, systemCode } from "../errors.ts";
 import { WIRE_FRAME_OCTETS_MAX, type Wire, WireEnds } from "../wire.ts";
 

@@ -1,9 +1,9 @@
 /**
  * A TAP interface of the Linux kernel as a wire, through koffi's calls into libc.
  *
- * Used by the command line's `--wire tap:NAME`. The descriptor never blocks and is watched by Node's
- * own event loop: no thread sleeps in the kernel, so the process can always end. Configures nothing:
- * addresses and `ip link set … up` are the administrator's.
+ * Used by the command line's `--wire tap:NAME`. The descriptor never blocks and is watched by
+ * Node's own event loop: no thread sleeps in the kernel, so the process can always end. Configures
+ * nothing: addresses and `ip link set … up` are the administrator's.
  */
 import { closeSync, constants, openSync } from "node:fs";
 import { constants as osConstants } from "node:os";
@@ -112,7 +112,9 @@ function openDevice(): number {
       const text = `${DEVICE} is missing (${code}): load the kernel's module with "modprobe tun"`;
       throw new LingerError("TAP_MISSING", text, { cause: error });
     }
-    throw new LingerError("TAP_FAILED", `cannot open ${DEVICE}: ${String(error)}`, { cause: error });
+    throw new LingerError("TAP_FAILED", `cannot open ${DEVICE}: ${String(error)}`, {
+      cause: error,
+    });
   }
 }
 
