@@ -311,12 +311,6 @@ export function sendOwedArp(): bool {
 
 /** Asks for an entry's address: everybody, or in CONFIRMING the station itself. */
 function sendRequest(entry: Entry): bool {
-  // Eviction aside, only a state that was left and entered again can ask so soon.
-  const sinceAsked = now() - entry.askedAt;
-  if (sinceAsked < REQUEST_INTERVAL_MS) {
-    postpone(entry, REQUEST_INTERVAL_MS - sinceAsked);
-    return true;
-  }
   const mac = <u32>entry.state == Neighbour.CONFIRMING ? entry.mac : MAC_BROADCAST;
   emitArp(PACKET, ArpOperation.REQUEST);
   emitArpSender(PACKET, linkAddress(), interfaceAddress());
@@ -325,15 +319,10 @@ function sendRequest(entry: Entry): bool {
   count(Counter.ARP_REQUESTS_OUT);
   entry.askedAt = now();
   ++entry.tries;
-  postpone(entry, REQUEST_INTERVAL_MS);
-  return true;
-}
-
-/** Nothing more is owed for this entry until some time has passed. */
-function postpone(entry: Entry, ms: u32): void {
   setOwed(entry, 0);
-  entry.deadline = now() + ms;
+  entry.deadline = now() + REQUEST_INTERVAL_MS;
   armDeadline(ARP_DEADLINE, entry.deadline);
+  return true;
 }
 
 /** Tells everybody that our address is ours: an ARP announcement (RFC 5227 §2.4 (b)). */

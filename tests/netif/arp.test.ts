@@ -32,7 +32,7 @@ function answerPing(link: Link, { frame }: Emitted): void {
   const { icmp, ipv4 } = frame;
   link.datagram(
     { mac: PEER.mac, address: ipv4!.destination },
-    { icmp: { ...icmp!, checksum: undefined, type: 0 } as never },
+    { icmp: { ...icmp!, checksum: undefined, type: 0 } },
   );
   assert.ok(link.pingTake() >= 0);
 }
@@ -213,6 +213,28 @@ describe("asking", () => {
     assert.ok(askedAt.size > 20);
   });
 
+  each("nor when neighbours that answer push one another out", (link) => {
+    const askedAt = new Map<number, number>();
+    const count = link.device.limit("ARP_COUNT") + 1;
+    for (let round = 0; round < 4 * count; round++) {
+      const to = station(10 + (round % count));
+      assert.equal(link.ping(to.address), Status.OK);
+      // Where no entry can be given up yet, the request waits for one.
+      let request = link.run(10).find(({ frame }) => frame.arp !== undefined);
+      request ??= link.run(1_000).find(({ frame }) => frame.arp !== undefined);
+      if (request !== undefined) {
+        const since = request.atMs - (askedAt.get(to.address) ?? -Infinity);
+        assert.ok(since >= 1_000, `${to.address & 0xff} again after ${since} ms`);
+        askedAt.set(to.address, request.atMs);
+        link.arpReply(to);
+      }
+      const echo = link.poll().find(({ frame }) => frame.icmp !== undefined);
+      assert.equal(echo?.frame.ethernet!.destination, to.mac);
+      answerPing(link, echo);
+    }
+    assert.equal(askedAt.size, count);
+  });
+
   each("when the transmitter is busy the request is kept", (link) => {
     link.ping(PEER.address);
     link.device.isBusy = () => true;
@@ -320,6 +342,51 @@ describe("eviction", () => {
     }
     assert.equal(macFor(link, PEER.address), PEER.mac);
     assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 0);
+  });
+
+  each("not even when all entries are in use", (link) => {
+    const stations = Array.from({ length: link.device.limit("ARP_COUNT") }, (_, i) =>
+      station(10 + i),
+    );
+    for (const one of stations) {
+      link.arpReply(one);
+      assert.equal(macFor(link, one.address), one.mac);
+    }
+    link.run(2_000);
+    for (let number = 100; number < 240; number++) link.arpRequest(station(number));
+    for (const one of stations) assert.equal(macFor(link, one.address), one.mac);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 0);
+  });
+
+  each("strangers from outside our network take no entry", (link) => {
+    link.arpRequest(PEER);
+    for (let number = 1; number < 100; number++) {
+      link.run(2_000 / 100);
+      link.arpRequest({ mac: OTHER.mac, address: 0x0a0a_0000 | number });
+    }
+    assert.equal(macFor(link, PEER.address), PEER.mac);
+    assert.equal(link.device.counter("ARP_REQUESTS_OUT"), 0);
+  });
+
+  each("an entry that was asked for weeks ago can still be given up", (link) => {
+    const count = link.device.limit("ARP_COUNT");
+    link.ping(PEER.address);
+    link.poll();
+    link.arpReply(PEER);
+    answerPing(link, link.poll()[0]!);
+    // It lives on by what the peer tells everybody, without being asked, for 25 days.
+    for (let ms = 0; ms < 25 * 86_400_000; ms += 50_000) {
+      link.device.nowMs += 50_000;
+      link.arpRequest(PEER, PEER.address);
+      if (ms % 1_000_000 === 0) link.poll();
+    }
+    for (let number = 0; number < count; number++) {
+      link.ping(station(10 + number).address);
+      assert.equal(arpOf(link.poll()).length, 1, `station ${number}`);
+      link.arpReply(station(10 + number));
+      answerPing(link, link.poll()[0]!);
+      link.run(5);
+    }
   });
 
   each("more silent neighbours than entries: all are asked in the end, and none hangs", (link) => {

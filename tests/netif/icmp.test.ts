@@ -261,10 +261,14 @@ describe("our own echo requests", () => {
     const echo = ping(link, 3);
     const datagram = echo.octets.subarray(14, 14 + 28);
     const payloads = [
-      ...[16, 19, 24, 27].map((at) => datagram.map((octet, i) => (i === at ? octet ^ 1 : octet))),
+      ...[12, 15, 16, 19, 24, 27].map((at) =>
+        datagram.map((octet, i) => (i === at ? octet ^ 1 : octet)),
+      ),
       datagram.subarray(0, 27),
     ];
     for (const payload of payloads) {
+      // What an earlier frame has left in the slot must not complete a quotation.
+      link.receive(new Uint8Array(200));
       const icmp = { type: IcmpType.DESTINATION_UNREACHABLE, code: 1, payload };
       assert.equal(
         link.counted("DROP_ICMP_QUOTE", () => link.datagram(PEER, { icmp })),

@@ -1,0 +1,172 @@
+/**
+ * The way out: connections wait for ARP without a packet waiting, take turns, and keep their segments
+ * while the transmitter is busy. On every profile.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Status } from "../../hal/host/abi.ts";
+import { BROADCAST_MAC } from "../../hal/host/packet/index.ts";
+import type { DeviceOptions, Emitted } from "../support/device.ts";
+import { PROFILES } from "../support/modules.ts";
+import {
+  arpOf,
+  FAR_ADDRESS,
+  GATEWAY_ADDRESS,
+  LINGER,
+  Link,
+  type Station,
+  station,
+} from "./link.ts";
+
+const PEER = station(1);
+const PORT = 80;
+
+function each(name: string, run: (link: Link) => void, options: Partial<DeviceOptions> = {}): void {
+  for (const profile of PROFILES) {
+    test(`${name} (${profile})`, () => run(new Link({ profile, ...options })));
+  }
+}
+
+function connect(link: Link, address: number): number {
+  const handle = link.device.call("tcpConnect", address, PORT, 0, 0);
+  assert.ok(handle > 0, `tcpConnect: ${handle}`);
+  return handle;
+}
+
+/** The stations to which a SYN went. */
+function synsOf(emitted: readonly Emitted[]): string[] {
+  return emitted
+    .filter(({ frame }) => frame.tcp !== undefined)
+    .map(({ frame }) => frame.ethernet!.destination);
+}
+
+/** Asks for a station and lets it answer, by ping. */
+function use(link: Link, to: Station): void {
+  assert.equal(link.ping(to.address), Status.OK);
+  assert.equal(arpOf(link.poll()).length, 1);
+  link.arpReply(to);
+  assert.equal(link.poll().length, 1);
+}
+
+describe("a connection and ARP", () => {
+  each("the SYN waits for the answer, and leaves with the poll after it", (link) => {
+    connect(link, PEER.address);
+    assert.deepEqual(arpOf(link.poll()), [`asks for .1 to ${BROADCAST_MAC}`]);
+    assert.deepEqual(link.poll(), []);
+    assert.deepEqual(link.arpReply(PEER), []);
+    assert.deepEqual(synsOf(link.poll()), [PEER.mac]);
+  });
+
+  each("several that wait for one neighbour leave together, asked for once", (link) => {
+    for (let i = 0; i < 3; i++) connect(link, PEER.address);
+    assert.equal(link.poll().length, 1);
+    link.arpReply(PEER);
+    assert.deepEqual(synsOf(link.poll()), [PEER.mac, PEER.mac, PEER.mac]);
+  });
+
+  each("one that waits does not hold up another", (link) => {
+    connect(link, PEER.address);
+    link.poll();
+    const other = station(3);
+    link.arpRequest(other);
+    connect(link, other.address);
+    assert.deepEqual(synsOf(link.poll()), [other.mac]);
+    link.arpReply(PEER);
+    assert.deepEqual(synsOf(link.poll()), [PEER.mac]);
+  });
+
+  each("no answer is a soft error, and after a while it is asked again", (link) => {
+    const handle = connect(link, PEER.address);
+    const requests = link.run(5_999).map(({ atMs }) => atMs);
+    assert.deepEqual(requests, [0, 1_000, 2_000]);
+    assert.equal(link.device.status(handle, "SOFT_ERROR"), 1);
+    assert.deepEqual(arpOf(link.run(2)), [`asks for .1 to ${BROADCAST_MAC}`]);
+    link.arpReply(PEER);
+    assert.deepEqual(synsOf(link.poll()), [PEER.mac]);
+  });
+
+  each("where every entry was just asked for, it waits for one to become free", (link) => {
+    const count = link.device.limit("ARP_COUNT");
+    for (let number = 0; number < count; number++) {
+      use(link, station(10 + number));
+      link.device.nowMs += 2;
+    }
+    connect(link, PEER.address);
+    assert.deepEqual(link.poll(), [], "nobody can be given up");
+    assert.deepEqual(arpOf(link.run(1_000)), [`asks for .1 to ${BROADCAST_MAC}`]);
+    link.arpReply(PEER);
+    assert.deepEqual(synsOf(link.poll()), [PEER.mac]);
+  });
+
+  each("off the link it goes to the gateway", (link) => {
+    connect(link, FAR_ADDRESS);
+    link.poll();
+    const gateway = { mac: "02:00:00:00:00:fe", address: GATEWAY_ADDRESS };
+    link.arpReply(gateway);
+    assert.deepEqual(synsOf(link.poll()), [gateway.mac]);
+  });
+
+  each("off the link without a gateway it is refused", (link) => {
+    assert.equal(link.device.call("setAddress", LINGER.address, 24, 0), Status.OK);
+    assert.equal(link.device.call("tcpConnect", FAR_ADDRESS, PORT, 0, 0), Status.UNREACHABLE);
+  });
+
+  each("when the gateway is taken away, that is a soft error, and nothing is asked", (link) => {
+    const handle = connect(link, FAR_ADDRESS);
+    assert.equal(link.device.call("setAddress", LINGER.address, 24, 0), Status.OK);
+    assert.deepEqual(link.run(10_000), []);
+    assert.equal(link.device.status(handle, "SOFT_ERROR"), 1);
+  });
+
+  each("when the neighbour's card is replaced, its announcement is followed", (link) => {
+    link.arpRequest(PEER);
+    connect(link, PEER.address);
+    assert.deepEqual(synsOf(link.poll()), [PEER.mac]);
+    const moved = { ...PEER, mac: "02:00:00:00:09:09" };
+    link.arpRequest(moved, PEER.address);
+    assert.deepEqual(synsOf(link.run(1_500)), [moved.mac]);
+  });
+});
+
+describe("a busy transmitter", () => {
+  each("keeps the segment, and poll asks to be called again", (link) => {
+    link.arpRequest(PEER);
+    connect(link, PEER.address);
+    let refused = 0;
+    link.device.isBusy = () => (refused += 1) <= 3;
+    for (let i = 0; i < 3; i++) assert.equal(link.device.poll(), 0);
+    assert.equal(link.device.counter("TRANSMIT_BUSY"), 3);
+    assert.equal(link.device.counter("SEGMENTS_OUT"), 0);
+    assert.deepEqual(synsOf(link.poll()), [PEER.mac]);
+    assert.equal(link.device.counter("SEGMENTS_OUT"), 1);
+    assert.equal(link.device.counter("RETRANSMITS"), 0);
+  });
+
+  each("in between frames loses none and repeats none", (link) => {
+    link.arpRequest(PEER);
+    for (let i = 0; i < 4; i++) connect(link, PEER.address);
+    let calls = 0;
+    link.device.isBusy = () => (calls += 1) % 2 === 0;
+    const ports = new Set<number>();
+    for (let i = 0; i < 20; i++) {
+      link.device.poll();
+      for (const { frame } of link.device.emitted.splice(0)) {
+        assert.ok(!ports.has(frame.tcp!.sourcePort), "a SYN twice");
+        ports.add(frame.tcp!.sourcePort);
+      }
+    }
+    assert.equal(ports.size, 4);
+  });
+});
+
+describe("the budget of a poll", () => {
+  test("with more to send than fits, poll returns 0 until all is sent (host)", () => {
+    const link = new Link({ profile: "host" });
+    link.arpRequest(PEER);
+    for (let i = 0; i < 100; i++) connect(link, PEER.address);
+    let polls = 0;
+    while (link.device.poll() === 0) polls += 1;
+    assert.ok(polls > 1 && polls < 20, `${polls} polls`);
+    assert.equal(synsOf(link.device.emitted.splice(0)).length, 100);
+  });
+});
