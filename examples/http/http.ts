@@ -225,8 +225,9 @@ function takeOctet(session: Session, octet: u32): void {
   }
   if (octet == CARRIAGE_RETURN) return;
   if (octet != LINE_FEED) {
-    if (session.lineLength < <u32>LINE_OCTETS) store<u8>(lineOf(session) + session.lineLength, octet);
-    ++session.lineLength;
+    const at = session.lineLength;
+    if (at < <u32>LINE_OCTETS) store<u8>(lineOf(session) + at, octet);
+    session.lineLength = at + 1;
     return;
   }
   if (session.lineLength > 0) takeLine(session);
