@@ -29,6 +29,9 @@ import { CONNECTION_COUNT, HALF_OPEN_COUNT } from "../config";
 @inline const SLOT_BITS: u32 = 5;
 @inline const SLOT_COUNT: u32 = 32; // a power of two that fills one u32 of occupancy bits
 
+/** What lies farther is put here, and fires early. */
+@inline const HORIZON_MS: u32 = (SLOT_COUNT - 1) << (SLOT_BITS * (LEVEL_COUNT - 1));
+
 if (ENTRY_COUNT > 0x7fff) ERROR("deadlines: an entry number has 15 bits");
 
 /** An entry is armed exactly when `previous` is not 0. */
@@ -132,11 +135,11 @@ function link(id: u32, entry: Entry, deadline: u32): void {
   // Counted from the next millisecond, the earliest that can still fire. While the slot that starts
   // then is being emptied, an entry of it that is armed again thus finds a finer level.
   const soonest = load<u32>(WHEEL_TIME) + 1;
-  const ahead = <i32>(deadline - soonest) < 0 ? 0 : deadline - soonest;
+  const ahead = <i32>(deadline - soonest) < 0 ? 0 : min(deadline - soonest, HORIZON_MS);
   let level: u32 = 0;
   while (level < LEVEL_COUNT - 1 && ahead >> ((level + 1) * SLOT_BITS) != 0) ++level;
   const shift = level * SLOT_BITS;
-  const position = min((soonest + ahead) >> shift, (soonest >> shift) + SLOT_COUNT - 1);
+  const position = (soonest + ahead) >> shift;
   const slot = level * SLOT_COUNT + (position & (SLOT_COUNT - 1));
   const first = <u32>load<u16>(HEADS + (slot << 1));
   entry.firesAt = position << shift;
