@@ -41,6 +41,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
   readonly #owner: ListenerOwner;
   readonly #options: ListenOptions;
   #isClosed = false;
+  #isDelivering = false;
 
   /** For the library's own use: listeners come from `Stack.listen`. */
   constructor(owner: ListenerOwner, handle: number, port: number, options: ListenOptions) {
@@ -103,18 +104,22 @@ export class Listener extends EventEmitter<ListenerEvents> {
     }
   }
 
-  /** For the stack: never, since what an exception cut short is still in the backlog. */
-  readonly hasUndelivered = false;
+  /** For the stack: a `deliver` was cut short by an exception, and connections still wait. */
+  get hasUndelivered(): boolean {
+    return this.#isDelivering;
+  }
 
   /** For the stack: an event of the module. */
   deliver(mask: number): void {
-    if ((mask & Event.ACCEPTABLE) === 0 || this.#isClosed) return;
+    if (((mask & Event.ACCEPTABLE) === 0 && !this.#isDelivering) || this.#isClosed) return;
+    this.#isDelivering = true;
     if (this.listenerCount("connection") === 0) this.emit("acceptable");
     while (this.listenerCount("connection") > 0) {
       const connection = this.accept();
-      if (connection === undefined) return;
+      if (connection === undefined) break;
       this.emit("connection", connection);
     }
+    this.#isDelivering = false;
   }
 
   /** For the stack: it is dead, and the module must not be asked any more. */

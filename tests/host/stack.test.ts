@@ -528,6 +528,22 @@ describe("listeners", () => {
     assert.equal(textOf(accepted.read()), "still here");
   });
 
+  test("a listener that throws for one connection gets the others", () => {
+    const rig = twoStacks();
+    const ports: number[] = [];
+    rig.server.listen(PORT).on("connection", (connection) => {
+      ports.push(connection.remotePort);
+      if (ports.length === 1) throw new Error("a bug in the program");
+    });
+    const clients = [1, 2, 3].map(() => rig.client.connect(SERVER, PORT));
+    assert.throws(() => rig.clock.advance(20), /a bug in the program/);
+    rig.clock.advance(20);
+    assert.deepEqual(
+      ports,
+      clients.map(({ localPort }) => localPort),
+    );
+  });
+
   test("a loop over the listener serves several connections and ends with it", async () => {
     const rig = twoStacks();
     const listener = rig.server.listen(PORT);
