@@ -109,7 +109,11 @@ async function main(args) {
   return total("failed") === 0 ? 0 : 1;
 }
 
-for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129]]) {
+for (const [signal, code] of [
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+  ["SIGHUP", 129],
+]) {
   process.on(signal, () => {
     endLanes();
     process.exit(code);

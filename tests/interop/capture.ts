@@ -1,8 +1,9 @@
 /**
- * What tshark thinks of the frames in a capture: an independent judge of every octet that Linger sent.
+ * What tshark thinks of the frames in a capture: an independent judge of every octet that Linger
+ * sent.
  *
- * Used by the interop tests at their end. Looks at Ethernet, ARP, IPv4, ICMP and TCP alone: test data
- * would look like broken messages of the applications above.
+ * Used by the interop tests at their end. Looks at Ethernet, ARP, IPv4, ICMP and TCP alone: test
+ * data would look like broken messages of the applications above.
  */
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";

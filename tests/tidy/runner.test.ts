@@ -1,6 +1,6 @@
 /**
- * The runner of `npm test` itself: what it makes of the output of test runners, and that no test file
- * lies outside its lanes. It must never call a failure a success.
+ * The runner of `npm test` itself: what it makes of the output of test runners, and that no test
+ * file lies outside its lanes. It must never call a failure a success.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -55,7 +55,10 @@ describe("an outcome", () => {
 
   test("counts what failed, cancelled tests included", () => {
     const end = { ...FINE, code: 1 };
-    const { passed, failed } = judge({ output: nodeSummary({ pass: 7, fail: 2, cancelled: 1 }), end });
+    const { passed, failed } = judge({
+      output: nodeSummary({ pass: 7, fail: 2, cancelled: 1 }),
+      end,
+    });
     assert.deepEqual([passed, failed], [7, 3]);
   });
 

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { Connection, Impairment } from "../../../hal/host/index.ts";
-import { endOf, inNamespace, octets, receiveAll, receiveHash, Rig, sha256 } from "./rig.ts";
+import { endOf, octets, receiveAll, receiveHash, sha256 } from "../traffic.ts";
+import { inNamespace, Rig } from "./rig.ts";
 
 const MEGABYTE = 1_000_000;
 

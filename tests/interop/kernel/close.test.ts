@@ -6,19 +6,8 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { Connection } from "../../../hal/host/index.ts";
-import {
-  endOf,
-  freshPort,
-  KERNEL,
-  LINGER,
-  inNamespace,
-  octets,
-  receiveAll,
-  receiveHash,
-  Rig,
-  sha256,
-  until,
-} from "./rig.ts";
+import { endOf, octets, receiveAll, receiveHash, sha256, until } from "../traffic.ts";
+import { freshPort, inNamespace, KERNEL, LINGER, Rig } from "./rig.ts";
 
 /** So long a frame is under way where both ends must act before they hear of one another. */
 const CROSSING = { delayMs: 60 };
@@ -192,7 +181,11 @@ describe("crossing segments, with Linger and the kernel", inNamespace, () => {
     const [lingerPort, kernelPort] = [freshPort(), freshPort()];
     const kernel = rig.kernelConnect(lingerPort, kernelPort);
     const linger = rig.stack.connect(KERNEL, kernelPort, { localPort: lingerPort });
-    await until("both SYNs under way", () => rig.states(linger), (now) => now === "SYN-SENT / SYN-SENT");
+    await until(
+      "both SYNs under way",
+      () => rig.states(linger),
+      (now) => now === "SYN-SENT / SYN-SENT",
+    );
     await rig.reach(linger, "ESTABLISHED / ESTABLISHED");
     await linger.connected;
     kernel.write("from the kernel");
@@ -223,7 +216,11 @@ describe("the same tuple again, with Linger and the kernel", inNamespace, () => 
       const kernel = rig.kernelConnect(lingerPort, kernelPort);
       const kernelEnd = endOf(kernel);
       drainKernel(kernel);
-      await until("a connection", () => accepted.length, (count) => count === time);
+      await until(
+        "a connection",
+        () => accepted.length,
+        (count) => count === time,
+      );
       const linger = accepted[time - 1]!;
       linger.closeWrite();
       await rig.reach(linger, "FIN-WAIT-2 / CLOSE-WAIT");

@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { startHttp } from "../../../hal/host/apps/index.ts";
-import { LINGER, inNamespace, Rig } from "./rig.ts";
+import { inNamespace, LINGER, Rig } from "./rig.ts";
 
 const run = promisify(execFile);
 const PAGE = `http://${LINGER}/`;

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { Connection } from "../../../hal/host/index.ts";
-import { endOf, freshPort, KERNEL, inNamespace, receiveAll, Rig, until } from "./rig.ts";
+import { endOf, receiveAll, until } from "../traffic.ts";
+import { freshPort, inNamespace, KERNEL, Rig } from "./rig.ts";
 
 const COUNT = 200;
 const BACKLOG_MAX = 255;

@@ -1,16 +1,15 @@
 /**
  * Linger on `tap0` of the private network in which these tests run, the Linux kernel beside it.
  *
- * Used by the tests of this folder, which `scripts/in-namespace.mjs` must have started. Every frame is
- * recorded; `close` has tshark judge those that Linger sent. Sockets of the kernel are Node's own.
+ * Used by the tests of this folder, which `scripts/in-namespace.mjs` must have started. Every frame
+ * is recorded; `close` has tshark judge those that Linger sent. Sockets of the kernel are Node's
+ * own.
  */
 import assert from "node:assert/strict";
-import { createCipheriv, createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { kernelState, readKernelTable } from "../../../hal/host/cli/demo/proc-net-tcp.ts";
 import {
   type Connection,
@@ -24,6 +23,7 @@ import {
   Stack,
 } from "../../../hal/host/index.ts";
 import { inspectCapture } from "../capture.ts";
+import { deferred, until } from "../traffic.ts";
 
 export const KERNEL = "10.9.0.1";
 export const LINGER = "10.9.0.2";
@@ -150,7 +150,11 @@ export class Rig {
 
   /** Waits until both ends are in these states ("TIME-WAIT / CLOSED"). */
   async reach(connection: Connection, states: string): Promise<void> {
-    await until(`the states ${states}`, () => this.states(connection), (now) => now === states);
+    await until(
+      `the states ${states}`,
+      () => this.states(connection),
+      (now) => now === states,
+    );
   }
 
   /** Closes everything, and fails if a frame that Linger sent is broken. */
@@ -167,69 +171,9 @@ export class Rig {
   }
 }
 
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve!: (value: T) => void;
-  const promise = new Promise<T>((settle) => (resolve = settle));
-  return { promise, resolve };
-}
-
 let nextPort = 20_000;
 
 /** A port that no test has used before. */
 export function freshPort(): number {
   return nextPort++;
-}
-
-/** How long anything that must happen may take before the test gives up. Far more than needed. */
-const PATIENCE_MS = 30_000;
-const LOOK_MS = 5;
-
-/** Looks again and again until what is seen pleases; fails with what was seen last. */
-export async function until<T>(
-  what: string,
-  look: () => T,
-  pleases: (seen: T) => boolean,
-): Promise<void> {
-  const deadline = performance.now() + PATIENCE_MS;
-  for (let seen = look(); !pleases(seen); seen = look()) {
-    if (performance.now() > deadline) assert.fail(`waited in vain for ${what}, saw ${seen}`);
-    await sleep(LOOK_MS);
-  }
-}
-
-/** How a socket of the kernel ends: "CLOSED", or the error's code. Call it before it can end. */
-export function endOf(socket: Socket): Promise<string> {
-  return new Promise((resolve) => {
-    let end = "CLOSED";
-    socket.once("error", (error: NodeJS.ErrnoException) => (end = error.code ?? error.message));
-    socket.once("close", () => resolve(end));
-  });
-}
-
-/** Octets that look random and are the same for a seed. */
-export function octets(seed: number, length: number): Buffer {
-  const key = Buffer.alloc(16, seed);
-  return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(length));
-}
-
-export function sha256(data: Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
-}
-
-/** Everything that comes until the peer's FIN, as its hash and length. */
-export async function receiveHash(
-  source: AsyncIterable<Uint8Array>,
-): Promise<{ hash: string; length: number }> {
-  const hash = createHash("sha256");
-  let length = 0;
-  for await (const chunk of source) {
-    hash.update(chunk);
-    length += chunk.length;
-  }
-  return { hash: hash.digest("hex"), length };
-}
-
-/** Everything that a socket of the kernel gets until the peer's FIN; leaves the socket open. */
-export function receiveAll(socket: Socket): AsyncIterable<Uint8Array> {
-  return socket.iterator({ destroyOnReturn: false });
 }

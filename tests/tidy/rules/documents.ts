@@ -133,7 +133,9 @@ function* codeOf(project: Project, path: string): Generator<{ code: string; line
 const NPM_COMMANDS = /^(ci|install|pack|publish|exec|version)$/;
 
 function judgeCommand(project: Project, code: string): string | undefined {
-  const scripts = JSON.parse(project.text("package.json")).scripts as Record<string, string>;
+  const { scripts } = JSON.parse(project.text("package.json")) as {
+    scripts: Record<string, string>;
+  };
   for (const [, run, name = ""] of code.matchAll(/\bnpm (run )?([a-z][\w:-]*)/g)) {
     if (scripts[name] === undefined && (run !== undefined || !NPM_COMMANDS.test(name))) {
       return `npm ${run ?? ""}${name} does not exist`;

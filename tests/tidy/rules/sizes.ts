@@ -9,7 +9,7 @@ const COLUMNS_MAX = 100;
 function* functionsOf(project: Project): Generator<ts.FunctionLikeDeclaration> {
   for (const path of project.code()) {
     for (const node of walk(project.tree(path))) {
-      if (ts.isFunctionLike(node) && "body" in node) yield node as ts.FunctionLikeDeclaration;
+      if (ts.isFunctionLike(node) && "body" in node) yield node;
     }
   }
 }

@@ -1,0 +1,70 @@
+/**
+ * What the interop tests send, how they follow it, and how they wait for what must happen.
+ *
+ * Used on both sides of a wire: with sockets of the host, and with connections of Linger.
+ */
+import assert from "node:assert/strict";
+import { createCipheriv, createHash } from "node:crypto";
+import type { Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A promise, and what resolves it. */
+export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => (resolve = settle));
+  return { promise, resolve };
+}
+
+/** How long anything that must happen may take before the test gives up. Far more than needed. */
+const PATIENCE_MS = 30_000;
+const LOOK_MS = 5;
+
+/** Looks again and again until what is seen pleases; fails with what was seen last. */
+export async function until<T>(
+  what: string,
+  look: () => T,
+  pleases: (seen: T) => boolean,
+): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let seen = look(); !pleases(seen); seen = look()) {
+    if (performance.now() > deadline) assert.fail(`waited in vain for ${what}, saw ${seen}`);
+    await sleep(LOOK_MS);
+  }
+}
+
+/** How a socket ends: "CLOSED", or the error's code. Call it before it can end. */
+export function endOf(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let end = "CLOSED";
+    socket.once("error", (error: NodeJS.ErrnoException) => (end = error.code ?? error.message));
+    socket.once("close", () => resolve(end));
+  });
+}
+
+/** Octets that look random and are the same for a seed. */
+export function octets(seed: number, length: number): Buffer {
+  const key = Buffer.alloc(16, seed);
+  return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(length));
+}
+
+export function sha256(data: Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** Everything that comes until the peer's FIN, as its hash and length. */
+export async function receiveHash(
+  source: AsyncIterable<Uint8Array>,
+): Promise<{ hash: string; length: number }> {
+  const hash = createHash("sha256");
+  let length = 0;
+  for await (const chunk of source) {
+    hash.update(chunk);
+    length += chunk.length;
+  }
+  return { hash: hash.digest("hex"), length };
+}
+
+/** Everything that a socket gets until the peer's FIN; leaves the socket open. */
+export function receiveAll(socket: Socket): AsyncIterable<Uint8Array> {
+  return socket.iterator({ destroyOnReturn: false });
+}
