@@ -120,7 +120,7 @@ describe("closing, with Linger and the kernel", inNamespace, () => {
     await rig.reach(linger, "CLOSED / CLOSED");
   });
 
-  test("data comes after Linger has closed in full: the kernel is told that it was lost", async () => {
+  test("data after a full close of Linger: the kernel is told that it was lost", async () => {
     const { linger, kernel, kernelEnd } = await open("kernel");
     drainKernel(kernel);
     linger.close();
@@ -240,7 +240,7 @@ describe("the wire goes dead", inNamespace, () => {
   });
   after(() => rig.close());
 
-  test("Linger gives up after its user timeout, with data and with only its FIN unanswered", async () => {
+  test("Linger gives up after its user timeout, data or FIN unanswered", async () => {
     const withData = await rig.open("linger");
     const withFin = await rig.open("kernel");
     rig.setImpairment({ loss: 1 });

@@ -100,7 +100,7 @@ describe("hostile traffic", inNamespace, () => {
     await isServed();
   });
 
-  test("scans with odd control bits tell open ports from closed ones as RFC 9293 has it", async () => {
+  test("scans with odd control bits see what RFC 9293 lets them see", async () => {
     // Without ACK a listening port is silent; ACK is answered by RST there as well (§3.10.7.2).
     for (const scan of ["-sF", "-sN", "-sX"]) {
       const output = await nmap(scan, "-p", "1-50");
