@@ -220,6 +220,23 @@ describe("inferred states", () => {
     ]);
   });
 
+  it("tells that a FIN's acknowledgement was lost when the FIN comes again", () => {
+    const steps: Step[] = [
+      ...OPEN,
+      ["A", "FIN,ACK", 101, 301],
+      ["B", "FIN,ACK", 301, 102],
+      ["A", "ACK", 102, 302],
+      ["B", "FIN,ACK", 301, 102],
+      ["A", "ACK", 102, 302],
+    ];
+    assert.deepEqual(statesOf(steps, { traceEndMs: 0 }).slice(5), [
+      "TIME-WAIT/LAST-ACK",
+      "TIME-WAIT/LAST-ACK",
+      "TIME-WAIT/LAST-ACK",
+      "TIME-WAIT/CLOSED",
+    ]);
+  });
+
   it("works with numbers that wrap", () => {
     const steps: Step[] = [
       ["A", "SYN", -1],

@@ -1,14 +1,14 @@
 /**
  * When did the segments that change states arrive? A trace shows when a SYN or FIN passed one
  * place. But every acknowledgement tells what its sender had received when it left: from that
- * follows which SYN or FIN was lost, and which one crossed with something under way to it.
+ * follows which SYN, FIN or last ACK was lost, and which one crossed with something under way to it.
  *
  * Called by infer-states.ts. Other segments are taken to arrive as soon as they were seen.
  */
 import { Flag, segmentLength, type TcpSegment } from "../packet/index.ts";
 import type { TracedSegment } from "./connections.ts";
 import type { Flight } from "./rows.ts";
-import type { Side } from "./states.ts";
+import { otherSide, type Side } from "./states.ts";
 
 /** How far ahead an acknowledgement is looked for: a bound on the work that a trace can cause. */
 const LOOK_AHEAD_COUNT_MAX = 1000;
@@ -29,10 +29,13 @@ export function planFlights(
   const events: FlightEvent[] = [];
   const late = new Map<number, FlightEvent[]>();
   const sentEnds: Partial<Record<Side, number>> = {};
+  const fins: Partial<Record<Side, TcpSegment>> = {};
   segments.forEach((traced, index) => {
     const { segment, from } = traced;
     const sound = segment.checksumOk || believed[from];
-    const way = sound ? wayOf(segments, index, sentEnds[from]) : { flight: "lost" as const };
+    let way: Way = sound ? wayOf(segments, index, sentEnds[from]) : { flight: "lost" };
+    if (isAckOfFinLost(segments, index, fins[otherSide(from)])) way = { flight: "lost" };
+    if ((segment.flags & Flag.FIN) !== 0) fins[from] = segment;
     const end = (segment.seq + segmentLength(segment)) >>> 0;
     if (((end - (sentEnds[from] ?? end)) | 0) >= 0) sentEnds[from] = end;
     const synAnswered = isSynAnswered(segments, index);
@@ -76,6 +79,21 @@ function wayOf(segments: readonly TracedSegment[], index: number, sentEnd?: numb
   }
   // The trace ends first: nothing speaks against its arrival unless something crossed with it.
   return { flight: crossedWith === undefined ? "whole" : "departs" };
+}
+
+/** An acknowledgement of the other end's FIN, after which that end sends its FIN again. */
+function isAckOfFinLost(
+  segments: readonly TracedSegment[],
+  index: number,
+  fin: TcpSegment | undefined,
+): boolean {
+  const { from, segment } = segments[index]!;
+  if (fin === undefined || segmentLength(segment) > 0) return false;
+  if (!showsReceipt(segment, (fin.seq + segmentLength(fin)) >>> 0)) return false;
+  const next = segments
+    .slice(index + 1, index + LOOK_AHEAD_COUNT_MAX)
+    .find((later) => later.from !== from);
+  return next !== undefined && (next.segment.flags & Flag.FIN) !== 0 && repeats(next.segment, fin);
 }
 
 /** Whether this is the same SYN or FIN sent again. */
