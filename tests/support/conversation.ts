@@ -407,8 +407,8 @@ export class Conversation {
     if (this.handle !== 0) {
       const status = hyphenate(stateName(this.status("STATE")));
       assert.equal(status, expected, "STATUS");
-      if (expected === "CLOSED" && lookedUp === "LISTEN") return this;
     }
+    if (expected === "CLOSED" && lookedUp === "LISTEN" && this.listener !== 0) return this;
     assert.equal(lookedUp, expected, "tcpLookup");
     return this;
   }

@@ -377,7 +377,7 @@ closing("full close, released at once: data that arrives later resets all the sa
   const c = open("ESTABLISHED").release().expect("<SEQ=101><ACK=301><CTL=FIN,ACK>");
   c.lookup("FIN-WAIT-1").send("<SEQ=301><ACK=102><CTL=ACK>").lookup("FIN-WAIT-2");
   c.send("<SEQ=301><ACK=102><CTL=PSH,ACK><DATA=10>").expect("<SEQ=102><CTL=RST>");
-  c.lookup(c.listener === 0 ? "CLOSED" : "LISTEN");
+  c.state("CLOSED");
 });
 
 closing("full close: old data that comes once more was read, so it does not reset", (open) => {
@@ -400,7 +400,7 @@ closing(
     const released = open("ESTABLISHED").setOption("USER_TIMEOUT_MS", 20_000).release();
     released.expect("<SEQ=101><ACK=301><CTL=FIN,ACK>").send("<SEQ=301><ACK=102><CTL=ACK>");
     released.quiet(19_000).lookup("FIN-WAIT-2").advance(2_000).take();
-    released.lookup(released.listener === 0 ? "CLOSED" : "LISTEN");
+    released.state("CLOSED");
   },
 );
 
@@ -469,19 +469,17 @@ closing("release closes in full and the connection ends by itself", (open) => {
   c.release().expect("<SEQ=121><ACK=301><CTL=FIN,ACK>").lookup("FIN-WAIT-1");
   c.advance(1_000).take();
   c.send("<SEQ=301><ACK=122><CTL=FIN,ACK>").expect("<SEQ=122><ACK=302><CTL=ACK>");
-  c.lookup("TIME-WAIT")
-    .quiet(60_000)
-    .lookup(c.listener === 0 ? "CLOSED" : "LISTEN");
+  c.lookup("TIME-WAIT").quiet(60_000).state("CLOSED");
 });
 
 closing("release with unread data resets", (open) => {
   const c = open("ESTABLISHED").send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>");
   c.expectSoon("<SEQ=101><ACK=311><CTL=ACK>").release().expect("<SEQ=101><CTL=RST>");
-  c.lookup(c.listener === 0 ? "CLOSED" : "LISTEN");
+  c.state("CLOSED");
 });
 
 closing("release in CLOSE-WAIT goes by LAST-ACK", (open) => {
   const c = open("CLOSE-WAIT").release().expect("<SEQ=101><ACK=302><CTL=FIN,ACK>");
   c.lookup("LAST-ACK").send("<SEQ=302><ACK=102><CTL=ACK>");
-  c.lookup(c.listener === 0 ? "CLOSED" : "LISTEN");
+  c.state("CLOSED");
 });
