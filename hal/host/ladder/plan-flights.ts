@@ -1,7 +1,7 @@
 /**
  * When did the segments that change states arrive? A trace shows when a SYN or FIN passed one
  * place. But every acknowledgement tells what its sender had received when it left: from that
- * follows which SYN, FIN or last ACK was lost, and which one crossed with something under way to it.
+ * follows which SYN, FIN or last ACK was lost, and which one crossed with something else.
  *
  * Called by infer-states.ts. Other segments are taken to arrive as soon as they were seen.
  */
