@@ -41,10 +41,11 @@ describe("a TAP that cannot be opened", () => {
 
 /** Runs a script in a namespace with the kernel as 10.9.0.1 on tap0; $LINGER is the command. */
 function inNamespace(t: TestContext, script: string): Promise<{ code: number; output: string }> {
+  // Should this process be killed, the namespace still ends in time.
   const linger = [process.execPath, ...LINGER].map((part) => `'${part}'`).join(" ");
   const child = spawn(
     process.execPath,
-    [join(ROOT, "scripts/in-namespace.mjs"), "bash", "-c", script],
+    [join(ROOT, "scripts/in-namespace.mjs"), ...["timeout", "60", "bash", "-c", script]],
     { cwd: ROOT, env: { ...process.env, LINGER: linger }, stdio: ["ignore", "pipe", "pipe"] },
   );
   t.after(() => void child.kill("SIGTERM"));
