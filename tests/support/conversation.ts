@@ -92,6 +92,11 @@ export class Conversation {
     rig.route(this);
   }
 
+  /** Whether segments came out that no step has looked at. */
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
   /** Called by the rig with each segment of this tuple. */
   arrived(emitted: Emitted): void {
     const segment = emitted.frame.tcp!;
