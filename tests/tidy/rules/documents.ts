@@ -216,3 +216,41 @@ export const links: Rule = {
     "a link": { "docs/a.md": "See [this](../gone.md).\n" },
   },
 };
+
+const ARCHITECTURE = "docs/architecture.md";
+
+/** How often each file of assembly/ says DEVIATION, and how often the table lists it. */
+function checkDeviations(project: Project): string[] {
+  const [, section = ""] = project.text(ARCHITECTURE).split(/^## Deviations$/m);
+  const rows = [...section.split(/^## /m)[0]!.matchAll(/^\| `([\w./-]+)` \|/gm)];
+  const listed = (path: string) => rows.filter(([, name]) => path === `assembly/${name}`).length;
+  const gone = rows.filter(([, name]) => !project.has(`assembly/${name}`));
+  return [
+    ...gone.map(([, name]) => `${ARCHITECTURE}: ${name} does not exist`),
+    ...project.code("assembly").flatMap((path) => {
+      const said = [...project.text(path).matchAll(/\bDEVIATION\b/g)].length;
+      const difference = `${said} times DEVIATION, ${listed(path)} times in ${ARCHITECTURE}`;
+      return said === listed(path) ? [] : [`${path}: ${difference}`];
+    }),
+  ];
+}
+
+export const deviations: Rule = {
+  title: `${ARCHITECTURE} lists every DEVIATION`,
+  check: checkDeviations,
+  broken: {
+    "one that is not listed": {
+      [ARCHITECTURE]: "## Deviations\n",
+      "assembly/tcp/seq.ts": "// DEVIATION: because",
+    },
+    "one that is listed elsewhere": {
+      [ARCHITECTURE]: "## Deviations\n\n## More\n| `tcp/seq.ts` | x |\n",
+      "assembly/tcp/seq.ts": "// DEVIATION: because",
+    },
+    "one that is gone": {
+      [ARCHITECTURE]: "## Deviations\n| `tcp/seq.ts` | x |\n",
+      "assembly/tcp/seq.ts": "",
+    },
+    "one in a file that is gone": { [ARCHITECTURE]: "## Deviations\n| `tcp/seq.ts` | x |\n" },
+  },
+};

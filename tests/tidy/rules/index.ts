@@ -1,6 +1,6 @@
 /** All rules, for `tidy.test.ts`; a new one is added here. */
 import { noAllocation, noMutableGlobals } from "./dialect.ts";
-import { commands, contract, links } from "./documents.ts";
+import { commands, contract, deviations, links } from "./documents.ts";
 import { assemblyLayers, hostLayers } from "./layers.ts";
 import { wrappingOrder } from "./order.ts";
 import { functionLength, lineLength, parameterCount } from "./sizes.ts";
@@ -25,4 +25,5 @@ export const RULES = [
   contract,
   commands,
   links,
+  deviations,
 ];
