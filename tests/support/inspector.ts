@@ -176,7 +176,8 @@ export class Inspector {
 function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.SYN) !== 0 && !record.syns.some(({ seq }) => seq === tcp.seq)) {
-    const mss = findOption(tcp, "mss")?.value ?? SEND_MSS_DEFAULT;
+    // An MSS of 0 says nothing.
+    const mss = findOption(tcp, "mss")?.value || SEND_MSS_DEFAULT;
     record.syns.push({ seq: tcp.seq, mss, end });
   }
   for (const syn of record.syns) {
