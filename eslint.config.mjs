@@ -83,7 +83,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ["scripts/**/*.mjs", "tests/**/*.js", "*.mjs"],
+    files: ["scripts/**/*.mjs", "tests/**/*.mjs", "tests/**/*.js", "*.mjs"],
     languageOptions: { globals: NODE_GLOBALS },
     rules: SCRIPT_RULES,
   },

@@ -6,20 +6,11 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import binaryen from "binaryen";
 import { Limit } from "../hal/host/abi.ts";
 import {
   WebAssembly,
@@ -40,14 +31,14 @@ const TINY_HEAP_BASE_MAX = 16_384;
 const TIME_WAIT_OCTETS_MAX = 48;
 const PAGE_OCTETS = 65_536;
 
-/** What asc may use: the features that every WAMR build has. */
-const FEATURES =
-  binaryen.Features.MVP |
-  binaryen.Features.BulkMemory |
-  binaryen.Features.BulkMemoryOpt |
-  binaryen.Features.SignExt |
-  binaryen.Features.MutableGlobals |
-  binaryen.Features.NontrappingFPToInt;
+/** The features that every WAMR build has: wasm-opt refuses a module that uses another one. */
+const FEATURES = [
+  "--mvp-features",
+  "--enable-bulk-memory",
+  "--enable-sign-ext",
+  "--enable-mutable-globals",
+  "--enable-nontrapping-float-to-int",
+];
 
 /** A function of the boundary as README has it: its name and how many parameters it takes. */
 interface Signature {
@@ -90,18 +81,20 @@ const EXPORT_NAMES = EXPORT_ROWS.flatMap((cells) => readNames(cells[1]!)).sort()
 const GLOBALS = ["__heap_base", "__data_end"];
 const EXPORTED_FUNCTIONS = readFunctions(EXPORT_ROWS).filter(({ name }) => !GLOBALS.includes(name));
 
-/** What `binaryen` says of the parts of a module that a test judges. */
-function readModule(profile: string): {
-  octets: Buffer;
-  module: binaryen.Module;
-  text: string;
-  instance: WasmExports;
-} {
-  const octets = readFileSync(join(ROOT, `dist/wasm/linger-${profile}.wasm`));
-  const module = binaryen.readBinary(octets);
+/** A release module: its octets, its text, an instance. */
+function readModule(profile: string): { octets: Buffer; text: string; instance: WasmExports } {
+  const path = join(ROOT, `dist/wasm/linger-${profile}.wasm`);
+  const octets = readFileSync(path);
+  const wasmOpt = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [wasmOpt, path, ...FEATURES, "--print"],
+    { encoding: "utf8", maxBuffer: 1 << 26 },
+  );
+  assert.equal(status, 0, `${path} needs a feature that a small WAMR build lacks: ${stderr}`);
   const imports = { hal: { transmit: () => 0, entropy: () => 0 } };
   const instance = new WebAssembly.Instance(new WebAssembly.Module(octets), imports);
-  return { octets, module, text: module.emitText(), instance: instance.exports };
+  return { octets, text: stdout, instance: instance.exports };
 }
 
 function readGlobal(global: unknown): number {
@@ -121,7 +114,7 @@ test("README's tables are read", () => {
 
 for (const profile of PROFILES) {
   describe(`linger-${profile}.wasm`, () => {
-    const { octets, module, text, instance } = readModule(profile);
+    const { octets, text, instance } = readModule(profile);
     const limit = (which: number): number => (instance.limit as WasmCall)(which);
     const heapBase = readGlobal(instance.__heap_base);
     const dataEnd = readGlobal(instance.__data_end);
@@ -173,13 +166,9 @@ for (const profile of PROFILES) {
     });
 
     test("no start function, no table, no mutable global", () => {
-      assert.equal(module.getStart(), 0);
+      assert.match(text, /^ \(global /m, "the text is that of a module");
       assert.doesNotMatch(text, /^ \((start|table|elem)\b/m);
       assert.doesNotMatch(text, /\(mut /);
-      for (let i = 0; i < module.getNumGlobals(); ++i) {
-        const info = binaryen.getGlobalInfo(module.getGlobalByIndex(i));
-        assert.equal(info.mutable, false, info.name);
-      }
     });
 
     test("__heap_base and __data_end are what WAMR understands", () => {
@@ -192,11 +181,6 @@ for (const profile of PROFILES) {
         const escaped = inner.replace(/[$./~]/g, "\\$&");
         assert.match(text, new RegExp(`\\(global ${escaped} i32 \\(i32\\.const \\d+\\)\\)`));
       }
-    });
-
-    test("needs no feature that a small WAMR build lacks", () => {
-      module.setFeatures(FEATURES);
-      assert.equal(module.validate(), 1);
     });
 
     test("limits are those of its profile", () => {
@@ -240,93 +224,100 @@ function readSignature(text: string, what: string): { parameterCount: number; re
   };
 }
 
-describe("what allocates does not compile", () => {
-  let folder = "";
-  before(() => {
-    folder = mkdtempSync(join(tmpdir(), "linger-binaries-"));
-    cpSync(join(ROOT, "assembly"), join(folder, "assembly"), { recursive: true });
-    writeFileSync(
-      join(folder, "asconfig.json"),
-      JSON.stringify({ extends: join(ROOT, "asconfig.app.json") }),
-    );
-    // A part of the stack, which compiles faster than all of it.
-    const part = 'export { resetCounters } from "./assembly/core/counters";';
-    writeFileSync(join(folder, "part.ts"), `${part}\nexport { __heap_base, __data_end };\n`);
-  });
-  after(() => rmSync(folder, { recursive: true }));
+/** One run of asc: its arguments, and files of the folder that exist only for it. */
+interface Job {
+  readonly folder: string;
+  readonly args: readonly string[];
+  readonly files: Readonly<Record<string, string>>;
+}
 
-  /** Compiles a file of the copy of assembly/ without optimizing. */
-  function compile(entry: string): { status: number | null; said: string } {
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [
-        join(ROOT, "node_modules/assemblyscript/bin/asc.js"),
-        ...[entry, "--config", join(folder, "asconfig.json"), "--outFile", "out.wasm"],
-        ...["--optimizeLevel", "0", "--shrinkLevel", "0", "--noColors"],
+/** Whether it failed, what it said, and what it wrote, as base64. */
+interface Compilation {
+  readonly failed: boolean;
+  readonly said: string;
+  readonly written: Readonly<Record<string, string>>;
+}
+
+function compileAll(jobs: readonly Job[]): Compilation[] {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(ROOT, "tests/support/compile.mjs")],
+    { input: JSON.stringify(jobs), encoding: "utf8", maxBuffer: 1 << 26 },
+  );
+  assert.equal(status, 0, stderr);
+  return JSON.parse(stdout) as Compilation[];
+}
+
+/** What must not compile: a statement, code beside it, and what the failure says. */
+const FORBIDDEN: Readonly<Record<string, readonly [string, string, RegExp]>> = {
+  new: ["store<i32>(0, new Thing().value);", "class Thing { value: i32; }", /never allocates/],
+  "new on an unmanaged class": ["new Thing();", "@unmanaged class Thing {}", /never allocates/],
+  "an array literal": ["store<i32>(0, [1, load<i32>(0)][1]);", "", /never allocates/],
+  "a string made at run time": [
+    "store<i32>(0, load<i32>(0).toString().length);",
+    "",
+    /never alloc/,
+  ],
+  "a template literal": ["store<i32>(0, `${load<i32>(0)} octets`.length);", "", /never allocates/],
+  "a typed array": ["store<i32>(0, new Uint8Array(8)[0]);", "", /never allocates/],
+  "a map": ["const map = new Map<i32, i32>(); map.set(1, 2);", "", /never allocates/],
+  "a mutable global": ["calls += 1;", "let calls: i32 = 0;", /a mutable global/],
+  "growing the memory": ["memory.grow(1);", "", /the memory never grows/],
+  "asking for the memory's size": ["store<i32>(0, memory.size());", "", /the memory never grows/],
+  "what needs a start function": ["", "resetCounters();", /would need a start function/],
+};
+
+describe("what allocates, grows or starts does not compile", () => {
+  const COUNTERS = "assembly/core/counters.ts";
+  /** A part of the stack, which compiles faster than all of it. */
+  const PART = `export { resetCounters } from "./assembly/core/counters";
+export { __heap_base, __data_end };
+`;
+  const names = Object.keys(FORBIDDEN);
+  let whole: Compilation[] = [];
+  let spoilt: Compilation[] = [];
+
+  /** Compiles without optimizing; what stands in `files` takes the place of the tree's. */
+  function makeJob(entry: string, files: Job["files"]): Job {
+    const config = JSON.stringify({ extends: "./asconfig.app.json" });
+    return {
+      folder: ROOT,
+      args: [
+        ...[entry, "--config", join(ROOT, "asconfig.part.json"), "--outFile", "out.wasm"],
+        ...["--optimizeLevel", "0", "--shrinkLevel", "0"],
       ],
-      { cwd: folder, encoding: "utf8" },
-    );
-    return { status, said: stderr };
+      files: { "asconfig.part.json": config, "part.ts": PART, ...files },
+    };
   }
 
-  /** Puts a statement into a function of core/counters.ts, and code behind it. */
-  function compileWith(statement: string, top = ""): { status: number | null; said: string } {
-    const path = join(folder, "assembly/core/counters.ts");
-    const source = readFileSync(join(ROOT, "assembly/core/counters.ts"), "utf8");
+  before(() => {
+    const counters = readFileSync(join(ROOT, COUNTERS), "utf8");
     const opening = "export function resetCounters(): void {";
-    assert.ok(source.includes(opening));
-    writeFileSync(path, `${source.replace(opening, `${opening}\n  ${statement}`)}\n${top}\n`);
-    try {
-      return compile("part.ts");
-    } finally {
-      writeFileSync(path, source);
-    }
-  }
+    assert.ok(counters.includes(opening));
+    const jobs = Object.values(FORBIDDEN).map(([statement, beside]) => {
+      const text = `${counters.replace(opening, `${opening}\n  ${statement}`)}\n${beside}\n`;
+      return makeJob("part.ts", { [COUNTERS]: text });
+    });
+    const entries = ["assembly/index.ts", "part.ts"];
+    const results = compileAll([...entries.map((entry) => makeJob(entry, {})), ...jobs]);
+    whole = results.splice(0, entries.length);
+    spoilt = results;
+  });
 
   test("the stack itself compiles, and so does the part that is spoilt below", () => {
-    for (const entry of ["assembly/index.ts", "part.ts"]) {
-      const { status, said } = compile(entry);
-      assert.equal(status, 0, said);
-    }
+    for (const { failed, said } of whole) assert.equal(failed, false, said);
+    assert.equal(whole.length, 2);
   });
 
-  const allocating = {
-    new: ["store<i32>(0, new Thing().value);", "class Thing { value: i32; }"],
-    "new on an unmanaged class": ["new Thing();", "@unmanaged class Thing { value: i32; }"],
-    "an array literal": ["const list = [1, 2, load<i32>(0)]; store<i32>(0, list[1]);"],
-    "a string made at run time": ["store<i32>(0, load<i32>(0).toString().length);"],
-    "a template literal": ["store<i32>(0, `${load<i32>(0)} octets`.length);"],
-    "a typed array": ["store<i32>(0, new Uint8Array(8)[0]);"],
-    "a map": ["const map = new Map<i32, i32>(); map.set(1, 2);"],
-  } satisfies Record<string, string[]>;
-  for (const [name, [statement, top]] of Object.entries(allocating)) {
+  for (const [i, name] of names.entries()) {
     test(`${name} is a compile error that names the place`, () => {
-      const { status, said } = compileWith(statement!, top);
-      assert.notEqual(status, 0);
-      assert.match(
-        said,
-        /FAILURE a Linger module never allocates.*core\/counters\/(resetCounters|Thing)/,
-      );
+      const { failed, said } = spoilt[i]!;
+      assert.equal(failed, true);
+      assert.match(said, /^FAILURE .*core\/counters(\/|$)/m);
+      assert.match(said, FORBIDDEN[name]![2]);
+      assert.equal(said.trim().split("\n").length, 1, "one clear line");
     });
   }
-
-  test("a mutable global is a compile error", () => {
-    const { status, said } = compileWith("calls += 1;", "let calls: i32 = 0;");
-    assert.notEqual(status, 0);
-    assert.match(said, /FAILURE a mutable global.*core\/counters\/calls/);
-  });
-
-  test("growing the memory is a compile error", () => {
-    const { status, said } = compileWith("memory.grow(1);");
-    assert.notEqual(status, 0);
-    assert.match(said, /FAILURE the memory never grows.*core\/counters\/resetCounters/);
-  });
-
-  test("code that would need a start function is a compile error", () => {
-    const { status, said } = compileWith("", "resetCounters();");
-    assert.notEqual(status, 0);
-    assert.match(said, /FAILURE module-level code would need a start function.*core\/counters/);
-  });
 });
 
 describe("an application module", () => {
@@ -346,37 +337,28 @@ export function appPoll(nowMs: u32): u32 {
   return load<u32>(STATE) == 0 ? nowMs : 1000;
 }
 `;
+  const ALLOCATING = APPLICATION.replace("1000;", "<u32>nowMs.toString().length;");
   let folder = "";
+  let results: Compilation[] = [];
+
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "linger-app-"));
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(ROOT, join(folder, "node_modules/linger-tcp"));
+    const config = { extends: "linger-tcp/asconfig.app.json", entries: ["app.ts"] };
+    const jobs = [APPLICATION, ALLOCATING].map((source) => ({
+      folder,
+      args: ["--target", "tiny", "--outFile", "app.wasm", "--optimizeLevel", "1"],
+      files: { "app.ts": source, "asconfig.json": JSON.stringify(config) },
+    }));
+    results = compileAll(jobs);
   });
   after(() => rmSync(folder, { recursive: true }));
 
-  function compileApplication(
-    source: string,
-    target: string,
-  ): { status: number | null; said: string } {
-    writeFileSync(join(folder, "app.ts"), source);
-    const config = { extends: "linger-tcp/asconfig.app.json", entries: ["app.ts"] };
-    writeFileSync(join(folder, "asconfig.json"), JSON.stringify(config));
-    const { status, stderr } = spawnSync(
-      process.execPath,
-      [
-        join(ROOT, "node_modules/assemblyscript/bin/asc.js"),
-        ...["--target", target, "--outFile", "app.wasm", "--noColors", "--optimizeLevel", "1"],
-      ],
-      { cwd: folder, encoding: "utf8" },
-    );
-    return { status, said: stderr };
-  }
-
   test("compiles with the preset into one module that a HAL can drive", () => {
-    const { status, said } = compileApplication(APPLICATION, "tiny");
-    assert.equal(status, 0, said);
-    const octets = readFileSync(join(folder, "app.wasm"));
-    const module = new WebAssembly.Module(octets);
+    const { failed, said, written } = results[0]!;
+    assert.equal(failed, false, said);
+    const module = new WebAssembly.Module(Buffer.from(written["app.wasm"]!, "base64"));
     const names = WebAssembly.Module.exports(module).map(({ name }) => name);
     assert.deepEqual(names.sort(), [...EXPORT_NAMES, "appInit", "appPoll"].sort());
     const imports = { hal: { transmit: () => 0, entropy: () => 1 } };
@@ -390,11 +372,8 @@ export function appPoll(nowMs: u32): u32 {
   });
 
   test("must not allocate either", () => {
-    const { status, said } = compileApplication(
-      APPLICATION.replace("1000;", "<u32>nowMs.toString().length;"),
-      "tiny",
-    );
-    assert.notEqual(status, 0);
-    assert.match(said, /FAILURE a Linger module never allocates.*app\/appPoll/);
+    const { failed, said } = results[1]!;
+    assert.equal(failed, true);
+    assert.match(said, /^FAILURE a Linger module never allocates.*app\/appPoll/);
   });
 });
