@@ -47,13 +47,17 @@ export const LANES = [
     tests: ["tests/host", "tests/packet"],
     timeoutS: 90,
   }),
+  lane("netif", "ARP, ICMP, the ways in and out, against the release modules", {
+    tests: ["tests/netif"],
+    timeoutS: 60,
+  }),
   lane("cost", "segments and ticks cost the same however many connections there are", {
     tests: ["tests/cost"],
     timeoutS: 60,
   }),
   lane("binaries", "what the release modules contain", {
     tests: ["tests/binaries.test.ts"],
-    timeoutS: 30,
+    timeoutS: 60,
   }),
 ];
 
