@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Event, Limit, State, StatusField } from "../../hal/host/abi.ts";
+import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FEATURES = [
@@ -28,7 +29,7 @@ const SERVER_ADDRESS = 0x0a09_0001;
 const CLIENT_ADDRESS = 0x0a09_0002;
 
 type Call = (...args: number[]) => number;
-type Exports = Record<string, Call> & { memory: WebAssembly.Memory };
+type Exports = Record<string, Call> & { memory: WasmMemory };
 
 /** One stack, whose frames go to `peer`'s queue. */
 interface Host {
@@ -38,8 +39,8 @@ interface Host {
 }
 
 let folder: string;
-let instrumented: WebAssembly.Module;
-let plain: WebAssembly.Module;
+let instrumented: WasmModule;
+let plain: WasmModule;
 let accesses = 0;
 let nowMs = 0;
 
@@ -65,7 +66,10 @@ after(() => rmSync(folder, { recursive: true }));
 /** Counts an access and passes the value on, as the instrumentation asks. */
 const env = Object.fromEntries(
   ["load", "store"].flatMap((kind) => [
-    [`${kind}_ptr`, (_id: number, _octets: number, _offset: number, at: number) => (accesses++, at)],
+    [
+      `${kind}_ptr`,
+      (_id: number, _octets: number, _offset: number, at: number) => (accesses++, at),
+    ],
     ...["i32", "i64", "f32", "f64"].map((type) => [
       `${kind}_val_${type}`,
       (_id: number, value: unknown) => value,
@@ -73,7 +77,7 @@ const env = Object.fromEntries(
   ]),
 );
 
-function createHost(module: WebAssembly.Module, address: number): Host {
+function createHost(module: WasmModule, address: number): Host {
   let seed = address;
   const host: Host = { queue: [] } as unknown as Host;
   const hal = {
