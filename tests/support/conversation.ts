@@ -14,6 +14,7 @@ import assert from "node:assert/strict";
 import { Option, Status } from "../../hal/host/abi.ts";
 import {
   Flag,
+  type Frame,
   type Ipv4Input,
   type TcpInput,
   type TcpSegment,
@@ -205,8 +206,8 @@ export class Conversation {
   }
 
   /** As `take`, with the times of emission. */
-  takeTimed(): { atMs: number; segment: TcpSegment }[] {
-    const taken = this.#pending.map(({ atMs, frame }) => ({ atMs, segment: frame.tcp! }));
+  takeTimed(): { atMs: number; frame: Frame; segment: TcpSegment }[] {
+    const taken = this.#pending.map(({ atMs, frame }) => ({ atMs, frame, segment: frame.tcp! }));
     this.#pending = [];
     for (const { segment } of taken) this.#checkData(segment);
     return taken;

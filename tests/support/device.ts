@@ -19,6 +19,7 @@ import { type Frame, macOctets } from "../../hal/host/packet/index.ts";
 import { Inspector } from "./inspector.ts";
 import {
   borrow,
+  instantiate,
   discard,
   type Holder,
   type Loan,
@@ -33,6 +34,8 @@ export interface DeviceOptions {
   /** 0 takes the default of 30 s. */
   mslMs?: number;
   seed?: number;
+  /** Takes an instance that nobody has used before. */
+  isNew?: boolean;
   mac?: string;
   address?: number;
   prefixLength?: number;
@@ -69,6 +72,9 @@ export type CallName = {
 /** How many polls may in a row ask for another one at once. */
 const POLLS_MAX = 10_000;
 
+/** After so many refusals in a row the transmitter is taken to be busy for the rest of the ms. */
+const REFUSALS_MAX = 20;
+
 type Phase = "idle" | "poll" | "frame" | "call";
 
 export class Device {
@@ -88,6 +94,8 @@ export class Device {
   #entropy: number;
   #phase: Phase = "idle";
   #emittedInPhase = 0;
+  /** Frames refused in a row. */
+  #refusals = 0;
 
   constructor(options: DeviceOptions) {
     this.profile = options.profile;
@@ -100,7 +108,8 @@ export class Device {
       transmit: (at, length) => this.#transmit(at, length),
       entropy: () => this.#draw(),
     };
-    this.#loan = borrow(options.profile, this.#holder);
+    const { profile, isNew = false } = options;
+    this.#loan = isNew ? instantiate(profile, this.#holder) : borrow(profile, this.#holder);
     assert.equal(this.call("init", this.#startMs, options.mslMs ?? 0), Status.OK);
     const mac = Buffer.from(macOctets(this.mac));
     assert.equal(this.call("setLinkAddress", mac.readUInt16BE(0), mac.readUInt32BE(2)), Status.OK);
@@ -116,7 +125,7 @@ export class Device {
   /** An export, called as an application or driver would; it must not emit anything. */
   call(name: CallName, ...args: number[]): number {
     const exports = this.#exports();
-    const call = exports[name] as (...args: number[]) => number;
+    const call: (...args: number[]) => number = exports[name];
     return this.#in("call", () => call(...args.map((arg) => arg | 0)));
   }
 
@@ -136,11 +145,15 @@ export class Device {
     return this.#in("poll", () => exports.poll(this.clock | 0)) >>> 0;
   }
 
-  /** Polls until the module has nothing more to do now. */
+  /**
+   * Polls until the module has nothing more to do now. While the transmitter refuses everything a
+   * driver would wait for it to be free: here until the next millisecond.
+   */
   pollAll(): number {
     for (let polls = 0; polls < POLLS_MAX; polls++) {
       const sleepMs = this.poll();
       if (sleepMs !== 0) return sleepMs;
+      if (this.#refusals >= REFUSALS_MAX) return 1;
     }
     throw new assert.AssertionError({ message: "poll asks to be called again for ever" });
   }
@@ -162,6 +175,10 @@ export class Device {
 
   lookup(remoteAddress: number, remotePort: number, localPort: number): StateName {
     return stateName(this.call("tcpLookup", remoteAddress, remotePort, localPort));
+  }
+
+  get memoryOctets(): number {
+    return this.#exports().memory.buffer.byteLength;
   }
 
   /** Memory that the module has named, as a view. */
@@ -195,7 +212,11 @@ export class Device {
     assert.ok(this.#phase === "poll" || this.#phase === "frame", `transmit in a ${this.#phase}`);
     this.#emittedInPhase += 1;
     if (this.#phase === "frame") assert.equal(this.#emittedInPhase, 1, "two replies to one frame");
-    if (this.isBusy(copy)) return 1;
+    if (this.isBusy(copy)) {
+      this.#refusals += 1;
+      return 1;
+    }
+    this.#refusals = 0;
     const frame = this.inspector.sent(copy);
     this.emitted.push({ atMs: this.nowMs, octets: copy, frame });
     // The memory is the module's again, and what it held is nobody's business.

@@ -100,7 +100,8 @@ export function discard(profile: Profile, loan: Loan): void {
     );
 }
 
-function instantiate(profile: Profile, holder: Holder): Loan {
+/** An instance of its own, which never goes to anybody else. */
+export function instantiate(profile: Profile, holder: Holder): Loan {
   const loan: { exports?: ModuleExports; holder: Holder } = { holder };
   const hal = {
     transmit: (frame: number, length: number) => loan.holder.transmit(frame >>> 0, length >>> 0),

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { formatFrame } from "../../hal/host/packet/index.ts";
-import { Device, LINGER_ADDRESS, LINGER_MAC, NEVER_MS } from "./device.ts";
+import { Device, type DeviceOptions, LINGER_ADDRESS, LINGER_MAC, NEVER_MS } from "./device.ts";
 import type { Program } from "./program.ts";
 import { PEER_MAC } from "./rig.ts";
 import { beginningOf, PEER_ADDRESS, type Variant } from "./variants.ts";
@@ -45,10 +45,10 @@ export class Pair {
   readonly #flights: Flight[] = [];
   #wakes: [number, number] = [0, 0];
 
-  constructor(variant: Variant, mslMs = 0) {
+  constructor(variant: Variant, options: Partial<DeviceOptions> = {}) {
     const { profile } = variant;
     const { startMs } = beginningOf(variant.numbers);
-    const common = { profile, startMs, mslMs };
+    const common = { ...options, profile, startMs };
     this.a = new Device({ ...common, mac: LINGER_MAC, address: LINGER_ADDRESS });
     this.b = new Device({ ...common, seed: 2, mac: PEER_MAC, address: PEER_ADDRESS });
   }
