@@ -12,7 +12,7 @@
  */
 import { performance } from "node:perf_hooks";
 import { makeReady, ReadyError } from "./ready.mjs";
-import { LANES } from "./test/lanes.mjs";
+import { LANES, TOTAL_S } from "./test/lanes.mjs";
 import { endLanes, startLane } from "./test/run-lane.mjs";
 
 const LANES_AT_ONCE = 2;
@@ -44,13 +44,14 @@ function formatResult({ name }, { passed, failed, skipped, problem, seconds }) {
 
 /** Runs lanes two at a time; resolves with the results, in the lanes' order. */
 async function runLanes(lanes) {
+  const endMs = performance.now() + TOTAL_S * 1000;
   const results = new Map();
   const running = new Set();
   const waiting = [...lanes];
   const stopProgress = showProgress(running);
   const work = async () => {
     for (let lane = waiting.shift(); lane !== undefined; lane = waiting.shift()) {
-      const started = startLane(lane, { strict });
+      const started = startLane(lane, { strict, leftS: (endMs - performance.now()) / 1000 });
       running.add(started);
       const result = await started.result;
       running.delete(started);

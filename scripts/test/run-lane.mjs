@@ -10,20 +10,26 @@ import { ROOT } from "../ready.mjs";
 import { countSoFar, readOutcome } from "./counts.mjs";
 import { findObstacle, testPath } from "./needs.mjs";
 
+const NO_TIME = { passed: 0, failed: 1, skipped: 0, problem: "no time is left for it" };
+
 /** What runs now: process groups, by the process id of their leaders. */
 const groups = new Set();
 
-/** A lane that was started: { lane, result, progress() }. */
-export function startLane(lane, { strict }) {
+/**
+ * A lane that was started: { lane, result, progress() }. `strict`: what is skipped has failed.
+ * `leftS`: the seconds that are left for all lanes.
+ */
+export function startLane(lane, { strict, leftS }) {
   const startedMs = performance.now();
   const seconds = () => (performance.now() - startedMs) / 1000;
-  const skipped = findSkip(lane, strict);
+  const skipped = leftS <= 0 ? NO_TIME : findSkip(lane, strict);
   if (skipped !== undefined) {
     const result = Promise.resolve({ seconds: 0, output: "", ...skipped });
     return { lane, result, progress: () => "" };
   }
   const chunks = [];
-  const result = runGroup(lane, chunks).then((end) => {
+  const limitS = Math.min(lane.timeoutS, leftS);
+  const result = runGroup(lane.command(), { limitS, chunks }).then((end) => {
     const output = Buffer.concat(chunks).toString();
     const outcome = readOutcome({ kind: lane.kind, output, end, strict });
     return { ...outcome, output, seconds: seconds() };
@@ -48,8 +54,7 @@ function findSkip(lane, strict) {
   return { passed: 0, failed: strict ? 1 : 0, skipped: strict ? 0 : 1, problem };
 }
 
-function runGroup(lane, chunks) {
-  const [program, ...args] = lane.command();
+function runGroup([program, ...args], { limitS, chunks }) {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       cwd: ROOT,
@@ -65,7 +70,7 @@ function runGroup(lane, chunks) {
     const timer = setTimeout(() => {
       timedOut = true;
       endGroup(child.pid);
-    }, lane.timeoutS * 1000);
+    }, limitS * 1000);
     child.on("error", (error) => collect(Buffer.from(`${program}: ${error.message}\n`)));
     child.on("exit", () => endGroup(child.pid));
     child.on("close", (code, signal) => {

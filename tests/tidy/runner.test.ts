@@ -15,6 +15,14 @@ interface Outcome {
   skipped: number;
   problem?: string;
 }
+interface Lane {
+  name: string;
+  files: () => string[];
+  command: () => string[];
+  kind: string;
+  needs: string[];
+  timeoutS: number;
+}
 interface Run {
   kind: "node" | "as-pect";
   output: string;
@@ -26,8 +34,15 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const { readOutcome } = (await load("scripts/test/counts.mjs")) as {
   readOutcome: (run: Run) => Outcome;
 };
-const { LANES } = (await load("scripts/test/lanes.mjs")) as {
-  LANES: { name: string; files: () => string[]; timeoutS: number }[];
+const { LANES, TOTAL_S } = (await load("scripts/test/lanes.mjs")) as {
+  LANES: Lane[];
+  TOTAL_S: number;
+};
+const { startLane } = (await load("scripts/test/run-lane.mjs")) as {
+  startLane: (
+    lane: Lane,
+    options: { strict: boolean; leftS: number },
+  ) => { result: Promise<Outcome & { output: string }> };
 };
 
 /** The runner's own files are plain JavaScript: they run before anything is installed. */
@@ -111,13 +126,38 @@ describe("the lanes", () => {
     assert.deepEqual(inLanes, all);
   });
 
-  test("end within ten minutes, even if each takes all of its time", () => {
-    const busyUntilS = [0, 0];
-    for (const { timeoutS } of LANES) {
-      busyUntilS.sort((a, b) => a - b);
-      busyUntilS[0]! += timeoutS;
+  test("have bounds, each below that of all together, which is ten minutes", () => {
+    assert.equal(TOTAL_S, 600);
+    for (const { name, timeoutS } of LANES) assert.ok(timeoutS < TOTAL_S / 2, name);
+  });
+
+  test("fail when their time is up, and leave no process behind", async () => {
+    const script = "console.log(process.pid); setInterval(() => {}, 1000)";
+    const command = () => ["bash", "-c", `${process.execPath} -e '${script}' & wait`];
+    const files = () => ["x"];
+    const lane = { name: "x", files, command, kind: "node", needs: [], timeoutS: 2 };
+    const { failed, problem, output } = await startLane(lane, { strict: false, leftS: 9 }).result;
+    assert.equal(failed, 1);
+    assert.match(problem ?? "", /ran out of time$/);
+    // Gone, or dead and not yet buried by its new parent.
+    const { stdout } = spawnSync("ps", ["-o", "stat=", "-p", output.trim()], { encoding: "utf8" });
+    assert.match(stdout.trim(), /^(Z.*)?$/);
+    assert.equal((await startLane(lane, { strict: false, leftS: 0 }).result).failed, 1);
+  });
+
+  test("are skipped for what is missing, and say how to get it; a failure if strict", async () => {
+    const rest = { command: () => ["false"], files: () => ["x"], kind: "node", timeoutS: 2 };
+    const lane = { name: "x", ...rest, needs: ["tshark"] };
+    const path = process.env["PATH"];
+    process.env["PATH"] = "";
+    try {
+      const skipped = await startLane(lane, { strict: false, leftS: 9 }).result;
+      assert.deepEqual([skipped.failed, skipped.skipped], [0, 1]);
+      assert.match(skipped.problem ?? "", /tshark is not installed.*sudo apt-get install tshark/);
+      assert.equal((await startLane(lane, { strict: true, leftS: 9 }).result).failed, 1);
+    } finally {
+      process.env["PATH"] = path;
     }
-    assert.ok(Math.max(...busyUntilS) <= 600, `${busyUntilS.join(" and ")} s`);
   });
 });
 
