@@ -1,9 +1,9 @@
 /**
- * eslint's rules, for `npm run lint`: TypeScript and the scripts by type-aware rules, assembly/ by a ban
- * on the constructs that allocate.
+ * eslint's rules, for `npm run lint`: TypeScript and the scripts by type-aware rules, assembly/ by
+ * a ban on the constructs that allocate.
  *
- * asc, not tsc, knows whether assembly/ is right; here it is only read as TypeScript, decorated functions
- * and all.
+ * asc, not tsc, knows whether assembly/ is right; here it is only read as TypeScript, decorated
+ * functions and all.
  */
 import tseslint from "typescript-eslint";
 
@@ -18,7 +18,7 @@ const NO_ALLOCATION = [
   ban("ObjectExpression", "an object literal allocates"),
   ban("VariableDeclaration[kind='var']", "use const or let"),
   ban(
-    "Program > VariableDeclaration[kind='let'], Program > ExportNamedDeclaration > VariableDeclaration[kind='let']",
+    ":matches(Program, ExportNamedDeclaration) > VariableDeclaration[kind='let']",
     "a module-level let is a mutable global: state lies in memory.data",
   ),
   ban("ForInStatement, ForOfStatement", "AssemblyScript has neither for-in nor for-of"),

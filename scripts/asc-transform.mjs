@@ -1,6 +1,6 @@
 /**
- * The asc transform that every Linger module is compiled with: the release profiles, and the modules
- * of applications (`asconfig.app.json`).
+ * The asc transform that every Linger module is compiled with: the release profiles, and the
+ * modules of applications (`asconfig.app.json`).
  *
  * It puts a runtime without an allocator in the place of asc's, so that a construct that allocates
  * is a compile error, and gives the module the shape that `hal/README.md` promises: no memory.grow
@@ -22,7 +22,7 @@ const ALIGNMENT_OCTETS = 16;
 /** What asc wants a runtime to define. Compiled only when something calls it. */
 const RUNTIME = `
 @global @unsafe export function __alloc(size: usize): usize { unreachable(); return 0; }
-@global @unsafe export function __realloc(at: usize, size: usize): usize { unreachable(); return 0; }
+@global @unsafe export function __realloc(at: usize, n: usize): usize { unreachable(); return 0; }
 @global @unsafe export function __free(at: usize): void { unreachable(); }
 @global @unsafe export function __new(size: usize, id: u32): usize { unreachable(); return 0; }
 @global @unsafe export function __renew(at: usize, size: usize): usize { unreachable(); return 0; }
@@ -57,7 +57,7 @@ export default class LingerTransform extends Transform {
     const functions = readFunctions(module);
     refuse(
       findAllocating(functions),
-      "a Linger module never allocates (new, throw, array and object literals, strings), but this does",
+      "a Linger module never allocates (new, throw, array or object literals, strings), this does",
     );
     refuse(
       findFunctions(functions, (line) => /^\(memory\.(grow|size)\b/.test(line)),
@@ -104,7 +104,7 @@ function fail(message) {
   throw error;
 }
 
-/** The name that a function or a call has in text, where names of generics are in quotation marks. */
+/** The name of a function or of what is called; those of generics stand in quotation marks. */
 function readName(line, keyword) {
   const match = /^\((\w+) \$(?:"([^"]+)"|([^\s)]+))/.exec(line);
   return match?.[1] === keyword ? (match[2] ?? match[3]) : undefined;

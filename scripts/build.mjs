@@ -1,12 +1,13 @@
 /**
- * `npm run build`: the three release modules, the HALs' copy of the ABI's numbers, the host package.
+ * `npm run build`: the three release modules, the HALs' copy of the ABI's numbers, the host
+ * package.
  *
  *     assembly/  ─ asc ─→  build/*.wasm  ─ wasm-opt ─→  dist/wasm/linger-{tiny,default,host}.wasm
  *     assembly/core/abi.ts  ─→  hal/host/abi.ts
  *     hal/host/  ─ tsc ─→  dist/host/
  *
- * Prints what each module takes. `node scripts/build.mjs wasm` leaves the host package out,
- * `node scripts/build.mjs host` the modules. Ends with one line on standard error and status 1 when
+ * Prints what each module takes. `node scripts/build.mjs wasm` leaves the host package out, `node
+ * scripts/build.mjs host` the modules. Ends with one line on standard error and status 1 when
  * something fails. Tests nothing: `tests/binaries.test.ts` judges the modules.
  */
 
@@ -31,26 +32,27 @@ const WASM_FEATURES = [
   "--enable-nontrapping-float-to-int",
 ];
 /**
- * Chosen by measuring: octets of the tiny and host modules, and nanoseconds of V8 per frame (two host
- * modules that exchange 10 MB in full segments and acknowledgements, the least of 36 runs).
+ * Chosen by measuring: octets of the tiny and the host module, and nanoseconds in V8 per frame (two
+ * host modules exchange full segments and their acknowledgements; the least of 1,200 runs).
  *
- *     asc, wasm-opt                                  tiny     host    V8
- *     -O3 --shrinkLevel 1, none                    23,837   25,231  1,220
- *     -O3 --shrinkLevel 1, -Os                     23,520   24,941  1,200
- *     -O3 --shrinkLevel 1, -O3                     24,411   25,831  1,201
- *     -O3 --shrinkLevel 1, inline up to 400, -O3   38,943   42,012  1,147
- *     -O3 --shrinkLevel 0, -O3                     34,950   37,596  1,104
+ *     asc                   wasm-opt                    tiny    host    ns
+ *     -O3 --shrinkLevel 1   none                        24,445  25,231   992
+ *     -O3 --shrinkLevel 1   -Os                         24,154  24,941   947
+ *     -O3 --shrinkLevel 1   -O3                         25,050  25,831   886
+ *     -O3 --shrinkLevel 1   -O4                         25,125  25,906   855
+ *     -O3 --shrinkLevel 1   inlining up to 400, -O3     40,448  42,012   793
+ *     -O3 --shrinkLevel 0   -O3                         36,267  37,596   840
  *
- * asc's --converge and wasm-opt's --converge and -O4 change nothing that counts. On a board code is
- * memory, in WAMR's fast interpreter three octets for one, so there the smallest wins; the host
- * has the room, and asc's shrink level in its target.
+ * asc's and wasm-opt's --converge change next to nothing. On a board code is memory, in WAMR's fast
+ * interpreter three octets for one, so there the smallest wins. The host has the room:
+ * its target has asc's shrink level 0; inlining yet more makes it larger for little.
  */
 const WASM_OPTIMIZATIONS = { tiny: "-Os", default: "-Os", host: "-O3" };
 
 /** A failure whose message says everything that the user needs. */
 class BuildError extends Error {}
 
-/** Runs a program of node_modules; resolves when it succeeds, rejects with what it said otherwise. */
+/** Runs a program of node_modules; rejects with what it said when it fails. */
 function run(program, args) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [program, ...args], {

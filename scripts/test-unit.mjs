@@ -4,9 +4,9 @@
  *     npm run test:unit                 all of them
  *     npm run test:unit -- checksum     those whose file name contains a word
  *
- * as-pect alone cannot be trusted with a verdict: it exits with 0 when its process is ended, when it
- * finds no test, and when a trap takes the rest of a group away. So this asks for the summary, and for
- * as many tests as the files contain.
+ * as-pect alone cannot be trusted with a verdict: it exits with 0 when its process is ended, when
+ * it finds no test, and when a trap takes the rest of a group away. So this asks for the summary,
+ * and for as many tests as the files contain.
  */
 
 import { spawnSync } from "node:child_process";

@@ -1,6 +1,6 @@
 /**
- * What the release modules are made of, read from the binaries: everything that `hal/README.md` says of
- * a module's shape, and that nothing which allocates can get in.
+ * What the release modules are made of, read from the binaries: everything that `hal/README.md`
+ * says of a module's shape, and that nothing which allocates can get in.
  *
  * Judges the files of dist/wasm as they are; `npm run build` makes them.
  */
@@ -210,7 +210,7 @@ for (const profile of PROFILES) {
   });
 }
 
-/** Parameters and result of the function whose line in the text contains `what`; all must be i32. */
+/** Parameters, all i32, and result of the function whose line in the text contains `what`. */
 function readSignature(text: string, what: string): { parameterCount: number; result: string } {
   const line = text.split("\n").find((candidate) => candidate.includes(`(${what}`));
   assert.ok(line, `no ${what}`);
@@ -241,7 +241,7 @@ interface Compilation {
 function compileAll(jobs: readonly Job[]): Compilation[] {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
-    [join(ROOT, "tests/support/compile.mjs")],
+    [fileURLToPath(new URL("./support/compile.mjs", import.meta.url))],
     { input: JSON.stringify(jobs), encoding: "utf8", maxBuffer: 1 << 26 },
   );
   assert.equal(status, 0, stderr);

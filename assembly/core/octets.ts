@@ -17,12 +17,6 @@ export function get32(at: usize, offset: usize = 0): u32 {
   return bswap<u32>(load<u32>(at + offset));
 }
 
-/** Stores the low 16 bits of `value` at `at + offset`. */
-@inline
-export function put16(at: usize, offset: usize, value: u32): void {
-  store<u16>(at + offset, bswap<u16>(<u16>value));
-}
-
 /** Stores `value` at `at + offset`. */
 @inline
 export function put32(at: usize, offset: usize, value: u32): void {

@@ -1,6 +1,6 @@
 /**
- * The way out: connections wait for ARP without a packet waiting, take turns, and keep their segments
- * while the transmitter is busy. On every profile.
+ * The way out: connections wait for ARP without a packet waiting, take turns, and keep their
+ * segments while the transmitter is busy. On every profile.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

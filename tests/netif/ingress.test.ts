@@ -1,6 +1,6 @@
 /**
- * The way in: what Ethernet and IPv4 let through, everything else counted under its own name and never
- * answered; every truncation, every flipped bit, and random octets. On every profile.
+ * The way in: what Ethernet and IPv4 let through, everything else counted under its own name and
+ * never answered; every truncation, every flipped bit, and random octets. On every profile.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";

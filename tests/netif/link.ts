@@ -10,7 +10,6 @@ import {
   type FrameInput,
   formatFrame,
   IcmpType,
-  type Ipv4Packet,
 } from "../../hal/host/packet/index.ts";
 import {
   type CounterName,
@@ -145,10 +144,6 @@ export function arpOf(emitted: readonly Emitted[]): string[] {
       const verb = arp!.operation === ArpOperation.REQUEST ? "asks for" : "tells";
       return `${verb} ${format(arp!.targetAddress)} to ${ethernet!.destination}`;
     });
-}
-
-export function ipv4Of(emitted: readonly Emitted[]): Ipv4Packet[] {
-  return emitted.flatMap(({ frame }) => (frame.ipv4 === undefined ? [] : [frame.ipv4]));
 }
 
 function format(address: number): string {

@@ -1,5 +1,5 @@
 /**
- * The checksum against a plain reading of RFC 1071 §1, over every length and alignment that matters.
+ * The checksum against a plain reading of RFC 1071 §1, over every length and alignment.
  */
 
 import { checksumOf, fold, sum } from "../../assembly/core/checksum";

@@ -1,5 +1,5 @@
 /**
- * Time that wraps at 2^32 ms.
+ * Time that wraps at 2^32 ms: order holds on either side of the wrap.
  */
 
 import { isBefore, now, setNow } from "../../assembly/core/clock";

@@ -3,7 +3,7 @@
  */
 
 import { fold, sum } from "../../assembly/core/checksum";
-import { get16, put16, put32 } from "../../assembly/core/octets";
+import { get16, put32 } from "../../assembly/core/octets";
 import {
   IPV4_HEADER_OCTETS,
   Protocol,
@@ -18,7 +18,7 @@ import {
   isIpv4ChecksumRight,
   pseudoSum,
 } from "../../assembly/wire/ipv4";
-import { SCRATCH, flipBit, nextRandom, seed, seedRandomOctets } from "./scratch";
+import { SCRATCH, flipBit, nextRandom, put16, seed, seedRandomOctets } from "./scratch";
 
 const ADDRESSES: u64 = 0x0a09_0002_0a09_0001;
 

@@ -1,8 +1,8 @@
 /**
- * Big-endian access at every alignment.
+ * Big-endian access to memory at every alignment, and nothing beside it touched.
  */
 
-import { get16, get32, put16, put32 } from "../../assembly/core/octets";
+import { get16, get32, put32 } from "../../assembly/core/octets";
 import { SCRATCH } from "./scratch";
 
 describe("octets", () => {
@@ -19,21 +19,11 @@ describe("octets", () => {
   test("writes what it reads, and nothing beside it", () => {
     for (let i: u32 = 1; i < 9; ++i) {
       memory.fill(SCRATCH, 0x55, 32);
-      put16(SCRATCH, i, 0xabcd);
-      expect<u32>(get16(SCRATCH, i)).toBe(0xabcd);
-      expect<u32>(load<u8>(SCRATCH + i)).toBe(0xab);
-      expect<u32>(load<u8>(SCRATCH + i - 1)).toBe(0x55);
-      expect<u32>(load<u8>(SCRATCH + i + 2)).toBe(0x55);
       put32(SCRATCH, i, 0x8123_4567);
       expect<u32>(get32(SCRATCH, i)).toBe(0x8123_4567);
       expect<u32>(load<u8>(SCRATCH + i)).toBe(0x81);
       expect<u32>(load<u8>(SCRATCH + i - 1)).toBe(0x55);
       expect<u32>(load<u8>(SCRATCH + i + 4)).toBe(0x55);
     }
-  });
-
-  test("keeps the low 16 bits of a larger number", () => {
-    put16(SCRATCH, 0, 0x1_2345);
-    expect<u32>(get16(SCRATCH)).toBe(0x2345);
   });
 });

@@ -36,3 +36,9 @@ export function flipBit(at: usize, bit: u32): void {
   const mask: u32 = 1 << (bit & 7);
   store<u8>(octet, <u8>(load<u8>(octet) ^ mask));
 }
+
+/** Stores the low 16 bits of a number, the most significant octet first. */
+export function put16(at: usize, offset: usize, value: u32): void {
+  store<u8>(at + offset, <u8>(value >> 8));
+  store<u8>(at + offset + 1, <u8>value);
+}

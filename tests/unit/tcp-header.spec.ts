@@ -3,7 +3,7 @@
  * pseudo-header.
  */
 
-import { get16, put16 } from "../../assembly/core/octets";
+import { get16 } from "../../assembly/core/octets";
 import { Protocol, emitIpv4 } from "../../assembly/wire/ipv4";
 import {
   Ctl,
@@ -19,7 +19,7 @@ import {
   tcpSeq,
   tcpWindow,
 } from "../../assembly/wire/tcp";
-import { SCRATCH, flipBit, nextRandom, seed, seedRandomOctets } from "./scratch";
+import { SCRATCH, flipBit, nextRandom, put16, seed, seedRandomOctets } from "./scratch";
 
 const IP: usize = SCRATCH;
 const TCP: usize = SCRATCH + 20;

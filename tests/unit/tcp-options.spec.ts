@@ -43,7 +43,8 @@ describe("TCP options", () => {
   test("unknown kinds of every legal length are skipped (MUST-6)", () => {
     for (let kind: u32 = 3; kind < 256; ++kind) {
       for (let length: u32 = 2; length <= 36; ++length) {
-        memory.fill(SCRATCH, 2, OPTIONS_OCTETS_MAX); // what would be taken for an MSS if not skipped
+        // Twos, which would be taken for an MSS if they were not skipped.
+        memory.fill(SCRATCH, 2, OPTIONS_OCTETS_MAX);
         store<u8>(SCRATCH, <u8>kind);
         store<u8>(SCRATCH + 1, <u8>length);
         emitMss(SCRATCH + length, 1000);
