@@ -47,8 +47,7 @@ export function sum(at: usize, octets: u32): u64 {
 }
 
 /** The sum over few octets: a header, or what the wide loop leaves over. */
-@inline
-function sumWords(at: usize, octets: usize): u64 {
+@inline function sumWords(at: usize, octets: usize): u64 {
   let total: u64 = 0;
   let left = octets;
   while (left >= 16) {
@@ -71,14 +70,12 @@ function sumWords(at: usize, octets: usize): u64 {
 }
 
 /** A sum folded to 16 bits with its carries added: 0xffff over data that holds its own checksum. */
-@inline
-export function fold(total: u64): u32 {
+@inline export function fold(total: u64): u32 {
   const half = <u32>((total + rotl<u64>(total, 32)) >> 32);
   return (half + rotl<u32>(half, 16)) >> 16;
 }
 
 /** The checksum of a sum, to be stored with `store<u16>` as it is. */
-@inline
-export function checksumOf(total: u64): u32 {
+@inline export function checksumOf(total: u64): u32 {
   return fold(total) ^ 0xffff;
 }

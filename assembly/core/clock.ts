@@ -9,19 +9,16 @@
 @inline const NOW_MS: usize = memory.data(4, 4);
 
 /** The time of the running call, in milliseconds. */
-@inline
-export function now(): u32 {
+@inline export function now(): u32 {
   return load<u32>(NOW_MS);
 }
 
 /** Sets the time that `now` answers until the next call brings another one. */
-@inline
-export function setNow(ms: u32): void {
+@inline export function setNow(ms: u32): void {
   store<u32>(NOW_MS, ms);
 }
 
 /** Whether `a` lies before `b`. Holds across the wrap while they are less than 2^31 ms apart. */
-@inline
-export function isBefore(a: u32, b: u32): bool {
+@inline export function isBefore(a: u32, b: u32): bool {
   return <i32>(a - b) < 0;
 }

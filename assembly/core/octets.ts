@@ -6,19 +6,16 @@
  */
 
 /** The unsigned 16-bit number at `at + offset`. */
-@inline
-export function get16(at: usize, offset: usize = 0): u32 {
+@inline export function get16(at: usize, offset: usize = 0): u32 {
   return <u32>bswap<u16>(load<u16>(at + offset));
 }
 
 /** The unsigned 32-bit number at `at + offset`. */
-@inline
-export function get32(at: usize, offset: usize = 0): u32 {
+@inline export function get32(at: usize, offset: usize = 0): u32 {
   return bswap<u32>(load<u32>(at + offset));
 }
 
 /** Stores `value` at `at + offset`. */
-@inline
-export function put32(at: usize, offset: usize, value: u32): void {
+@inline export function put32(at: usize, offset: usize, value: u32): void {
   store<u32>(at + offset, bswap<u32>(value));
 }

@@ -19,13 +19,19 @@ import { count } from "../core/counters";
 import { ARP_DEADLINE, armDeadline } from "../core/deadlines";
 import { unparkFlows } from "../tcp/pending";
 import {
-  ARP_OCTETS, ArpOperation, arpOperation, arpSenderAddress, arpSenderMac, arpTargetAddress, emitArp,
-  emitArpSender, emitArpTarget, isArpForIpv4,
+  ARP_OCTETS,
+  ArpOperation,
+  arpOperation,
+  arpSenderAddress,
+  arpSenderMac,
+  arpTargetAddress,
+  emitArp,
+  emitArpSender,
+  emitArpTarget,
+  isArpForIpv4,
 } from "../wire/arp";
 import { EtherType, MAC_BROADCAST, isGroupMac } from "../wire/ethernet";
-import {
-  interfaceAddress, isLocalAddress, isOnLink, isUsablePeer, linkAddress,
-} from "./interface";
+import { interfaceAddress, isLocalAddress, isOnLink, isUsablePeer, linkAddress } from "./interface";
 import { PACKET, sendPacket } from "./transmitter";
 
 /** Between requests for one address (RFC 1122 §2.3.2.1: at most one per second). */
@@ -54,8 +60,7 @@ const enum Neighbour {
   FAILED = 5,
 }
 
-@unmanaged @final
-class Entry {
+@unmanaged @final class Entry {
   /** In memory order; meaningful in REACHABLE, STALE and CONFIRMING. */
   mac: u64;
   address: u32;
@@ -81,8 +86,7 @@ if (offsetof<Entry>() != ENTRY_OCTETS) ERROR("Entry layout");
 @inline const ENTRIES: usize = memory.data(<i32>(ENTRY_OCTETS * ARP_COUNT), 8);
 @inline const ENTRIES_END: usize = ENTRIES + ENTRY_OCTETS * ARP_COUNT;
 
-@unmanaged @final
-class Arp {
+@unmanaged @final class Arp {
   /** Address of the entry that `resolve` found last, or 0. */
   lastHit: usize;
   /** How many entries are `owed`. */
@@ -103,8 +107,7 @@ if (offsetof<Arp>() != ARP_STATE_OCTETS) ERROR("Arp layout");
 /** What `resolve` answers for an address that lately did not answer. */
 @inline export const NEIGHBOUR_FAILED: usize = 1;
 
-@inline
-function arp(): Arp {
+@inline function arp(): Arp {
   return changetype<Arp>(ARP_STATE);
 }
 
@@ -142,8 +145,7 @@ export function resolve(address: u32): usize {
 }
 
 /** The MAC address of an entry that `resolve` returned. */
-@inline
-export function neighbourMac(entry: usize): u64 {
+@inline export function neighbourMac(entry: usize): u64 {
   return changetype<Entry>(entry).mac;
 }
 
@@ -230,8 +232,7 @@ function enter(entry: Entry, state: Neighbour): void {
   armDeadline(ARP_DEADLINE, entry.deadline);
 }
 
-@inline
-function setOwed(entry: Entry, owed: u8): void {
+@inline function setOwed(entry: Entry, owed: u8): void {
   arp().owedCount += <u32>owed - <u32>entry.owed;
   entry.owed = owed;
 }
@@ -293,8 +294,7 @@ function expire(entry: Entry): bool {
 // ── What egress sends ────────────────────────────────────────────────────────────────────────────
 
 /** Whether a request or a defence is to be sent. */
-@inline
-export function isArpOwed(): bool {
+@inline export function isArpOwed(): bool {
   return (arp().owedCount | arp().defenceOwed) != 0;
 }
 

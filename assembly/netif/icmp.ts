@@ -13,15 +13,25 @@ import { count } from "../core/counters";
 import { randomWord } from "../core/random";
 import { icmpErrorArrives } from "../tcp/icmp-error";
 import {
-  ICMP_HEADER_OCTETS, IcmpType, UnreachableCode, emitEcho, icmpCode, icmpIdentifier, icmpSequence,
-  icmpType, isIcmpRight, sealIcmp,
+  ICMP_HEADER_OCTETS,
+  IcmpType,
+  UnreachableCode,
+  emitEcho,
+  icmpCode,
+  icmpIdentifier,
+  icmpSequence,
+  icmpType,
+  isIcmpRight,
+  sealIcmp,
 } from "../wire/icmpv4";
-import {
-  Protocol, checkQuotedIpv4, ipv4Destination, ipv4Protocol, ipv4Source,
-} from "../wire/ipv4";
+import { Protocol, checkQuotedIpv4, ipv4Destination, ipv4Protocol, ipv4Source } from "../wire/ipv4";
 import { tcpPorts, tcpSeq } from "../wire/tcp";
 import {
-  interfaceAddress, isConfigured, isLocalAddress, isUsablePeer, nextHopOf,
+  interfaceAddress,
+  isConfigured,
+  isLocalAddress,
+  isUsablePeer,
+  nextHopOf,
 } from "./interface";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve } from "./arp";
 import { PAYLOAD, sendIcmp } from "./transmitter";
@@ -42,8 +52,7 @@ const enum Ping {
   UNREACHABLE = 4,
 }
 
-@unmanaged @final
-class Icmp {
+@unmanaged @final class Icmp {
   /** Echo replies that may be sent now, as of `creditAt`. */
   credit: u32;
   creditAt: u32;
@@ -59,8 +68,7 @@ class Icmp {
 if (offsetof<Icmp>() != ICMP_STATE_OCTETS) ERROR("Icmp layout");
 @inline const ICMP_STATE: usize = memory.data(<i32>ICMP_STATE_OCTETS, 4);
 
-@inline
-function icmp(): Icmp {
+@inline function icmp(): Icmp {
   return changetype<Icmp>(ICMP_STATE);
 }
 
@@ -129,8 +137,7 @@ function takeEchoCredit(): bool {
   return true;
 }
 
-@inline
-function addressesTo(destination: u32): u64 {
+@inline function addressesTo(destination: u32): u64 {
   return (<u64>interfaceAddress() << 32) | destination;
 }
 

@@ -13,11 +13,22 @@ import { segmentArrives } from "../tcp/arrives";
 import { reply } from "../tcp/reply";
 import { outSegment } from "../tcp/segment";
 import {
-  ETHERNET_HEADER_OCTETS, EtherType, MAC_BROADCAST, ethernetDestination, ethernetSource,
-  ethernetType, isGroupMac,
+  ETHERNET_HEADER_OCTETS,
+  EtherType,
+  MAC_BROADCAST,
+  ethernetDestination,
+  ethernetSource,
+  ethernetType,
+  isGroupMac,
 } from "../wire/ethernet";
 import {
-  Protocol, checkIpv4, ipv4Destination, ipv4Protocol, ipv4Source, ipv4TotalOctets, isFragment,
+  Protocol,
+  checkIpv4,
+  ipv4Destination,
+  ipv4Protocol,
+  ipv4Source,
+  ipv4TotalOctets,
+  isFragment,
   isIpv4ChecksumRight,
 } from "../wire/ipv4";
 import { checkTcp, isTcpChecksumRight } from "../wire/tcp";

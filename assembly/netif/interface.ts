@@ -8,8 +8,7 @@
 import { Status } from "../core/abi";
 import { unparkFlows } from "../tcp/pending";
 
-@unmanaged @final
-class Interface {
+@unmanaged @final class Interface {
   /** Octets in memory order, see `wire/ethernet.ts`; 0 until set. */
   mac: u64;
   /** 0 until set. */
@@ -30,8 +29,7 @@ if (offsetof<Interface>() != INTERFACE_OCTETS) ERROR("Interface layout");
 @inline const LOOPBACK_NET: u32 = 127; // RFC 1122 §3.2.1.3 (g)
 @inline const FIRST_CLASS_D_NET: u32 = 224; // multicast, class E and the limited broadcast
 
-@inline
-function theInterface(): Interface {
+@inline function theInterface(): Interface {
   return changetype<Interface>(INTERFACE);
 }
 
@@ -46,8 +44,7 @@ export function bringInterfaceUp(): void {
 }
 
 /** Whether `init` has succeeded. */
-@inline
-export function isInterfaceUp(): bool {
+@inline export function isInterfaceUp(): bool {
   return theInterface().isUp != 0;
 }
 
@@ -87,39 +84,33 @@ function isHostAddress(address: u32, mask: u32): bool {
 }
 
 /** Whether the address belongs to classes A to C, but for network 0 and the loopback network. */
-@inline
-function isUnicast(address: u32): bool {
+@inline function isUnicast(address: u32): bool {
   const net = address >> 24;
   return net != THIS_NETWORK && net != LOOPBACK_NET && net < FIRST_CLASS_D_NET;
 }
 
 /** Whether both addresses are set. */
-@inline
-export function isConfigured(): bool {
+@inline export function isConfigured(): bool {
   return theInterface().mac != 0 && theInterface().address != 0;
 }
 
 /** Our MAC address, in memory order. */
-@inline
-export function linkAddress(): u64 {
+@inline export function linkAddress(): u64 {
   return theInterface().mac;
 }
 
 /** Our IPv4 address. */
-@inline
-export function interfaceAddress(): u32 {
+@inline export function interfaceAddress(): u32 {
   return theInterface().address;
 }
 
 /** Whether the address is ours. 0 never is. */
-@inline
-export function isLocalAddress(address: u32): bool {
+@inline export function isLocalAddress(address: u32): bool {
   return address != 0 && address == theInterface().address;
 }
 
 /** Whether the address is a neighbour's: it lies in our network. */
-@inline
-export function isOnLink(address: u32): bool {
+@inline export function isOnLink(address: u32): bool {
   return ((address ^ theInterface().address) & theInterface().mask) == 0;
 }
 
@@ -134,7 +125,6 @@ export function isUsablePeer(address: u32): bool {
 }
 
 /** The neighbour to whom a datagram for `address` is handed: 0 when there is no way. */
-@inline
-export function nextHopOf(address: u32): u32 {
+@inline export function nextHopOf(address: u32): u32 {
   return isOnLink(address) ? address : theInterface().gateway;
 }

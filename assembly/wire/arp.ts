@@ -38,26 +38,22 @@ export function isArpForIpv4(at: usize, octets: u32): bool {
 }
 
 /** `ArpOperation`, once the packet has been checked. */
-@inline
-export function arpOperation(at: usize): u32 {
+@inline export function arpOperation(at: usize): u32 {
   return <u32>bswap<u16>(load<u16>(at, OPERATION));
 }
 
 /** Whose address the packet tells. */
-@inline
-export function arpSenderMac(at: usize): u64 {
+@inline export function arpSenderMac(at: usize): u64 {
   return macAt(at + SENDER_MAC);
 }
 
 /** The address that the sender says is its own. */
-@inline
-export function arpSenderAddress(at: usize): u32 {
+@inline export function arpSenderAddress(at: usize): u32 {
   return get32(at, SENDER_ADDRESS);
 }
 
 /** The address that is asked for. */
-@inline
-export function arpTargetAddress(at: usize): u32 {
+@inline export function arpTargetAddress(at: usize): u32 {
   return get32(at, TARGET_ADDRESS);
 }
 

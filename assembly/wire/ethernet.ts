@@ -23,45 +23,43 @@ export const enum EtherType {
 }
 
 /** The station or group that the frame is for. */
-@inline
-export function ethernetDestination(frame: usize): u64 {
+@inline export function ethernetDestination(frame: usize): u64 {
   return load<u64>(frame, DESTINATION) & MAC_MASK;
 }
 
 /** The station that sent the frame. */
-@inline
-export function ethernetSource(frame: usize): u64 {
+@inline export function ethernetSource(frame: usize): u64 {
   return load<u64>(frame, SOURCE) & MAC_MASK;
 }
 
 /** The type field. */
-@inline
-export function ethernetType(frame: usize): u32 {
+@inline export function ethernetType(frame: usize): u32 {
   return <u32>bswap<u16>(load<u16>(frame, TYPE));
 }
 
 /** The MAC address at any six octets. Reads no octet beyond them. */
-@inline
-export function macAt(at: usize): u64 {
+@inline export function macAt(at: usize): u64 {
   return <u64>load<u32>(at) | (<u64>load<u16>(at, 4) << 32);
 }
 
 /** Stores a MAC address in the six octets at `at`. */
-@inline
-export function putMac(at: usize, mac: u64): void {
+@inline export function putMac(at: usize, mac: u64): void {
   store<u32>(at, <u32>mac);
   store<u16>(at, <u16>(mac >> 32), 4);
 }
 
 /** Whether the address names a group (multicast or broadcast) and so can be no sender's. */
-@inline
-export function isGroupMac(mac: u64): bool {
+@inline export function isGroupMac(mac: u64): bool {
   return (mac & GROUP_BIT) != 0;
 }
 
 /** Writes the header: two stores of eight octets, the second over the tail of the first. */
-@inline
-export function emitEthernet(frame: usize, destination: u64, source: u64, type: EtherType): void {
+@inline export function emitEthernet(
+  frame: usize,
+  destination: u64,
+  source: u64,
+  type: EtherType,
+): void {
   store<u64>(frame, destination, DESTINATION);
   store<u64>(frame, source | (<u64>bswap<u16>(<u16>type) << 48), SOURCE);
 }

@@ -36,26 +36,22 @@ export function isIcmpRight(at: usize, octets: u32): bool {
 }
 
 /** `IcmpType`, or anything else. */
-@inline
-export function icmpType(at: usize): u32 {
+@inline export function icmpType(at: usize): u32 {
   return <u32>load<u8>(at, TYPE);
 }
 
 /** What the type means in detail. */
-@inline
-export function icmpCode(at: usize): u32 {
+@inline export function icmpCode(at: usize): u32 {
   return <u32>load<u8>(at, CODE);
 }
 
 /** Identifier of an echo: who asked. */
-@inline
-export function icmpIdentifier(at: usize): u32 {
+@inline export function icmpIdentifier(at: usize): u32 {
   return <u32>bswap<u16>(load<u16>(at, IDENTIFIER));
 }
 
 /** Sequence number of an echo: which question. */
-@inline
-export function icmpSequence(at: usize): u32 {
+@inline export function icmpSequence(at: usize): u32 {
   return <u32>bswap<u16>(load<u16>(at, SEQUENCE));
 }
 

@@ -51,38 +51,32 @@ export function checkQuotedIpv4(at: usize, octets: u32): u32 {
 }
 
 /** Whether the header holds its own checksum. */
-@inline
-export function isIpv4ChecksumRight(at: usize, headerOctets: u32): bool {
+@inline export function isIpv4ChecksumRight(at: usize, headerOctets: u32): bool {
   return fold(sum(at, headerOctets)) == 0xffff;
 }
 
 /** Octets of header and payload: what lies behind in the frame is padding. */
-@inline
-export function ipv4TotalOctets(at: usize): u32 {
+@inline export function ipv4TotalOctets(at: usize): u32 {
   return <u32>bswap<u16>(load<u16>(at, TOTAL_LENGTH));
 }
 
 /** Whether the datagram is but a part of one. */
-@inline
-export function isFragment(at: usize): bool {
+@inline export function isFragment(at: usize): bool {
   return (load<u16>(at, FLAGS_AND_FRAGMENT) & FRAGMENT_MASK) != 0;
 }
 
 /** What the payload is: `Protocol`, or anything else. */
-@inline
-export function ipv4Protocol(at: usize): u32 {
+@inline export function ipv4Protocol(at: usize): u32 {
   return <u32>load<u8>(at, PROTOCOL);
 }
 
 /** Who sent the datagram. */
-@inline
-export function ipv4Source(at: usize): u32 {
+@inline export function ipv4Source(at: usize): u32 {
   return bswap<u32>(load<u32>(at, SOURCE));
 }
 
 /** Whom it is for. */
-@inline
-export function ipv4Destination(at: usize): u32 {
+@inline export function ipv4Destination(at: usize): u32 {
   return bswap<u32>(load<u32>(at, DESTINATION));
 }
 
@@ -102,8 +96,7 @@ export function emitIpv4(at: usize, totalOctets: u32, protocol: Protocol, addres
  * The sum over the pseudo-header of a payload of `octets` octets (RFC 9293 §3.1), whose addresses
  * are taken from the IPv4 header at `at`.
  */
-@inline
-export function pseudoSum(at: usize, protocol: Protocol, octets: u32): u64 {
+@inline export function pseudoSum(at: usize, protocol: Protocol, octets: u32): u64 {
   return (
     <u64>load<u32>(at, SOURCE) + <u64>load<u32>(at, DESTINATION) +
     <u64>bswap<u16>(<u16>octets) + (<u64>protocol << 8)

@@ -18,8 +18,7 @@ const enum Kind {
 @inline export const MSS_OPTION_OCTETS: u32 = 4;
 
 /** What the options of the segment parsed last said. */
-@unmanaged @final
-export class TcpOptions {
+@unmanaged @final export class TcpOptions {
   /** Maximum Segment Size in octets as the peer sent it; 0 when it sent none. */
   mss: u32;
 }
@@ -51,7 +50,6 @@ export function parseOptions(at: usize, octets: u32): TcpOptions {
 }
 
 /** Writes the four octets of a Maximum Segment Size option. */
-@inline
-export function emitMss(at: usize, mss: u32): void {
+@inline export function emitMss(at: usize, mss: u32): void {
   store<u32>(at, bswap<u32>(0x0204_0000 | mss));
 }

@@ -31,52 +31,44 @@ export const enum Ctl {
 }
 
 /** Octets of header and options when they can be trusted: 20 … `octets`. Otherwise 0. */
-@inline
-export function checkTcp(at: usize, octets: u32): u32 {
+@inline export function checkTcp(at: usize, octets: u32): u32 {
   if (octets < TCP_HEADER_OCTETS) return 0;
   const headerOctets = tcpDataOffset(at);
   return headerOctets < TCP_HEADER_OCTETS || headerOctets > octets ? 0 : headerOctets;
 }
 
 /** Source port << 16 | destination port. */
-@inline
-export function tcpPorts(at: usize): u32 {
+@inline export function tcpPorts(at: usize): u32 {
   return bswap<u32>(load<u32>(at, PORTS));
 }
 
 /** SEG.SEQ. */
-@inline
-export function tcpSeq(at: usize): u32 {
+@inline export function tcpSeq(at: usize): u32 {
   return bswap<u32>(load<u32>(at, SEQ_NUM));
 }
 
 /** SEG.ACK, which means something only with ACK set. */
-@inline
-export function tcpAck(at: usize): u32 {
+@inline export function tcpAck(at: usize): u32 {
   return bswap<u32>(load<u32>(at, ACK_NUM));
 }
 
 /** Where the text begins, in octets from the header's first. */
-@inline
-export function tcpDataOffset(at: usize): u32 {
+@inline export function tcpDataOffset(at: usize): u32 {
   return (<u32>load<u8>(at, DATA_OFFSET) >> 4) << 2;
 }
 
 /** A mask of `Ctl`. */
-@inline
-export function tcpFlags(at: usize): u32 {
+@inline export function tcpFlags(at: usize): u32 {
   return <u32>load<u8>(at, CONTROL);
 }
 
 /** SEG.WND, as it stands there. */
-@inline
-export function tcpWindow(at: usize): u32 {
+@inline export function tcpWindow(at: usize): u32 {
   return <u32>bswap<u16>(load<u16>(at, WINDOW));
 }
 
 /** Whether the segment of `octets` octets behind the IPv4 header `ip` holds its own checksum. */
-@inline
-export function isTcpChecksumRight(at: usize, octets: u32, ip: usize): bool {
+@inline export function isTcpChecksumRight(at: usize, octets: u32, ip: usize): bool {
   return fold(pseudoSum(ip, Protocol.TCP, octets) + sum(at, octets)) == 0xffff;
 }
 
@@ -84,8 +76,7 @@ export function isTcpChecksumRight(at: usize, octets: u32, ip: usize): bool {
  * Writes a header without checksum and urgent pointer. `ports`: source << 16 | destination.
  * `seqAndAck`: SEG.SEQ << 32 | SEG.ACK. `control`: as `tcpControl` makes it.
  */
-@inline
-export function emitTcp(at: usize, ports: u32, seqAndAck: u64, control: u32): void {
+@inline export function emitTcp(at: usize, ports: u32, seqAndAck: u64, control: u32): void {
   store<u32>(at, bswap<u32>(ports), PORTS);
   store<u64>(at, bswap<u64>(seqAndAck), SEQ_NUM);
   store<u32>(at, bswap<u32>(control), DATA_OFFSET);
@@ -93,14 +84,12 @@ export function emitTcp(at: usize, ports: u32, seqAndAck: u64, control: u32): vo
 }
 
 /** The fourth word of a header: its octets, the control bits and the window. */
-@inline
-export function tcpControl(headerOctets: u32, flags: u32, window: u32): u32 {
+@inline export function tcpControl(headerOctets: u32, flags: u32, window: u32): u32 {
   return (headerOctets << 26) | (flags << 16) | window;
 }
 
 /** Writes the checksum; all of the segment and the IPv4 header `ip` stand there before. */
-@inline
-export function sealTcp(at: usize, octets: u32, ip: usize): void {
+@inline export function sealTcp(at: usize, octets: u32, ip: usize): void {
   const total = pseudoSum(ip, Protocol.TCP, octets) + sum(at, octets);
   store<u16>(at, <u16>checksumOf(total), CHECKSUM);
 }
