@@ -108,7 +108,7 @@ export class Conversation {
     this.#pending.push(emitted);
   }
 
-  /** A new incarnation of the same tuple, with an IRS of its own; it gets the segments from now on. */
+  /** A new incarnation of the same tuple with another IRS; it gets the segments from now on. */
   again(irs: number): Conversation {
     const tuple = { ...this.#tuple(), peerAddress: this.peerAddress };
     const next = new Conversation(this.rig, tuple, irs);
@@ -465,6 +465,6 @@ export class Conversation {
   }
 }
 
-export function hyphenate(name: StateName): RfcState {
+function hyphenate(name: StateName): RfcState {
   return name.replaceAll("_", "-") as RfcState;
 }

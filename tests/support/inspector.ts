@@ -5,11 +5,11 @@
  *     Ethernet  from our MAC, to one station (ARP requests to all), no longer than MTU + 14
  *     ARP       our addresses, 28 octets
  *     IPv4      length, checksum, source, destination, TTL, no fragments, no options
- *     TCP       checksum, reserved bits, options and their padding; MSS with SYN only; ACK in all but
- *               SYN and RST; SEG.ACK at most what the peer sent, never going back; the right edge of
- *               the window never going left; nothing beyond the peer's window but one-octet probes;
- *               no segment above the peer's MSS; what is sent again is what was sent before; nothing
- *               behind FIN; nothing of a connection that we reset
+ *     TCP       checksum, reserved bits, options and their padding; MSS with SYN only; ACK in all
+ *               but SYN and RST; SEG.ACK at most what the peer sent, never going back; the right
+ *               edge of the window never going left; nothing beyond the peer's window but probes of
+ *               one octet; no segment above the peer's MSS; what is sent again is what was sent
+ *               before; nothing behind FIN; nothing of a connection that we reset
  *
  * Called by device.ts with each frame in the order of the wire. Throws AssertionError.
  */
@@ -191,7 +191,7 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   }
 }
 
-/** Lengths are right, the rest of the header behind END is zero, MSS goes with SYN (MUST-65, -69). */
+/** Lengths are right, what stands behind END is zero, MSS goes with SYN (MUST-65, MUST-69). */
 function judgeOptions(tcp: TcpSegment, octets: Uint8Array): void {
   assert.equal(tcp.optionsError, undefined, "TCP: options");
   const area = octets.subarray(TCP_HEADER_OCTETS, tcp.headerLength);

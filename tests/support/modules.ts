@@ -1,6 +1,6 @@
 /**
- * The release modules for the protocol tests: read and compiled once per process, instances lent out
- * and used again, since `init` forgets everything.
+ * The release modules for the protocol tests: read and compiled once per process, instances lent
+ * out and used again, since `init` forgets everything.
  *
  * Called by device.ts. Never looks into a module beyond its exports.
  */

@@ -11,7 +11,7 @@ export type Sender = "linger" | "peer";
 const SALT: Record<Sender, number> = { linger: 0x5a, peer: 0xa5 };
 
 /** The octet at `offset` of the sender's stream; neighbours and multiples of 256 differ. */
-export function patternOctet(sender: Sender, offset: number): number {
+function patternOctet(sender: Sender, offset: number): number {
   return ((offset * 31 + (offset >>> 8) * 17 + (offset >>> 16) * 7) ^ SALT[sender]) & 0xff;
 }
 

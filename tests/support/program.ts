@@ -1,6 +1,6 @@
 /**
- * Small applications for two modules back to back: open, send so much, read all, close in some way at
- * some moment, note how it ended, release.
+ * Small applications for two modules back to back: open, send so much, read all, close in some way
+ * at some moment, note how it ended, release.
  *
  * Called by pair.ts after each poll, as a driver would call an application.
  */
@@ -16,7 +16,7 @@ export interface Plan {
   /** Octets to send, from which moment on. Default none, from the opening on. */
   send?: number;
   sendFrom?: Moment;
-  /** How to close, once all is sent and this moment has come. Default: closeWrite at end-of-file. */
+  /** How to close, once all is sent and this moment has come. Default: half, at end-of-file. */
   close?: "closeWrite" | "close" | "abort" | "release";
   closeAt?: Moment;
   /** Time of the close, at the earliest; a time in ms after the opening. */

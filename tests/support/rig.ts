@@ -10,7 +10,6 @@ import {
   type ArpInput,
   buildFrame,
   type EthernetInput,
-  formatFrame,
   type FrameInput,
 } from "../../hal/host/packet/index.ts";
 import { Conversation } from "./conversation.ts";
@@ -181,10 +180,4 @@ export class Rig {
       { destination: this.device.mac },
     );
   }
-}
-
-/** Frames in one line each, for messages. */
-export function describeFrames(emitted: readonly Emitted[]): string {
-  if (emitted.length === 0) return "nothing";
-  return emitted.map(({ atMs, frame }) => `${atMs} ms: ${formatFrame(frame)}`).join("\n");
 }

@@ -1,6 +1,6 @@
 /**
- * What connections feel of the layers below: bad frames and datagrams, ICMP errors, a next hop that is
- * silent or changes. The layers themselves are tested in tests/netif.
+ * What connections feel of the layers below: bad frames and datagrams, ICMP errors, a next hop that
+ * is silent or changes. The layers themselves are tested in tests/netif.
  *
  * RFC 9293 §3.9.2 (MUST-55, MUST-56, MUST-57, MUST-63); RFC 5927; RFC 1122 §2.3.2, §3.2.1.
  */
@@ -86,7 +86,7 @@ test("TTL, type of service and identification do not matter", () => {
   });
 });
 
-test("a SYN to or from an address that cannot open a connection is dropped (MUST-57, MUST-63)", () => {
+test("a SYN to or from an address that opens no connection is dropped (MUST-57, MUST-63)", () => {
   const syns: [string, Partial<FrameInput>][] = [
     ["to the broadcast of the network", { ipv4: { destination: 0x0a09_00ff } }],
     ["to everybody", { ipv4: { destination: 0xffff_ffff } }],
@@ -245,7 +245,7 @@ function announce(c: Conversation, mac: string): void {
   );
 }
 
-test("a long-lived connection outlives its ARP entry: it is asked for again, nothing is lost", () => {
+test("a connection outlives its ARP entry: it is asked for again, nothing is lost", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     for (let hour = 0; hour < 3; hour++) {
@@ -289,7 +289,7 @@ test("a silent next hop holds up no reset for ever: aborted connections leave th
   });
 });
 
-test("a silent next hop, a released connection: it ends with the user timeout, nothing stays", () => {
+test("a silent next hop, a released connection: the user timeout ends it, nothing stays", () => {
   onEachProfile((variant) => {
     for (const state of ["ESTABLISHED", "CLOSE-WAIT", "FIN-WAIT-2"] as const) {
       const c = given(state, variant);

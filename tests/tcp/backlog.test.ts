@@ -1,6 +1,6 @@
 /**
- * Listeners under pressure: the backlog, the pools of half-open records and of TCBs, what happens to
- * those who wait when the listener goes.
+ * Listeners under pressure: the backlog, the pools of half-open records and of TCBs, what happens
+ * to those who wait when the listener goes.
  *
  * RFC 9293 §3.10.7.2; RFC 4987. A SYN that does not fit is dropped in silence, never reset.
  */
@@ -41,7 +41,8 @@ test("a reset half-open connection and one that gave up leave their places", () 
     c.send(SYN).expectNothing();
     second.advance(300_000).take();
     const again = c.again(c.irs).send(SYN).expect(OUR_SYN_ACK);
-    // A connection that is reset while it waits to be accepted keeps its place: it has a story to tell.
+    // A connection that is reset while it waits to be accepted keeps its place: it has a story to
+    // tell.
     again.send(ACK).send("<SEQ=301><CTL=RST>").accept().ended("RESET").release();
     second.again(99).send(SYN).expect(OUR_SYN_ACK);
   });

@@ -1,6 +1,6 @@
 /**
- * Every way to close a connection: normal, simultaneous, half, full, by reset, by time-out; Linger as
- * the one who closes first and as the other, in connections that either side opened.
+ * Every way to close a connection: normal, simultaneous, half, full, by reset, by time-out; Linger
+ * as the one who closes first and as the other, in connections that either side opened.
  *
  * RFC 9293 §3.6 (Figures 12 and 13), §3.10.4, §3.10.5, §3.10.7.4; RFC 1122 §4.2.2.13. Runs on every
  * profile, with ordinary and with wrapping numbers. TIME-WAIT has a file of its own.

@@ -1,9 +1,9 @@
 /**
- * How much is in flight: initial window, slow start, congestion avoidance, time-outs, fast retransmit
- * and fast recovery.
+ * How much is in flight: initial window, slow start, congestion avoidance, time-outs, fast
+ * retransmit and fast recovery.
  *
- * RFC 5681, RFC 6582 (NewReno), RFC 3390; RFC 9293 MUST-19. The peer's MSS is 100, so that even a ring
- * of 1,024 octets holds ten segments; the peer's window never limits.
+ * RFC 5681, RFC 6582 (NewReno), RFC 3390; RFC 9293 MUST-19. The peer's MSS is 100, so that even a
+ * ring of 1,024 octets holds ten segments; the peer's window never limits.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -288,7 +288,7 @@ test("duplicates after a time-out do not start a fast retransmit (RFC 6582 §4)"
   });
 });
 
-test("what is not a duplicate ACK: with data, with another window, with nothing outstanding", () => {
+test("no duplicate ACK: with data, with another window, with nothing outstanding", () => {
   onEachVariant((variant) => {
     const withData = open(variant);
     const una = manyInFlight(withData);
@@ -311,7 +311,7 @@ test("what is not a duplicate ACK: with data, with another window, with nothing 
   });
 });
 
-test("two duplicates in a row are reordering: nothing is sent again, nothing is slowed down", () => {
+test("two duplicates are reordering: nothing is sent again, nothing is slowed down", () => {
   onEachVariant((variant) => {
     const c = open(variant);
     let una = manyInFlight(c);

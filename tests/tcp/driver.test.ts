@@ -41,7 +41,7 @@ function timesOf(c: Conversation, ms: number, stepMs: number): number[] {
   return c.takeTimed().map(({ atMs }) => atMs);
 }
 
-test("a driver that sleeps as long as poll says misses nothing: one that polls each ms sees no more", () => {
+test("who sleeps as long as poll says misses nothing that a poll each ms would see", () => {
   onEachVariant((variant) => {
     for (const make of TIMED) {
       const sleeping = timesOf(make(variant), 8_000, 0);

@@ -1,7 +1,7 @@
 /**
- * Two modules back to back: every scenario of opening, data and closing, with each single frame lost,
- * delivered twice, late, out of order or damaged in turn. Both sides must end with the right reason,
- * all data must arrive, and nothing may be left behind: no timer, no record, no TCB.
+ * Two modules back to back: every scenario of opening, data and closing, with each single frame
+ * lost, delivered twice, late, out of order or damaged in turn. Both sides must end with the right
+ * reason, all data must arrive, and nothing may be left behind: no timer, no record, no TCB.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

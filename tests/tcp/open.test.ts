@@ -1,6 +1,6 @@
 /**
- * Every way to open a connection: active, passive, simultaneous; old duplicates and half-open peers;
- * refused, unreachable, unanswered. The backlog and the pools have a file of their own.
+ * Every way to open a connection: active, passive, simultaneous; old duplicates and half-open
+ * peers; refused, unreachable, unanswered. The backlog and the pools have a file of their own.
  *
  * RFC 9293 §3.4.1, §3.5 (Figures 6 to 11), §3.8.3, §3.9.2.2, §3.10.1, §3.10.7.1 to §3.10.7.3.
  */
@@ -94,7 +94,7 @@ test("what was sent in SYN-SENT goes out when the connection is there", () => {
   });
 });
 
-test("a lost SYN is sent again after 1 s, 2 s, 4 s … 60 s, for more than 3 minutes (MUST-23)", () => {
+test("a lost SYN goes again after 1 s, 2 s, 4 s … 60 s, for more than 3 minutes (MUST-23)", () => {
   onEachVariant((variant) => {
     const c = given("SYN-SENT", variant);
     for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]) {
@@ -212,7 +212,7 @@ test("Figure 8 from the other side: a SYN,ACK of the wrong SYN is reset, ours go
   });
 });
 
-test("Figure 9, the peer has crashed and opens anew: its SYN is acknowledged, its RST taken", () => {
+test("Figure 9, the peer crashed and opens anew: its SYN is acknowledged, its RST taken", () => {
   onEachVariant((variant) => {
     for (const seq of [-5_000, 300, 301, 400, 1_000_000]) {
       const c = given("ESTABLISHED", variant).send(`<SEQ=${seq}><CTL=SYN><MSS=1460>`);
@@ -327,7 +327,7 @@ test("nobody answers ARP: no SYN leaves, the user timeout says unreachable", () 
   });
 });
 
-test("a user timeout that is set while ARP is asked, and has not failed, holds from then on (MUST-21)", () => {
+test("a user timeout set while ARP is asked holds from then on (MUST-21)", () => {
   onEachVariant((variant) => {
     const c = fresh(variant, { answersArp: false }).connect();
     c.setOption("USER_TIMEOUT_MS", 1_000).quiet(1_100).ended("TIMED_OUT");
@@ -358,7 +358,7 @@ function issOf(c: Conversation): number {
   return iss;
 }
 
-test("ISNs of one tuple follow a clock of 4 µs, those of others do not tell them (MUST-8, MUST-9)", () => {
+test("ISNs of a tuple follow a clock of 4 µs, those of others do not (MUST-8, MUST-9)", () => {
   onEachProfile((variant) => {
     const c = fresh(variant);
     const first = issOf(c);

@@ -1,5 +1,6 @@
 /**
- * The receiver's side: when it acknowledges, which window it offers, how it puts the stream together.
+ * The receiver's side: when it acknowledges, which window it offers, how it puts the stream
+ * together.
  *
  * RFC 9293 §3.8.6.2.2 (silly windows, the receiver's side), §3.8.6.3 (delayed ACK), §3.10.7.4
  * (MUST-58, MUST-59, MUST-66, SHLD-31); RFC 5681 §4.2.
@@ -26,7 +27,7 @@ function data(offset: number, octets: number): string {
   return `<SEQ=${301 + offset}><ACK=101><CTL=PSH,ACK><DATA=${octets}>`;
 }
 
-/** SEG.ACK and SEG.WND of the segments that came out, SEG.ACK as an offset into the peer's stream. */
+/** SEG.ACK and SEG.WND of what came out, SEG.ACK as an offset into the peer's stream. */
 function acks(c: Conversation): { octets: number; window: number }[] {
   return c.take().map(({ ack, window }) => ({
     octets: seqDistance((c.irs + 1) >>> 0, ack),
@@ -398,7 +399,7 @@ test("data ahead of a hole fills the ring to its end, across the ring's own end 
   });
 });
 
-test("the stream goes on across 2^32, and the same octet may come in any number of segments", () => {
+test("the stream crosses 2^32, and the same octet may come in any number of segments", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant, { beginning: { irs: 2 ** 32 - 500 } });
     for (let offset = 0; offset < 900; offset += 30) {

@@ -87,7 +87,7 @@ test("a retransmitted segment is not measured, and the backoff stays till one is
   });
 });
 
-test("an ACK of new data starts the timer afresh, one of all stops it (RFC 6298 §5.2, §5.3)", () => {
+test("an ACK of new data restarts the timer, one of all stops it (RFC 6298 §5.2, §5.3)", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant).setOption("NO_DELAY", 1);
     c.write(10).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=10>");

@@ -1,6 +1,6 @@
 /**
- * The sender's side while nothing is lost: sizes, PSH, Nagle's algorithm, the send ring and its events;
- * the MSS option and every other option that may come.
+ * The sender's side while nothing is lost: sizes, PSH, Nagle's algorithm, the send ring and its
+ * events; the MSS option and every other option that may come.
  *
  * RFC 9293 §3.1, §3.2, §3.7.1 (MSS), §3.7.4 (Nagle), §3.9.1.2 (SEND).
  */

@@ -3,10 +3,10 @@
  * and which state follows, taken from the RFC's text. User calls and time-outs stand in
  * state-calls.test.ts, the rest of TIME-WAIT in time-wait.test.ts.
  *
- * The numbers are those of the figures: Linger's ISS is 100, the peer's 300. EDGE is the right edge of
- * Linger's receive window.
+ * The numbers are those of the figures: Linger's ISS is 100, the peer's 300. EDGE is the right edge
+ * of Linger's receive window.
  */
-import { type Row, runTable } from "../support/state-table.ts";
+import { type Row, runTable, type Variables } from "../support/state-table.ts";
 
 // ── CLOSED (§3.10.7.1) ───────────────────────────────────────────────────────────────────────────
 
@@ -316,13 +316,15 @@ runTable({
 
 // ── The synchronized states (§3.10.7.4): what they have in common ────────────────────────────────
 
-/**
- * Checks one to five as far as no state differs: `nxt` is SND.NXT, `rcv` RCV.NXT, `una` SND.UNA. The
- * answer is always the state of things, or nothing.
- */
-function commonRows(una: number, nxt: number, rcv: number): Row[] {
-  const reply = `<SEQ=${nxt}><ACK=${rcv}><CTL=ACK>`;
-  const ack = `<ACK=${una}>`;
+/** SND.UNA, SND.NXT and RCV.NXT of a state, and the ACK that says how things stand. */
+function standing({ una, nxt, rcv }: Variables): { ack: string; reply: string } {
+  return { ack: `<ACK=${una}>`, reply: `<SEQ=${nxt}><ACK=${rcv}><CTL=ACK>` };
+}
+
+/** First check: the sequence number. */
+function sequenceRows(at: Variables): Row[] {
+  const { rcv } = at;
+  const { ack, reply } = standing(at);
   return [
     {
       name: "first check: data left of the window",
@@ -346,6 +348,14 @@ function commonRows(una: number, nxt: number, rcv: number): Row[] {
       reply,
     },
     { name: "first check: no control bit, far below", does: `<SEQ=${rcv - 5000}><CTL=>`, reply },
+  ];
+}
+
+/** Second check: RST, exactly at RCV.NXT or challenged (RFC 5961 §3). */
+function resetRows(at: Variables): Row[] {
+  const { nxt, rcv } = at;
+  const { ack, reply } = standing(at);
+  return [
     { name: "second check: RST one below the window", does: `<SEQ=${rcv - 1}><CTL=RST>` },
     { name: "second check: RST right of the window", does: "<SEQ=EDGE+1><CTL=RST>" },
     // An empty segment is taken there (a documented deviation), so its RST may be challenged.
@@ -378,6 +388,14 @@ function commonRows(una: number, nxt: number, rcv: number): Row[] {
       state: "CLOSED",
       reason: "RESET",
     },
+  ];
+}
+
+/** Fourth check: a SYN is challenged, wherever it lies (RFC 5961 §4). */
+function synRows(at: Variables): Row[] {
+  const { rcv } = at;
+  const { ack, reply } = standing(at);
+  return [
     { name: "fourth check: SYN at RCV.NXT is challenged", does: `<SEQ=${rcv}><CTL=SYN>`, reply },
     {
       name: "fourth check: SYN in the window is challenged",
@@ -388,6 +406,14 @@ function commonRows(una: number, nxt: number, rcv: number): Row[] {
     { name: "fourth check: SYN above the window", does: "<SEQ=EDGE+99><CTL=SYN>", reply },
     { name: "fourth check: SYN,ACK", does: `<SEQ=${rcv}>${ack}<CTL=SYN,ACK>`, reply },
     { name: "fourth check: the peer's first SYN,ACK", does: `<SEQ=300>${ack}<CTL=SYN,ACK>`, reply },
+  ];
+}
+
+/** Fifth check: the ACK field, as far as no state differs. */
+function ackRows(at: Variables): Row[] {
+  const { una, nxt, rcv } = at;
+  const { ack, reply } = standing(at);
+  return [
     { name: "fifth check: no control bit", does: `<SEQ=${rcv}><CTL=>` },
     { name: "fifth check: data without ACK", does: `<SEQ=${rcv}><CTL=PSH><DATA=9>` },
     { name: "fifth check: FIN without ACK", does: `<SEQ=${rcv}><CTL=FIN>` },
@@ -415,6 +441,12 @@ function commonRows(una: number, nxt: number, rcv: number): Row[] {
     { name: "fifth check: the same ACK at the window's end", does: `<SEQ=EDGE-1>${ack}<CTL=ACK>` },
     { name: "fifth check: an older ACK", does: `<SEQ=${rcv}><ACK=${una - 1}><CTL=ACK>` },
   ];
+}
+
+/** What no synchronized state does otherwise: the answer is how things stand, or nothing. */
+function commonRows(una: number, nxt: number, rcv: number): Row[] {
+  const at = { una, nxt, rcv };
+  return [...sequenceRows(at), ...resetRows(at), ...synRows(at), ...ackRows(at)];
 }
 
 // ── ESTABLISHED ──────────────────────────────────────────────────────────────────────────────────
@@ -760,7 +792,7 @@ runTable({
 
 // ── TIME-WAIT ────────────────────────────────────────────────────────────────────────────────────
 
-/** RST is ignored: DEVIATION (RFC 1337), and SYNs above the window reopen where somebody listens. */
+/** RST is ignored (RFC 1337, a deviation); SYNs above the window reopen where somebody listens. */
 const TIME_WAIT_COMMON = commonRows(102, 102, 302).filter(({ name }) => {
   return !name.startsWith("second check") && !name.startsWith("fourth check: SYN");
 });

@@ -1,6 +1,6 @@
 /**
- * The peer's window: closed, opened by little steps, shrunk, large; what is sent into it and when it
- * is probed.
+ * The peer's window: closed, opened by little steps, shrunk, large; what is sent into it and when
+ * it is probed.
  *
  * RFC 9293 §3.8.6, §3.8.6.1 (zero-window probes), §3.8.6.2.1 (silly windows, the sender's side),
  * §3.10.7.4 (SND.WL1, SND.WL2).
@@ -30,7 +30,7 @@ const STILL_CLOSED = "<SEQ=301><ACK=601><WND=0><CTL=ACK>";
 
 // ── A closed window ──────────────────────────────────────────────────────────────────────────────
 
-test("probes of one octet, the first after an RTO, each gap twice the one before, 60 s at most", () => {
+test("probes of one octet: the first after an RTO, each gap doubled, 60 s at most", () => {
   onEachVariant((variant) => {
     const c = closedWindow(variant);
     for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]) {
@@ -203,7 +203,7 @@ function una(c: Conversation): number {
   return seqDistance(c.iss, c.status("SND_UNA")) + LINGER_ISS;
 }
 
-test("a window that shrinks below what is in flight: nothing new goes, the old is sent again", () => {
+test("a window shrinks below what is in flight: nothing new goes, the old is sent again", () => {
   onEachVariant((variant) => {
     const c = tenInFlight(variant);
     const base = una(c);
