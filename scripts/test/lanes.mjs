@@ -45,7 +45,11 @@ export const LANES = [
     needs: [],
     timeoutS: 180,
   },
-  lane("tidy", "architecture, style, lint", { tests: ["tests/tidy"], timeoutS: 180 }),
+  lane("tidy", "architecture, style, lint", {
+    tests: ["tests/tidy"],
+    needs: ["git", "ps"],
+    timeoutS: 180,
+  }),
   lane("host", "the host library and the packet parser", {
     tests: ["tests/host", "tests/packet"],
     timeoutS: 180,

@@ -13,9 +13,11 @@ import { fileURLToPath } from "node:url";
 /** Program → Debian package. */
 const PACKAGES = {
   curl: "curl",
+  git: "git",
   hping3: "hping3",
   ip: "iproute2",
   nmap: "nmap",
+  ps: "procps",
   "qemu-system-x86_64": "qemu-system-x86",
   sysctl: "procps",
   tshark: "tshark",
