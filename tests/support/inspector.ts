@@ -54,12 +54,14 @@ interface Incarnation {
   sndMax: number;
   fin: number | undefined;
   isReset: boolean;
-  peer: PeerSyn | undefined;
+  /** What the peer's SYN said. */
+  mss: number | undefined;
   ack: number | undefined;
   /** SEG.ACK + SEG.WND as last sent. */
   rightEdge: number;
-  /** The farthest right edge that the peer has offered. */
+  /** The farthest right edge that the peer has offered, and all that he has. */
   peerEdge: number;
+  edges: Set<number>;
   /** The octets sent, by SEG.SEQ − ISS − 1. */
   stream: Uint8Array;
   streamEnd: number;
@@ -187,7 +189,9 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   for (const incarnation of record.incarnations) {
     const acked = seqDistance(incarnation.iss, tcp.ack);
     if (acked > seqDistance(incarnation.iss, incarnation.sndMax)) continue;
-    incarnation.peerEdge = seqMax(incarnation.peerEdge, (tcp.ack + tcp.window) >>> 0);
+    const edge = (tcp.ack + tcp.window) >>> 0;
+    incarnation.edges.add(edge);
+    incarnation.peerEdge = seqMax(incarnation.peerEdge, edge);
   }
 }
 
@@ -234,16 +238,18 @@ function incarnationOf(record: TupleRecord, tcp: TcpSegment): Incarnation {
     assert.notEqual(known, undefined, "TCP: SEG.SEQ belongs to no connection");
     return known!;
   }
-  if (known?.iss === tcp.seq) return known;
+  // Within one ms the clock of the ISN stands still: another SYN,ACK may begin with the same one.
+  if (known?.iss === tcp.seq && (known.ack ?? tcp.ack) === tcp.ack) return known;
   const incarnation: Incarnation = {
     iss: tcp.seq,
     sndMax: tcp.seq,
     fin: undefined,
     isReset: false,
-    peer: undefined,
+    mss: undefined,
     ack: undefined,
     rightEdge: 0,
     peerEdge: (tcp.seq + 1) >>> 0,
+    edges: new Set(),
     stream: new Uint8Array(4096),
     streamEnd: 0,
   };
@@ -266,14 +272,14 @@ function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSeg
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   if (end === tcp.seq) {
-    // A probe beyond the window need not count as sent: the peer would refuse the number behind it.
-    const isProbing = seqAfter(incarnation.sndMax, incarnation.peerEdge);
-    const sndNxt = isProbing && tcp.seq === incarnation.peerEdge ? tcp.seq : incarnation.sndMax;
-    assert.equal(tcp.seq, sndNxt, "TCP: an empty segment's SEG.SEQ is not SND.NXT");
+    // Where the peer's window ends before SND.NXT, by shrinking or because a probe went beyond it, he
+    // would refuse SND.NXT: the last number that he can take is right as well.
+    const isRight = tcp.seq === incarnation.sndMax || incarnation.edges.has(tcp.seq);
+    assert.ok(isRight, "TCP: an empty segment's SEG.SEQ is not SND.NXT");
     return;
   }
   if ((tcp.flags & Flag.SYN) === 0) {
-    const mss = Math.min(incarnation.peer?.mss ?? SEND_MSS_DEFAULT, SEND_MSS_MAX);
+    const mss = Math.min(incarnation.mss ?? SEND_MSS_DEFAULT, SEND_MSS_MAX);
     // A peer that offers next to nothing is given at least 64 octets.
     assert.ok(tcp.payload.length <= Math.max(mss, 64), `TCP: ${tcp.payload.length} above the MSS`);
     const isProbe = segmentLength(tcp) === 1;
@@ -288,13 +294,9 @@ function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSeg
 
 /** SEG.ACK lies within what the peer sent and never goes back; the right edge never goes left. */
 function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment): void {
-  incarnation.peer ??= acknowledgedSyn(record, tcp);
-  assert.notEqual(incarnation.peer, undefined, "TCP: acknowledges a SYN that never came");
-  const { seq: irs, end } = incarnation.peer!;
-  assert.ok(
-    seqDistance(irs, tcp.ack) <= seqDistance(irs, end),
-    `TCP: SEG.ACK ${seqDistance(end, tcp.ack)} beyond what the peer sent`,
-  );
+  const syn = acknowledgedSyn(record, tcp);
+  assert.notEqual(syn, undefined, `TCP: SEG.ACK ${tcp.ack} of what never came`);
+  incarnation.mss ??= syn!.mss;
   const rightEdge = (tcp.ack + tcp.window) >>> 0;
   if (incarnation.ack !== undefined) {
     assert.ok(!seqAfter(incarnation.ack, tcp.ack), "TCP: SEG.ACK went back");
@@ -304,13 +306,15 @@ function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment
   incarnation.rightEdge = rightEdge;
 }
 
-/** The latest SYN of the peer that SEG.ACK can be about. */
+/** The SYN of the peer that SEG.ACK is about: the very one, or one from which numbers lead there. */
 function acknowledgedSyn(record: TupleRecord, tcp: TcpSegment): PeerSyn | undefined {
-  const isAcknowledged = ({ seq, end }: PeerSyn): boolean => {
-    const distance = seqDistance(seq, tcp.ack);
-    return distance > 0 && distance <= seqDistance(seq, end);
-  };
-  return record.syns.findLast(isAcknowledged);
+  const distance = ({ seq }: PeerSyn): number => seqDistance(seq, tcp.ack);
+  return (
+    record.syns.findLast((syn) => distance(syn) === 1) ??
+    record.syns.findLast(
+      (syn) => distance(syn) > 0 && distance(syn) <= seqDistance(syn.seq, syn.end),
+    )
+  );
 }
 
 /** An octet keeps its number for ever, and FIN is the last one. */
