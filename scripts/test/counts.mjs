@@ -20,14 +20,21 @@ export function readOutcome({ kind, output, end, strict }) {
     return { passed: 0, failed: 1, skipped: 0, problem: describeEnd(end, NO_SUMMARY) };
   }
   const { passed, failed, skipped } = counts;
+  const reasons = skipped > 0 ? `skipped: ${readReasons(output)}` : undefined;
   if (strict && skipped > 0) {
-    const problem = `${skipped} skipped, which is a failure under CI=true`;
+    const problem = `${reasons} (a failure under CI=true)`;
     return { passed, failed: failed + skipped, skipped: 0, problem };
   }
   if (failed > 0) return counts;
   if (end.code !== 0) return { ...counts, failed: 1, problem: describeEnd(end, "all passed, but") };
   if (passed + skipped === 0) return { ...counts, failed: 1, problem: "ran no test at all" };
-  return counts;
+  return reasons === undefined ? counts : { ...counts, problem: reasons };
+}
+
+/** Why tests were skipped, each reason once: lines like `﹣ what it shows (0.1ms) # why not`. */
+function readReasons(output) {
+  const lines = [...output.matchAll(/^\s*(?:﹣|✔|✖) .*ms\) # (.+)$/gm)];
+  return [...new Set(lines.map(([, reason]) => reason))].join("; ") || "no reason given";
 }
 
 function describeEnd({ code, signal, timedOut }, what) {

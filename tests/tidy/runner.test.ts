@@ -107,6 +107,13 @@ describe("an outcome", () => {
     assert.deepEqual(judge({ output, strict: false }).failed, 0);
   });
 
+  test("says why tests were skipped, each reason once", () => {
+    const lines = ["a (0.1ms) # no tool", "b (0.2ms) # no tool", "c (1ms) # no right"];
+    const output = lines.map((line) => `  ﹣ ${line}\n`).join("") + nodeSummary({ skipped: 3 });
+    assert.equal(judge({ output }).problem, "skipped: no tool; no right");
+    assert.match(judge({ output, strict: true }).problem ?? "", /no tool; no right.*failure/);
+  });
+
   test("reads as-pect's summary, and believes its verdict over its counts", () => {
     const kind = "as-pect";
     assert.equal(judge({ kind, output: aspectSummary(5, 5, "✔ Pass!") }).passed, 5);
