@@ -217,7 +217,7 @@ export class Device {
       return 1;
     }
     this.#refusals = 0;
-    const frame = this.inspector.sent(copy);
+    const frame = this.inspector.sent(copy, this.#phase === "frame");
     this.emitted.push({ atMs: this.nowMs, octets: copy, frame });
     // The memory is the module's again, and what it held is nobody's business.
     return 0;

@@ -80,6 +80,7 @@ const FRAME_OCTETS_MAX = 1514;
 export class Inspector {
   readonly #identity: Identity;
   readonly #tuples = new Map<string, TupleRecord>();
+  #isReply = false;
 
   constructor(identity: Identity) {
     this.#identity = identity;
@@ -94,9 +95,13 @@ export class Inspector {
     learnPeer(record, tcp);
   }
 
-  /** Judges a frame that the module emits, and returns it taken apart. */
-  sent(octets: Uint8Array): Frame {
+  /**
+   * Judges a frame that the module emits, and returns it taken apart. `isReply`: it leaves from
+   * `frameReceived`, so it is no connection's own.
+   */
+  sent(octets: Uint8Array, isReply = false): Frame {
     const frame = parseFrame(octets);
+    this.#isReply = isReply;
     try {
       this.#judge(octets, frame);
     } catch (error) {
@@ -159,7 +164,7 @@ export class Inspector {
     judgeOptions(tcp, ipv4!.payload);
     judgeControl(tcp);
     const record = this.#record(ipv4!.destination, tcp.destinationPort, tcp.sourcePort);
-    if ((tcp.flags & Flag.RST) !== 0) judgeReset(record, tcp);
+    if ((tcp.flags & Flag.RST) !== 0) judgeReset(record, tcp, this.#isReply);
     else judgeSegment(incarnationOf(record, tcp), record, tcp);
   }
 
@@ -183,7 +188,7 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
     record.syns.push({ seq: tcp.seq, mss, end });
   }
   for (const syn of record.syns) {
-    if (seqAfter(tcp.seq, syn.seq)) syn.end = seqMax(syn.end, end);
+    if (seqAfter(end, syn.seq)) syn.end = seqMax(syn.end, end);
   }
   if ((tcp.flags & Flag.ACK) === 0) return;
   for (const incarnation of record.incarnations) {
@@ -239,7 +244,8 @@ function incarnationOf(record: TupleRecord, tcp: TcpSegment): Incarnation {
     return known!;
   }
   // Within one ms the clock of the ISN stands still: another SYN,ACK may begin with the same one.
-  if (known?.iss === tcp.seq && (known.ack ?? tcp.ack) === tcp.ack) return known;
+  const isKnown = known?.iss === tcp.seq && (known.ack ?? tcp.ack) === tcp.ack;
+  if (isKnown && !known.isReset) return known;
   const incarnation: Incarnation = {
     iss: tcp.seq,
     sndMax: tcp.seq,
@@ -258,13 +264,23 @@ function incarnationOf(record: TupleRecord, tcp: TcpSegment): Incarnation {
 }
 
 /** An RST ends its connection; a stateless one only has to have one of the two forms. */
-function judgeReset(record: TupleRecord, tcp: TcpSegment): void {
+function judgeReset(record: TupleRecord, tcp: TcpSegment, isReply: boolean): void {
   if ((tcp.flags & Flag.ACK) !== 0) {
     assert.equal(tcp.seq, 0, "TCP: RST,ACK has SEG.SEQ 0 (RFC 9293 §3.10.7.1)");
-    return;
+    assert.ok(isReply, "TCP: RST,ACK is an answer");
+  } else if (!isReply) {
+    const incarnation = record.incarnations.findLast((one) => isNextNumber(one, tcp.seq));
+    assert.notEqual(incarnation, undefined, "TCP: RST without the number of any connection");
+    incarnation!.isReset = true;
   }
-  const incarnation = record.incarnations.findLast(({ sndMax }) => sndMax === tcp.seq);
-  if (incarnation !== undefined) incarnation.isReset = true;
+}
+
+/**
+ * SND.NXT. Where the peer's window ends before it, by shrinking or because a probe went beyond, he
+ * would refuse SND.NXT: the last number that he can take is right as well.
+ */
+function isNextNumber({ sndMax, edges }: Incarnation, seq: number): boolean {
+  return seq === sndMax || edges.has(seq);
 }
 
 function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment): void {
@@ -272,10 +288,7 @@ function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSeg
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   if (end === tcp.seq) {
-    // Where the peer's window ends before SND.NXT, by shrinking or because a probe went beyond it, he
-    // would refuse SND.NXT: the last number that he can take is right as well.
-    const isRight = tcp.seq === incarnation.sndMax || incarnation.edges.has(tcp.seq);
-    assert.ok(isRight, "TCP: an empty segment's SEG.SEQ is not SND.NXT");
+    assert.ok(isNextNumber(incarnation, tcp.seq), "TCP: an empty segment's SEG.SEQ is not SND.NXT");
     return;
   }
   if ((tcp.flags & Flag.SYN) === 0) {

@@ -117,6 +117,8 @@ function harass(c: Conversation, random: Seeded): void {
   const { device } = c.rig;
   for (let i = 0; i < 100; i++) {
     c.rig.deliver(nearMiss(c, random));
+    // The ISN's clock has to move: what is opened anew must not begin like what has just ended.
+    c.advance(5);
     c.take();
     if (c.handle === 0) continue;
     const room = random.below(8) === 0 ? device.call("tcpReserve", c.handle) : 0;
