@@ -10,7 +10,7 @@ import { endOf, octets, receiveAll, receiveHash, sha256, until } from "../traffi
 import { freshPort, inNamespace, KERNEL, LINGER, Rig } from "./rig.ts";
 
 /** So long a frame is under way where both ends must act before they hear of one another. */
-const CROSSING = { delayMs: 60 };
+const CROSSING = { delayMs: 250 };
 const OPENERS = ["kernel", "linger"] as const;
 /** More than both rings and the kernel's buffers hold. */
 const MUCH = 3_000_000;
