@@ -50,8 +50,8 @@ export function challenge(tcb: Tcb): void {
 }
 
 /**
- * RFC 5681 §2: it acknowledges nothing new, brings nothing, and something is outstanding. The answer
- * to a window probe looks the same and means nothing.
+ * RFC 5681 §2: it acknowledges nothing new, brings nothing, and something is outstanding. The
+ * answer to a window probe looks the same and means nothing.
  */
 function isDuplicateAck(tcb: Tcb, segment: Segment): bool {
   return (
@@ -104,8 +104,8 @@ function signalProgress(tcb: Tcb, isSynAlone: bool): void {
 /**
  * The window of a segment that is not older than the one it was last taken from.
  *
- * DEVIATION: a new acknowledgement brings its window whatever its number. Text that fills a hole has
- * a lower number than what came before it out of order, and still it is the peer's latest word.
+ * DEVIATION: a new acknowledgement brings its window whatever its number. Text that fills a hole
+ * has a lower number than what came before it out of order, and still it is the peer's latest word.
  */
 function updateSendWindow(tcb: Tcb, segment: Segment, isNewAck: bool): void {
   if (seqLt(segment.ack, tcb.sndUna)) return;

@@ -68,9 +68,10 @@ function arrivesForConnection(tcb: Tcb, segment: Segment): void {
 }
 
 /**
- * A half-open record takes the segment, and hands it on with the completed handshake. But the FIN of
- * a TIME-WAIT that it covers is answered from there. If the covering SYN was an old duplicate, the
- * peer is still in LAST-ACK and gets the ACK it needs; if the FIN is one, the answer is harmless.
+ * A half-open record takes the segment, and hands it on with the completed handshake. But the FIN
+ * of a TIME-WAIT that it covers is answered from there. If the covering SYN was an old duplicate,
+ * the peer is still in LAST-ACK and gets the ACK it needs; if the FIN is one, the answer is
+ * harmless.
  */
 function arrivesForHalfOpen(half: HalfOpen, segment: Segment): void {
   const before = segment.has(Ctl.FIN) ? findOlderFlow(half) : null;

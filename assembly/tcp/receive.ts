@@ -75,7 +75,8 @@ export function trimToWindow(tcb: Tcb, segment: Segment): void {
     // What is cut off takes the FIN with it. A FIN alone needs no room: it is taken at the edge.
     segment.flags &= ~Ctl.FIN;
     segment.textOctets = room;
-    // Text ahead of a hole draws its own acknowledgement, and one segment never two (RFC 5681 §4.2).
+    // Text ahead of a hole draws its own acknowledgement, and one segment never two (RFC 5681
+    // §4.2).
     if (segment.seq == tcb.rcvNxt) acknowledgeNow(tcb);
   }
 }

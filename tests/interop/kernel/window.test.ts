@@ -1,4 +1,6 @@
-/** A reader that sleeps, on either side: the sender stops at window zero, and goes on when it wakes. */
+/**
+ * A reader that sleeps, on either side: the sender stops at window zero, and goes on when it wakes.
+ */
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { octets, receiveAll, receiveHash, sha256, until } from "../traffic.ts";
