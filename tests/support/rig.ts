@@ -149,6 +149,14 @@ export class Rig {
     return eventNames(mask);
   }
 
+  /** The handles that have had events which nobody has looked at; those are forgotten. */
+  takeAllEvents(): number[] {
+    this.takeEvents();
+    const handles = [...this.#events.keys()];
+    this.#events.clear();
+    return handles;
+  }
+
   /** Takes what came out that no conversation got, of one kind. */
   takeOthers(): Emitted[] {
     return this.others.splice(0);

@@ -227,6 +227,26 @@ test("an ICMP error that quotes nothing in flight is nobody's (RFC 5927 §4.1)",
   });
 });
 
+test("an ICMP error about a half-open or a TIME-WAIT record changes nothing", () => {
+  onEachVariant((variant) => {
+    const half = given("SYN-RECEIVED", variant, { role: "passive" });
+    const waiting = given("TIME-WAIT", variant, { role: "passive" });
+    const both = [
+      [half, 100],
+      [waiting, 101],
+    ] as const;
+    for (const [c, seq] of both) {
+      const { rig } = c;
+      for (const code of [1, 2, 3]) rig.deliver(icmpErrorFrame(c, { code, seq }));
+      assert.deepEqual(rig.takeOthers(), []);
+    }
+    half.state("SYN-RECEIVED").send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED");
+    assert.equal(half.status("SOFT_ERROR"), 0);
+    waiting.state("TIME-WAIT").send("<SEQ=301><ACK=102><CTL=FIN,ACK>");
+    waiting.expect("<SEQ=102><ACK=302><CTL=ACK>").reason("CLOSED");
+  });
+});
+
 // ── The next hop ─────────────────────────────────────────────────────────────────────────────────
 
 /** The peer's ARP packet that says where it is now. */

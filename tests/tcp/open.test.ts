@@ -38,6 +38,8 @@ test("Figure 6, the peer opens", () => {
     assert.equal(c.rig.device.call("tcpAccept", c.listener), -3);
     c.send("<SEQ=301><ACK=101><CTL=ACK>").expectNothing().lookup("ESTABLISHED");
     assert.deepEqual(c.rig.eventsOf(c.listener), ["ACCEPTABLE"]);
+    // Until it is accepted nobody has a handle for it, and nobody is told of it.
+    assert.deepEqual(c.rig.takeAllEvents(), []);
     c.accept().state("ESTABLISHED").eventsWith("CONNECTED").lookup("ESTABLISHED");
     c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=101><ACK=311><CTL=ACK>");
     // The listener stays what it was.

@@ -372,6 +372,38 @@ test("a retransmitted FIN makes its record the youngest", () => {
   });
 });
 
+test("records that were moved to the end by their FIN expire when their new time has come", () => {
+  onEachProfile((variant) => {
+    const { rig } = fresh(variant, { mslMs: MSL_MS });
+    const all = [0, 1, 2, 3, 4].map((i) => closeOne(rig, 10_000 + i));
+    rig.advance(500);
+    // From the middle, from the front, from the end.
+    for (const index of [2, 0, 4]) {
+      all[index]!.send(FIN).expect(ACK_OF_FIN);
+      rig.advance(100);
+    }
+    const due: [index: number, atMs: number][] = [
+      [1, TWO_MSL_MS],
+      [3, TWO_MSL_MS],
+      [2, TWO_MSL_MS + 500],
+      [0, TWO_MSL_MS + 600],
+      [4, TWO_MSL_MS + 700],
+    ];
+    for (const [index, atMs] of due) {
+      rig.advance(Math.max(0, atMs - 1 - rig.device.nowMs));
+      if (rig.device.nowMs === atMs - 1) all[index]!.lookup("TIME-WAIT");
+      rig.advance(Math.max(0, atMs - rig.device.nowMs));
+      all[index]!.lookup("CLOSED");
+    }
+    // The queue is whole: it can be filled and run out once more.
+    const again = [0, 1, 2, 3, 4].map((i) => closeOne(rig, 20_000 + i));
+    rig.advance(TWO_MSL_MS - 1);
+    for (const c of again) c.lookup("TIME-WAIT");
+    rig.advance(1);
+    for (const c of again) c.lookup("CLOSED");
+  });
+});
+
 test("a recycled record whose handle is held shows CLOSED, and its data can be read", () => {
   onEachProfile((variant) => {
     const first = given("FIN-WAIT-2", variant);
