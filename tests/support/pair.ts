@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { formatFrame } from "../../hal/host/packet/index.ts";
 import { Device, type DeviceOptions, LINGER_ADDRESS, LINGER_MAC, NEVER_MS } from "./device.ts";
+import type { Profile } from "./modules.ts";
 import type { Program } from "./program.ts";
 import { PEER_MAC } from "./rig.ts";
 import { beginningOf, PEER_ADDRESS, type Variant } from "./variants.ts";
@@ -39,18 +40,25 @@ export class Pair {
   frameCount = 0;
   /** What to do to frame number n, counted from 0; the rest arrives after LINK_MS. */
   readonly faults = new Map<number, Fault>();
+  /** Chooses for frames that `faults` does not name. */
+  chooseFault: () => Fault | undefined = () => undefined;
   readonly programs: Program[] = [];
   /** One line per frame, for messages. */
   readonly log: string[] = [];
   readonly #flights: Flight[] = [];
   #wakes: [number, number] = [0, 0];
 
-  constructor(variant: Variant, options: Partial<DeviceOptions> = {}) {
-    const { profile } = variant;
+  /** `profileOfB`: unless it is the variant's, too. */
+  constructor(
+    variant: Variant,
+    options: Partial<DeviceOptions> = {},
+    profileOfB: Profile = variant.profile,
+  ) {
     const { startMs } = beginningOf(variant.numbers);
-    const common = { ...options, profile, startMs };
+    const common = { ...options, profile: variant.profile, startMs };
     this.a = new Device({ ...common, mac: LINGER_MAC, address: LINGER_ADDRESS });
-    this.b = new Device({ ...common, seed: 2, mac: PEER_MAC, address: PEER_ADDRESS });
+    const identity = { seed: 2, mac: PEER_MAC, address: PEER_ADDRESS, profile: profileOfB };
+    this.b = new Device({ ...common, ...identity });
   }
 
   /** Lets time pass until `isDone`, or until `limitMs`; whether it was done. */
@@ -112,7 +120,7 @@ export class Pair {
   #launch(): void {
     for (const device of [this.a, this.b]) {
       for (const { octets, frame } of device.emitted.splice(0)) {
-        const fault = this.faults.get(this.frameCount);
+        const fault = this.faults.get(this.frameCount) ?? this.chooseFault();
         const name = device === this.a ? "A" : "B";
         const note = fault === undefined ? "" : `   ← ${fault.name}`;
         this.log.push(`${this.frameCount} ${this.nowMs} ms ${name}: ${formatFrame(frame)}${note}`);

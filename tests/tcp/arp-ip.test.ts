@@ -116,6 +116,21 @@ test("a SYN to or from an address that opens no connection is dropped (MUST-57, 
   });
 });
 
+test("a source route is not followed, whatever it asks for (MUST-53)", () => {
+  onEachProfile((variant) => {
+    for (const kind of [131, 137]) {
+      // Loose or strict, one address, all of it used up; then one that is still to be visited.
+      for (const pointer of [8, 4]) {
+        const options = Uint8Array.of(kind, 7, pointer, 10, 9, 0, 99, 0);
+        const c = fresh(variant).listen().send(SYN, { ipv4: { options } });
+        // The Inspector refuses every IP option in what comes out.
+        c.expectNothingOr(OUR_SYN_ACK);
+        assert.deepEqual(c.rig.takeOthers(), []);
+      }
+    }
+  });
+});
+
 test("frames cut short at every length: nothing happens until all of it is there", () => {
   onEachProfile((variant) => {
     const c = given("ESTABLISHED", variant);

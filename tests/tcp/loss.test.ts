@@ -279,3 +279,44 @@ for (const scenario of SCENARIOS) {
     });
   }
 }
+
+// ── A bad wire all along ─────────────────────────────────────────────────────────────────────────
+
+/** Bulk both ways while one frame in `oneIn` meets with a fault of any kind. */
+function endure(pair: Pair, octets: number, random: Seeded, oneIn: number): void {
+  pair.chooseFault = () => {
+    return random.below(oneIn) === 0 ? FAULTS[random.below(FAULTS.length)] : undefined;
+  };
+  const connect = { remoteAddress: PEER_ADDRESS, remotePort: B_PORT_LISTENING, localPort: 4_000 };
+  const plan: Plan = { send: octets, closeAt: { received: octets } };
+  pair.programs.push(
+    new Program(pair.a, "linger", { connect }, plan),
+    new Program(pair.b, "peer", { listenPort: B_PORT_LISTENING }, { ...plan, closeAt: "eof" }),
+  );
+  const isDone = (): boolean => pair.programs.every((program) => program.isOver);
+  assert.ok(pair.run(3_600_000, isDone), "not over in an hour");
+  for (const { received, reason } of pair.programs) {
+    assert.deepEqual({ received, reason }, { received: octets, reason: "CLOSED" });
+  }
+}
+
+test("bulk both ways over a wire that spoils one frame in ten", () => {
+  for (const variant of VARIANTS) {
+    for (let seed = 1; seed <= 3; seed++) {
+      naming(`${variant.profile}, ${variant.numbers} numbers, seed ${seed}`, () => {
+        endure(new Pair(variant), 60_000, new Seeded(seed), 10);
+      });
+    }
+  }
+});
+
+test("every profile with every other one, over a wire that spoils one frame in twenty", () => {
+  for (const a of PROFILES) {
+    for (const b of PROFILES) {
+      naming(`${a} with ${b}`, () => {
+        const pair = new Pair({ profile: a, numbers: "plain" }, {}, b);
+        endure(pair, 40_000, new Seeded(7), 20);
+      });
+    }
+  }
+});
