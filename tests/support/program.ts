@@ -32,6 +32,8 @@ export interface Plan {
 export interface Opening {
   connect?: { remoteAddress: number; remotePort: number; localPort: number; atMs?: number };
   listenPort?: number;
+  /** A listener that other programs share. */
+  listener?: number;
 }
 
 export class Program {
@@ -55,6 +57,7 @@ export class Program {
     this.#sender = sender;
     this.#opening = opening;
     this.#plan = plan;
+    this.#listener = opening.listener ?? 0;
     if (opening.listenPort === undefined) return;
     this.#listener = device.call("tcpListen", 0, opening.listenPort, 4);
     assert.ok(this.#listener > 0, "tcpListen");

@@ -96,6 +96,42 @@ test("late polls delay things, and break nothing", () => {
   });
 });
 
+test("a connection that was idle for 60 days works as on its first day", () => {
+  onEachVariant((variant) => {
+    const c = given("ESTABLISHED", variant);
+    // Two calls must not lie more than 2^30 ms apart.
+    for (let days = 0; days < 60; days += 10) c.quiet(10 * 86_400_000);
+    c.write(10);
+    c.rig.advanceUntilEmitted(100, () => c.hasPending);
+    c.expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=10>");
+    c.after(1_000).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=10>");
+    c.send("<SEQ=301><ACK=111><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=111><ACK=311><CTL=ACK>");
+    c.read(10).closeWrite().expect("<SEQ=111><ACK=311><CTL=FIN,ACK>");
+    c.send("<SEQ=311><ACK=112><CTL=FIN,ACK>").expect("<SEQ=112><ACK=312><CTL=ACK>");
+    c.quiet(59_999).state("TIME-WAIT").quiet(1).state("CLOSED");
+  });
+});
+
+test("timers of all connections that end in the same ms are all served in that ms", () => {
+  onEachProfile((variant) => {
+    const c = fresh(variant);
+    const { device } = c.rig;
+    const count = device.limit("CONNECTION_COUNT");
+    c.rig.together(() => {
+      for (let i = 0; i < count; i++) device.call("tcpConnect", PEER_ADDRESS, 1 + i, 0, 0);
+    });
+    assert.equal(c.rig.takeOthers().length, count);
+    for (const gap of [1_000, 2_000, 4_000]) {
+      c.rig.advance(gap - 1);
+      assert.equal(c.rig.takeOthers().length, 0);
+      c.rig.advance(1);
+      const ports = c.rig.takeOthers().map(({ frame }) => frame.tcp!.destinationPort);
+      assert.equal(new Set(ports).size, count);
+      assert.equal(ports.length, count);
+    }
+  });
+});
+
 // ── A busy transmitter ───────────────────────────────────────────────────────────────────────────
 
 function lossless(variant: Variant, a: Plan, b: Plan, isNew = false): Pair {
@@ -248,6 +284,29 @@ test("a thousand connections, ended in every way: all pools are whole afterwards
       c.rig.takeOthers().filter(({ frame }) => frame.tcp === undefined),
       [],
     );
+  });
+});
+
+test("as many connections as the pool holds, all at once, each with its own data", () => {
+  onEachProfile((variant) => {
+    const pair = new Pair(variant);
+    const count = Math.min(pair.a.limit("CONNECTION_COUNT"), 200);
+    const listener = pair.b.call("tcpListen", 0, 80, 255);
+    for (let i = 0; i < count; i++) {
+      const connect = { remoteAddress: PEER_ADDRESS, remotePort: 80, localPort: 10_000 + i };
+      const plan: Plan = { send: 500 + i, closeAt: i % 2 ? "open" : { received: 3_000 } };
+      const answer: Plan = { send: 3_000, closeAt: i % 2 ? "eof" : "open" };
+      pair.programs.push(new Program(pair.a, "linger", { connect }, plan));
+      pair.programs.push(new Program(pair.b, "peer", { listener }, answer));
+    }
+    const isDone = (): boolean => pair.programs.every(({ isOver }) => isOver);
+    assert.ok(pair.run(300_000, isDone), "not over in time");
+    const reasons = new Set(pair.programs.map(({ reason }) => reason));
+    assert.deepEqual([...reasons], ["CLOSED"]);
+    const octets = (from: number): number =>
+      pair.programs.filter((_, i) => i % 2 === from).reduce((sum, one) => sum + one.received, 0);
+    assert.equal(octets(0), 3_000 * count);
+    assert.equal(octets(1), 500 * count + (count * (count - 1)) / 2);
   });
 });
 
