@@ -29,9 +29,8 @@
 /** Octets of the receive ring; its free part is the window, so at most 65,535 without scaling. */
 @inline export const RECEIVE_RING_OCTETS: u32 =
   isDefined(CONFIG_RECEIVE_RING_OCTETS) ? CONFIG_RECEIVE_RING_OCTETS : 2920;
-/** Out-of-order ranges remembered per connection; one hole makes one range. */
-@inline export const ASSEMBLER_RANGE_COUNT: u32 =
-  isDefined(CONFIG_ASSEMBLER_RANGE_COUNT) ? CONFIG_ASSEMBLER_RANGE_COUNT : 4;
+/** Ranges remembered per connection and direction: one hole in the stream makes one. */
+@inline export const RANGE_COUNT: u32 = isDefined(CONFIG_RANGE_COUNT) ? CONFIG_RANGE_COUNT : 4;
 /** Passive opens between SYN and the ACK of our SYN. */
 @inline export const HALF_OPEN_COUNT: u32 =
   isDefined(CONFIG_HALF_OPEN_COUNT) ? CONFIG_HALF_OPEN_COUNT : 8;

@@ -203,5 +203,7 @@ export const enum Counter {
   TIME_WAIT_REOPENED = 37,
   ARP_REQUESTS_OUT = 38,
   ARP_FAILURES = 39,
-  COUNT = 40,
+  /** An old duplicate by its timestamp, or a segment without the agreed option (RFC 7323 §5). */
+  DROP_TIMESTAMP = 40,
+  COUNT = 41,
 }

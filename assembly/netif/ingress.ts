@@ -134,6 +134,12 @@ function sendReply(mac: u64): void {
   out.flags = answer.flags;
   out.wnd = answer.wnd;
   out.mss = 0;
+  out.hasWindowScale = false;
+  out.isSackPermitted = false;
+  out.sackCount = 0;
+  out.hasTimestamps = answer.hasTimestamps;
+  out.tsVal = answer.tsVal;
+  out.tsEcr = answer.tsEcr;
   out.textOctets = 0;
   out.moreTextOctets = 0;
   answer.pending = 0;

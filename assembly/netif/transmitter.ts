@@ -10,11 +10,16 @@ import { FRAME_OCTETS_MAX } from "../config";
 import { Counter } from "../core/abi";
 import { count } from "../core/counters";
 import { transmit } from "../hal";
-import { OutSegment } from "../tcp/segment";
+import { RCV_WINDOW_SHIFT } from "../tcp/receive";
+import { OutSegment, sackBlockAt } from "../tcp/segment";
 import { EtherType, ETHERNET_HEADER_OCTETS, emitEthernet } from "../wire/ethernet";
 import { IPV4_HEADER_OCTETS, Protocol, emitIpv4 } from "../wire/ipv4";
 import { TCP_HEADER_OCTETS, emitTcp, sealTcp, tcpControl } from "../wire/tcp";
-import { MSS_OPTION_OCTETS, emitMss } from "../wire/tcp-options";
+import {
+  MSS_OPTION_OCTETS, SACK_BLOCK_OCTETS, SACK_HEAD_OCTETS, SACK_PERMITTED_OPTION_OCTETS,
+  TIMESTAMPS_OPTION_OCTETS, WINDOW_SCALE_OPTION_OCTETS, emitMss, emitSackBlock, emitSackHead,
+  emitSackPermitted, emitTimestamps, emitWindowScale,
+} from "../wire/tcp-options";
 import { linkAddress } from "./interface";
 
 /** Begins at 2 mod 4, so that the IPv4 header behind the 14 octets of Ethernet is aligned. */
@@ -55,6 +60,19 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
     emitMss(PAYLOAD + headerOctets, segment.mss);
     headerOctets += MSS_OPTION_OCTETS;
   }
+  if (segment.hasWindowScale) {
+    emitWindowScale(PAYLOAD + headerOctets, RCV_WINDOW_SHIFT);
+    headerOctets += WINDOW_SCALE_OPTION_OCTETS;
+  }
+  if (segment.isSackPermitted) {
+    emitSackPermitted(PAYLOAD + headerOctets);
+    headerOctets += SACK_PERMITTED_OPTION_OCTETS;
+  }
+  if (segment.hasTimestamps) {
+    emitTimestamps(PAYLOAD + headerOctets, segment.tsVal, segment.tsEcr);
+    headerOctets += TIMESTAMPS_OPTION_OCTETS;
+  }
+  if (segment.sackCount != 0) headerOctets += emitSack(PAYLOAD + headerOctets, segment.sackCount);
   const text = PAYLOAD + headerOctets;
   const firstOctets = segment.textOctets;
   if (firstOctets != 0) {
@@ -75,4 +93,14 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   if (!sendPacket(mac, EtherType.IPV4, total)) return false;
   count(Counter.SEGMENTS_OUT);
   return true;
+}
+
+/** Writes the blocks of tcp/segment as one SACK option; returns its octets. */
+function emitSack(at: usize, blocks: u32): u32 {
+  emitSackHead(at, blocks);
+  for (let i: u32 = 0; i < blocks; ++i) {
+    const block = sackBlockAt(i);
+    emitSackBlock(at + SACK_HEAD_OCTETS + i * SACK_BLOCK_OCTETS, block.start, block.end);
+  }
+  return SACK_HEAD_OCTETS + blocks * SACK_BLOCK_OCTETS;
 }

@@ -14,25 +14,30 @@ import { takeChallenge } from "./challenge";
 import { growWindow, takeDuplicateAck } from "./congestion";
 import { wantOutput } from "./pending";
 import { acknowledgeNow } from "./receive";
+import { takeSackBlocks } from "./recovery";
 import { takeRttSample } from "./rtt";
 import { Segment } from "./segment";
 import { seqGe, seqGt, seqLe, seqLt, seqMax } from "./seq";
-import { Flag, Tcb, Timer, clearFlag, has, queuedOctets, sendLimit, signal } from "./tcb";
+import { closesRoundTrip } from "./timestamps";
+import { Flag, Tcb, Timer, clearFlag, has, isAckPlausible, queuedOctets } from "./tcb";
+import { sendLimit, signal } from "./tcb";
 import { isWaitingForPeer, startRetransmission, startUserTimeout } from "./timers";
 import { stopRetransmission, stopTimer, superviseUserTimeout } from "./timers";
 
 /** Takes SEG.ACK and SEG.WND; false if the segment is to be dropped. */
 export function receiveAck(tcb: Tcb, segment: Segment): bool {
   const ack = segment.ack;
-  if (seqGt(ack, tcb.sndNxt) || seqLt(ack, tcb.sndUna - tcb.sndWndMax)) {
-    // Of what was never sent, or older than any peer of ours could send (RFC 5961 §5).
+  if (!isAckPlausible(tcb, ack)) {
     count(Counter.DROP_ACK_INVALID);
     challenge(tcb);
     return false;
   }
   const isNew = seqGt(ack, tcb.sndUna);
-  if (isNew) advanceUna(tcb, ack);
-  else if (isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
+  if (isNew) advanceUna(tcb, segment);
+  const isNews = has(tcb, Flag.SACK) && takeSackBlocks(tcb, segment);
+  // With SACK only news counts (RFC 6675 §2): a report of a duplicate says nothing of a loss.
+  const isDuplicate = has(tcb, Flag.SACK) ? isNews : isDuplicateAck(tcb, segment);
+  if (!isNew && isDuplicate) takeDuplicateAck(tcb);
   updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
   if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) {
@@ -64,7 +69,8 @@ function isDuplicateAck(tcb: Tcb, segment: Segment): bool {
 }
 
 /** SND.UNA < SEG.ACK =< SND.NXT: octets leave the retransmission queue. */
-export function advanceUna(tcb: Tcb, ack: u32): void {
+export function advanceUna(tcb: Tcb, segment: Segment): void {
+  const ack = segment.ack;
   const queuedBefore = queuedOctets(tcb);
   const flight = tcb.sndCursor - tcb.sndUna;
   const acked = ack - tcb.sndUna;
@@ -78,7 +84,7 @@ export function advanceUna(tcb: Tcb, ack: u32): void {
   clearFlag(tcb, Flag.RETRANSMIT_DUE);
   if (has(tcb, Flag.TIMING) && seqGt(ack, tcb.rttSeq)) {
     clearFlag(tcb, Flag.TIMING);
-    takeRttSample(tcb, now() - tcb.rttStart);
+    if (closesRoundTrip(tcb, segment)) takeRttSample(tcb, now() - tcb.rttStart);
   }
   growWindow(tcb, acked, flight);
   // RFC 6298 §5.2 and §5.3: all acknowledged stops the timer, some of it starts it afresh.

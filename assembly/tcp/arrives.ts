@@ -8,8 +8,10 @@
  * leaves a stateless reply in tcp/reply, or puts the connection on the list of pending ones.
  */
 import { Counter, EndReason, Event, State } from "../core/abi";
+import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
+import { parseOptions } from "../wire/tcp-options";
 import { advanceUna, challenge, receiveAck, setSendWindow } from "./ack";
 import { startCongestion } from "./congestion";
 import { findFlow, findOlderFlow } from "./demux";
@@ -20,12 +22,15 @@ import { chooseIsn } from "./isn";
 import { findListener } from "./listener";
 import { wantOutput } from "./pending";
 import { INITIAL_RCV_WND, acknowledgeNow, noteFin, receiveFin, receiveText } from "./receive";
-import { receiveWindow, trimToWindow } from "./receive";
-import { reply, replyReset, replyWith } from "./reply";
+import { noteDuplicateText, receiveWindow, trimToWindow } from "./receive";
+import { reply, replyReset, replyWith, stampReply } from "./reply";
 import { RTO_AFTER_SYN_LOSS_MS } from "./rtt";
 import { Segment, parseSegment } from "./segment";
-import { isAcceptable, seqGt, seqLe } from "./seq";
-import { Flag, Tcb, clearFlag, has, isFinAcknowledged, setState, signal, stateOfTcb } from "./tcb";
+import { isAcceptable, seqGt, seqLe, seqLt } from "./seq";
+import { Flag, Tcb, clearFlag, has, isFinAcknowledged, raiseFlag, setState, signal } from "./tcb";
+import { stateOfTcb } from "./tcb";
+import { isNewerIncarnation, isOldDuplicate, rememberTimestamp } from "./timestamps";
+import { startTimestamps } from "./timestamps";
 import { TimeWait, arrivesInTimeWait, enterTimeWait, isFinalFin } from "./time-wait";
 
 /** How far above the old incarnation's numbers a reopened tuple starts, at the least (MAY-2). */
@@ -100,13 +105,20 @@ function arrivesWithoutRecord(segment: Segment): void {
 }
 
 /**
- * MAY-2: a SYN above everything the old incarnation received opens the tuple again, with an ISS
- * above everything it sent. The record stays until the handshake is done: an old duplicate SYN
- * draws an RST from its supposed sender, which leaves TIME-WAIT as it was.
+ * MAY-2, RFC 6191: a SYN later than everything the old incarnation received, by its timestamp or
+ * else by its sequence number, opens the tuple again, with an ISS above everything it sent. The
+ * record stays until the handshake is done: an old duplicate SYN draws an RST from its supposed
+ * sender, which leaves TIME-WAIT as it was.
  */
 function reopensTimeWait(record: TimeWait, segment: Segment): bool {
   const isSyn = (segment.flags & (Ctl.SYN | Ctl.ACK | Ctl.RST)) == Ctl.SYN;
-  if (!isSyn || !seqGt(segment.seq, record.rcvNxt)) return false;
+  if (!isSyn) return false;
+  const isSeqNewer = seqGt(segment.seq, record.rcvNxt);
+  // Timestamps on the new incarnation alone keep the old one's segments out: they carry none.
+  const isNewer = !segment.hasTimestamps
+    ? isSeqNewer
+    : !record.hasTimestamps || isNewerIncarnation(segment, record.tsRecent, isSeqNewer);
+  if (!isNewer) return false;
   const listener = findListener(segment.localAddress, segment.ports & 0xffff);
   if (listener == null) return false;
   if (!canOpenHalf(listener)) {
@@ -140,7 +152,14 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   tcb.rcvRead = tcb.rcvNxt;
   tcb.rcvAcked = tcb.rcvNxt;
   tcb.rcvAdv = tcb.rcvNxt + INITIAL_RCV_WND;
-  tcb.sndMss = <u16>sendMssFrom(segment);
+  const options = parseOptions(segment.options, segment.optionsOctets);
+  tcb.sndMss = <u16>sendMssFrom(options);
+  if (options.hasWindowScale) {
+    raiseFlag(tcb, Flag.WINDOW_SCALE);
+    tcb.sndShift = options.windowShift;
+  }
+  if (options.isSackPermitted) raiseFlag(tcb, Flag.SACK);
+  if (segment.hasTimestamps) startTimestamps(tcb, segment.tsVal);
   setSendWindow(tcb, segment);
   if (!hasAck) {
     // Simultaneous open: our SYN again, now with the ACK of the peer's. Text waits for its sender.
@@ -150,7 +169,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
     wantOutput(tcb);
     return;
   }
-  enterEstablished(tcb, segment.ack);
+  enterEstablished(tcb, segment);
   acknowledgeNow(tcb);
   // What came with the SYN is processed from the sixth check on.
   segment.flags &= ~Ctl.SYN;
@@ -159,10 +178,10 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   if (processText(tcb, segment)) processFin(tcb, segment);
 }
 
-/** Our SYN is acknowledged by `ack`: ESTABLISHED, or FIN-WAIT-1 if CLOSE came before. */
-function enterEstablished(tcb: Tcb, ack: u32): void {
+/** Our SYN is acknowledged: ESTABLISHED, or FIN-WAIT-1 if CLOSE came before. */
+function enterEstablished(tcb: Tcb, segment: Segment): void {
   if (has(tcb, Flag.SYN_REPEATED)) tcb.rto = RTO_AFTER_SYN_LOSS_MS;
-  advanceUna(tcb, ack);
+  advanceUna(tcb, segment);
   tcb.backoff = 0;
   startCongestion(tcb);
   wantOutput(tcb);
@@ -174,13 +193,31 @@ function enterEstablished(tcb: Tcb, ack: u32): void {
 
 /** §3.10.7.4: the numbered checks, for a TCB in any synchronized state or in SYN-RECEIVED. */
 function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
+  // The window of a SYN is never scaled (RFC 7323 §2.2).
+  if (!segment.has(Ctl.SYN)) segment.wnd <<= tcb.sndShift;
+  if (!checkTimestamps(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
   if (!checkReset(tcb, segment)) return;
   if (!checkSyn(tcb, segment)) return;
   // Only now: RST and SYN are judged by their own numbers (RFC 5961 §3.2, §4.2).
+  rememberTimestamp(tcb, segment);
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   if (processText(tcb, segment)) processFin(tcb, segment);
+}
+
+/**
+ * Before the first check: an old duplicate, or a segment without the agreed option (RFC 7323 §5).
+ */
+function checkTimestamps(tcb: Tcb, segment: Segment): bool {
+  // A RST is exempt, and a SYN is challenged whatever it carries: its sender may have restarted.
+  if (!has(tcb, Flag.TIMESTAMPS) || segment.has(Ctl.RST | Ctl.SYN)) return true;
+  if (segment.hasTimestamps && !isOldDuplicate(tcb, segment)) return true;
+  count(Counter.DROP_TIMESTAMP);
+  if (!segment.hasTimestamps) return false;
+  if (segment.isBare) challenge(tcb);
+  else acknowledgeNow(tcb);
+  return false;
 }
 
 /** First check: the sequence number. */
@@ -209,6 +246,7 @@ function allowZeroWindow(tcb: Tcb, segment: Segment): bool {
   }
   count(Counter.DROP_OUT_OF_WINDOW);
   if (segment.has(Ctl.RST)) return false;
+  if (seqLt(segment.seq, tcb.rcvNxt)) noteDuplicateText(tcb, segment);
   if (segment.textOctets != 0 || segment.has(Ctl.FIN)) acknowledgeNow(tcb);
   else challenge(tcb);
   return false;
@@ -245,7 +283,7 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
       return false;
     }
     setSendWindow(tcb, segment);
-    enterEstablished(tcb, segment.ack);
+    enterEstablished(tcb, segment);
   } else if (!receiveAck(tcb, segment)) {
     return false;
   }
@@ -315,4 +353,5 @@ function processFin(tcb: Tcb, segment: Segment): void {
 function replyAck(tcb: Tcb, segment: Segment): void {
   replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
   reply().wnd = receiveWindow(tcb);
+  if (has(tcb, Flag.TIMESTAMPS)) stampReply(now() + tcb.tsOffset, tcb.tsRecent);
 }

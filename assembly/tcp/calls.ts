@@ -14,14 +14,15 @@ import { findFlow, insertFlow } from "./demux";
 import { endConnection, reclaimTcb, resetConnection } from "./end";
 import { flowAt } from "./flow";
 import { SND_MSS_DEFAULT, dropHalfOpensOf } from "./half-open";
-import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset } from "./isn";
+import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset, timestampOffset } from "./isn";
 import { Listener, dequeueAcceptable, findListener, freeListener } from "./listener";
 import { wantOutput } from "./pending";
 import { offerWindow } from "./receive";
 import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
 import { RTO_INITIAL_MS } from "./rtt";
 import { Flag, Tcb, allocateTcb, clearFlag, has, indexOfTcb, queuedOctets } from "./tcb";
-import { raiseFlag, readableOctets, receiveRingOf, sendRingOf, setState, stateOfTcb } from "./tcb";
+import { raiseFlag, readableOctets, receiveRingOf, receivedRanges } from "./tcb";
+import { sendRingOf, setState, stateOfTcb } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
 import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
 
@@ -53,6 +54,7 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
   tcb.remoteAddress = remoteAddress;
   tcb.ports = ports;
   tcb.iss = chooseIsn(localAddress, remoteAddress, ports);
+  tcb.tsOffset = timestampOffset(localAddress, remoteAddress, ports);
   raiseFlag(tcb, Flag.SYN_OUTSTANDING);
   tcb.sndUna = tcb.iss;
   tcb.sndCursor = tcb.iss;
@@ -153,7 +155,8 @@ export function closeFully(tcb: Tcb): i32 {
   if (state == State.CLOSED) return Status.CONNECTION_ENDED;
   raiseFlag(tcb, Flag.RECEIVE_CLOSED);
   if (state == State.TIME_WAIT) return Status.OK;
-  if (readableOctets(tcb) != 0 || tcb.rangeCount != 0) resetConnection(tcb, EndReason.ABORTED);
+  const isUnread = readableOctets(tcb) != 0 || receivedRanges(tcb).count != 0;
+  if (isUnread) resetConnection(tcb, EndReason.ABORTED);
   else if (!has(tcb, Flag.SEND_CLOSED)) closeWrite(tcb);
   else wantOutput(tcb); // FIN-WAIT-2 is bounded from now on
   return Status.OK;

@@ -2,13 +2,15 @@
  * Congestion control: how much may be in flight.
  *
  * RFC 5681 (slow start, congestion avoidance, fast retransmit and fast recovery, restart after idle
- * time) with the recovery of RFC 6582 (NewReno). Called by tcp/ack, tcp/timeouts and tcp/output.
+ * time, limited transmit of RFC 3042) with the recovery of RFC 6582 (NewReno), or of RFC 6675 in
+ * tcp/recovery where SACK is on. Called by tcp/ack, tcp/timeouts and tcp/output.
  * Decides what goes again and when; what is sent is tcp/output's.
  */
 import { isBefore, now } from "../core/clock";
 import { currentRto } from "./rtt";
-import { seqGe, seqGt, seqLe } from "./seq";
-import { Flag, Tcb, clearFlag, has, raiseFlag } from "./tcb";
+import { isFirstLost, isRecovered } from "./recovery";
+import { seqGe, seqGt, seqLe, seqLt } from "./seq";
+import { Flag, Tcb, clearFlag, has, raiseFlag, sackedRanges } from "./tcb";
 
 /** RFC 5681 §3.2: this many duplicates are taken for a loss. */
 @inline const DUPLICATE_ACKS: u32 = 3;
@@ -31,9 +33,13 @@ export function startCongestion(tcb: Tcb): void {
   tcb.recover = tcb.iss;
 }
 
-/** Half of what is in flight, at least two segments (RFC 5681 equation 4). */
+/**
+ * Half of what is in flight, at least two segments (RFC 5681 equation 4). What went beyond cwnd by
+ * limited transmit does not count.
+ */
 function lossThreshold(tcb: Tcb): u32 {
-  return max((tcb.sndNxt - tcb.sndUna) >> 1, 2 * <u32>tcb.sndMss);
+  const flight = min(tcb.sndNxt - tcb.sndUna, tcb.cwnd);
+  return max(flight >> 1, 2 * <u32>tcb.sndMss);
 }
 
 /** New data was acknowledged. `flight`: octets in flight before. SND.UNA has moved. */
@@ -57,11 +63,15 @@ export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
  */
 function continueRecovery(tcb: Tcb, acked: u32): void {
   const mss = <u32>tcb.sndMss;
-  if (seqGe(tcb.sndUna, tcb.recover)) {
+  if (has(tcb, Flag.SACK)) {
+    // The pipe says what may go; cwnd stays at ssthresh until the end (RFC 6675 §5).
+    if (isRecovered(tcb)) endRecovery(tcb);
+    return;
+  }
+  if (isRecovered(tcb)) {
     const flight = tcb.sndNxt - tcb.sndUna;
     tcb.cwnd = min(tcb.ssthresh, max(flight, mss) + mss);
-    tcb.duplicateAcks = 0;
-    clearFlag(tcb, Flag.RECOVERING);
+    endRecovery(tcb);
     return;
   }
   tcb.cwnd = tcb.cwnd > acked ? tcb.cwnd - acked : 0;
@@ -70,21 +80,44 @@ function continueRecovery(tcb: Tcb, acked: u32): void {
   raiseFlag(tcb, Flag.RETRANSMIT_DUE);
 }
 
+function endRecovery(tcb: Tcb): void {
+  tcb.cwnd = min(tcb.cwnd, tcb.ssthresh);
+  tcb.duplicateAcks = 0;
+  clearFlag(tcb, Flag.RECOVERING | Flag.RESCUED);
+}
+
+/**
+ * RFC 3042: what the first two duplicates allow beyond cwnd, so that a third one can come of it.
+ */
+export function limitedTransmit(tcb: Tcb): u32 {
+  if (has(tcb, Flag.RECOVERING) || <u32>tcb.duplicateAcks >= DUPLICATE_ACKS) return 0;
+  if (tcb.sndCursor != tcb.sndNxt) return 0; // new octets only, not what a time-out sends again
+  return <u32>tcb.duplicateAcks * <u32>tcb.sndMss;
+}
+
 /** A duplicate acknowledgement: the third one starts fast retransmit (RFC 5681 §3.2). */
 export function takeDuplicateAck(tcb: Tcb): void {
   const mss = <u32>tcb.sndMss;
   if (has(tcb, Flag.RECOVERING)) {
-    // Each duplicate says that one more segment has left the network.
-    tcb.cwnd = min(tcb.cwnd + mss, CWND_MAX);
+    // Each duplicate says that one more segment has left the network; SACK says which.
+    if (!has(tcb, Flag.SACK)) tcb.cwnd = min(tcb.cwnd + mss, CWND_MAX);
     return;
   }
   if (tcb.duplicateAcks < 255) tcb.duplicateAcks += 1;
-  // Duplicates of what was sent twice anyway say nothing (RFC 6582 §3.2 step 1).
-  if (<u32>tcb.duplicateAcks != DUPLICATE_ACKS || seqLe(tcb.sndUna, tcb.recover)) return;
+  // Duplicates of what was sent twice anyway say nothing (RFC 6582 §3.2 step 1); with SACK they
+  // bring news from above, so the end of the last recovery is enough (RFC 6675 §5.1).
+  const isStale = has(tcb, Flag.SACK)
+    ? seqLt(tcb.sndUna, tcb.recover)
+    : seqLe(tcb.sndUna, tcb.recover);
+  if (isStale) return;
+  const isLoss = <u32>tcb.duplicateAcks == DUPLICATE_ACKS;
+  if (!isLoss && !(has(tcb, Flag.SACK) && isFirstLost(tcb))) return;
   tcb.ssthresh = lossThreshold(tcb);
-  tcb.cwnd = tcb.ssthresh + DUPLICATE_ACKS * mss;
+  tcb.cwnd = tcb.ssthresh + (has(tcb, Flag.SACK) ? 0 : DUPLICATE_ACKS * mss);
   tcb.recover = tcb.sndNxt;
-  tcb.flags = (tcb.flags | Flag.RECOVERING | Flag.RETRANSMIT_DUE) & ~Flag.TIMING;
+  tcb.highRxt = tcb.sndUna;
+  tcb.flags |= Flag.RECOVERING | Flag.RETRANSMIT_DUE;
+  clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 
 /** The retransmission timer expired: back to one segment, everything unacknowledged goes again. */
@@ -95,7 +128,10 @@ export function collapseWindow(tcb: Tcb): void {
   tcb.recover = tcb.sndNxt;
   tcb.sndCursor = tcb.sndUna;
   tcb.duplicateAcks = 0;
-  tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.TIMING);
+  tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED);
+  // The peer may have dropped what it had reported (RFC 2018 §8).
+  sackedRanges(tcb).count = 0;
+  clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 
 /** After an idle RTO the window says nothing about the path any more (RFC 5681 §4.1). */

@@ -7,7 +7,8 @@
 import { EndReason, Event, State } from "../core/abi";
 import { removeFlow } from "./demux";
 import { wantOutput, withdrawFlow } from "./pending";
-import { Flag, Tcb, freeTcb, has, raiseFlag, setState, signal, stateOfTcb } from "./tcb";
+import { Flag, Tcb, freeTcb, has, raiseFlag, receivedRanges, setState, signal } from "./tcb";
+import { stateOfTcb } from "./tcb";
 import { stopAllTimers } from "./timers";
 
 /**
@@ -34,7 +35,7 @@ export function detachTcb(tcb: Tcb, reason: EndReason): void {
   removeFlow(tcb);
   withdrawFlow(tcb);
   tcb.acksDue = 0;
-  tcb.rangeCount = 0;
+  receivedRanges(tcb).count = 0;
   tcb.endReason = <u8>reason;
   if (reason != EndReason.CLOSED) raiseFlag(tcb, Flag.FLUSHED);
   signal(tcb, Event.ENDED);

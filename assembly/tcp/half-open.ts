@@ -12,7 +12,7 @@ import { Counter, Event, State } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
 import { FIRST_HALF_OPEN_DEADLINE, armDeadline, disarmDeadline } from "../core/deadlines";
-import { parseOptions } from "../wire/tcp-options";
+import { TcpOptions, parseOptions } from "../wire/tcp-options";
 import { Ctl } from "../wire/tcp";
 import { setSendWindow } from "./ack";
 import { takeChallenge } from "./challenge";
@@ -23,10 +23,12 @@ import { linkTo, offsetOf } from "./flow";
 import { Listener, enqueueAcceptable, indexOfListener, listenerAt } from "./listener";
 import { wantOutput, withdrawFlow } from "./pending";
 import { INITIAL_RCV_WND, RCV_MSS } from "./receive";
-import { reply, replyReset, replyWith } from "./reply";
+import { timestampOffset } from "./isn";
+import { reply, replyReset, replyWith, stampReply } from "./reply";
+import { stamp, startTimestamps } from "./timestamps";
 import { RTO_AFTER_SYN_LOSS_MS, RTO_INITIAL_MS, RTO_MAX_MS } from "./rtt";
 import { OutSegment, Plan, Segment } from "./segment";
-import { isAcceptable } from "./seq";
+import { isAcceptable, seqLt } from "./seq";
 import { Flag, Tcb, allocateTcb, raiseFlag, setState, signal } from "./tcb";
 import { TimeWait, dropTimeWait } from "./time-wait";
 import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
@@ -43,10 +45,15 @@ import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
   iss: u32;
   /** When our SYN goes out again. */
   retransmitAt: u32;
+  tsRecent: u32;
   sndMss: u16;
   /** How often that deadline was set. */
   tries: u8;
   synAckDue: bool;
+  sndShift: u8;
+  hasWindowScale: bool;
+  hasTimestamps: bool;
+  isSackPermitted: bool;
 }
 if (offsetof<HalfOpen>() > HALF_OPEN_SIZE) ERROR("HalfOpen layout");
 
@@ -67,10 +74,9 @@ export function resetHalfOpens(): void {
 }
 
 /** What a peer's MSS option allows us to send (RFC 9293 §3.7.1, MUST-15 and MUST-16). */
-export function sendMssFrom(segment: Segment): u32 {
-  const offered = parseOptions(segment.options, segment.optionsOctets).mss;
-  if (offered == 0) return SND_MSS_DEFAULT;
-  return min(max(offered, SND_MSS_MIN), RCV_MSS);
+export function sendMssFrom(options: TcpOptions): u32 {
+  if (options.mss == 0) return SND_MSS_DEFAULT;
+  return min(max(options.mss, SND_MSS_MIN), RCV_MSS);
 }
 
 /** Whether one more SYN fits: silence, not RST, tells the peer to try again later. */
@@ -91,10 +97,21 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
   half.listener = <u8>indexOfListener(listener);
   half.irs = segment.seq;
   half.iss = iss;
-  half.sndMss = <u16>sendMssFrom(segment);
+  takeOptions(half, segment);
   listener.waiting += 1;
   insertFlow(half);
   sendSynAck(half);
+}
+
+/** What the peer's SYN offers, we agree to. */
+function takeOptions(half: HalfOpen, segment: Segment): void {
+  const options = parseOptions(segment.options, segment.optionsOctets);
+  half.sndMss = <u16>sendMssFrom(options);
+  half.hasWindowScale = options.hasWindowScale;
+  half.sndShift = options.hasWindowScale ? options.windowShift : 0;
+  half.hasTimestamps = options.hasTimestamps;
+  half.isSackPermitted = options.isSackPermitted;
+  half.tsRecent = options.tsVal;
 }
 
 /** Back to LISTEN: the record goes, and with it its place in the backlog. */
@@ -121,10 +138,17 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
   const rcvNxt = half.irs + 1;
   if (segment.has(Ctl.SYN) && !segment.has(Ctl.ACK) && segment.seq == half.irs) {
     // The same SYN again: our answer was lost.
+    // Its options may have changed: some hosts try again without.
+    takeOptions(half, segment);
     if (takeChallenge(half)) {
       half.synAckDue = true;
       wantOutput(half);
     }
+    return null;
+  }
+  if (half.hasTimestamps && !segment.has(Ctl.RST) && !isTimely(half, segment)) {
+    count(Counter.DROP_TIMESTAMP);
+    if (segment.hasTimestamps) challengeFrom(half, segment);
     return null;
   }
   if (!isAcceptable(segment.seq, segment.length, rcvNxt, INITIAL_RCV_WND)) {
@@ -153,6 +177,11 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
   return promote(half, segment);
 }
 
+/** Whether the segment carries the agreed timestamp, and none from before the SYN (RFC 7323 §5). */
+function isTimely(half: HalfOpen, segment: Segment): bool {
+  return segment.hasTimestamps && !seqLt(segment.tsVal, half.tsRecent);
+}
+
 /**
  * The ACK of our SYN is here: a TCB in ESTABLISHED, or null (and the record stays) if none is free.
  */
@@ -179,6 +208,10 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   tcb.rcvAcked = half.irs + 1;
   tcb.rcvAdv = half.irs + 1 + INITIAL_RCV_WND;
   tcb.sndMss = half.sndMss;
+  tcb.sndShift = half.sndShift;
+  if (half.isSackPermitted) raiseFlag(tcb, Flag.SACK);
+  tcb.tsOffset = offsetOfTimestamps(half);
+  if (half.hasTimestamps) startTimestamps(tcb, half.tsRecent);
   tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
   tcb.rto = half.tries > 1 ? RTO_AFTER_SYN_LOSS_MS : RTO_INITIAL_MS;
   tcb.lastSentAt = now();
@@ -209,6 +242,9 @@ export function prepareSynAck(half: HalfOpen, out: OutSegment): bool {
   out.flags = Ctl.SYN | Ctl.ACK;
   out.wnd = INITIAL_RCV_WND;
   out.mss = RCV_MSS;
+  out.hasWindowScale = half.hasWindowScale;
+  out.isSackPermitted = half.isSackPermitted;
+  if (half.hasTimestamps) stamp(out, offsetOfTimestamps(half), half.tsRecent);
   return true;
 }
 
@@ -239,6 +275,12 @@ function challengeFrom(half: HalfOpen, segment: Segment): void {
   count(Counter.CHALLENGE_ACKS_OUT);
   replyWith(segment, Ctl.ACK, half.iss + 1, half.irs + 1);
   reply().wnd = INITIAL_RCV_WND;
+  if (half.hasTimestamps) stampReply(now() + offsetOfTimestamps(half), half.tsRecent);
+}
+
+/** Computed afresh where it is needed: a record is small, and few segments ask. */
+function offsetOfTimestamps(half: HalfOpen): u32 {
+  return timestampOffset(half.localAddress, half.remoteAddress, half.ports);
 }
 
 function forgetHalfOpen(half: HalfOpen): void {

@@ -26,6 +26,14 @@ export function chooseIsn(localAddress: u32, remoteAddress: u32, ports: u32): u3
   return now() * ISN_STEPS_PER_MS + <u32>sipHash(addresses, <u64>ports);
 }
 
+/**
+ * What this tuple's timestamps add to the clock: the other half of the same hash (RFC 7323 §7.1).
+ */
+export function timestampOffset(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
+  const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
+  return <u32>(sipHash(addresses, <u64>ports) >> 32);
+}
+
 /** The start of the search for an ephemeral port towards this peer. */
 export function portOffset(localAddress: u32, remoteAddress: u32, remotePort: u32): u32 {
   const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;

@@ -13,15 +13,20 @@ import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { advanceOffset, contiguousOctets } from "../core/ring";
 import { Ctl } from "../wire/tcp";
-import { restartAfterIdle } from "./congestion";
+import { SACK_BLOCKS_MAX } from "../wire/tcp-options";
+import { limitedTransmit, restartAfterIdle } from "./congestion";
 import { reclaimTcb } from "./end";
 import { Flow, FlowKind } from "./flow";
 import { HalfOpen, commitSynAck, prepareSynAck } from "./half-open";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
+import { Hole, afterLastReport, afterReported, findHole } from "./recovery";
+import { isSackRecovering, missingFrom, pipeOf } from "./recovery";
 import { OutSegment, Plan, outSegment } from "./segment";
-import { seqGt, seqLt, seqMax } from "./seq";
+import { seqGe, seqLt, seqMax } from "./seq";
+import { forgetDuplicate, reportRanges } from "./sack";
+import { stamp } from "./timestamps";
 import { Flag, Tcb, Timer, clearFlag, firstTextSeq, has, raiseFlag, sendLimit } from "./tcb";
-import { sendRingOf, setState, stateOfTcb } from "./tcb";
+import { receivedRanges, sendRingOf, setState, stateOfTcb } from "./tcb";
 import { isRunning, startRetransmission, stopRetransmission, stopTimer } from "./timers";
 import { superviseUserTimeout } from "./timers";
 
@@ -40,7 +45,7 @@ export function prepareSegment(flow: usize): bool {
   if (has(tcb, Flag.SYN_OUTSTANDING) && tcb.sndCursor == tcb.iss) return planSyn(tcb, out);
   if (maySendText(state)) {
     if (has(tcb, Flag.RETRANSMIT_DUE)) return planRetransmit(tcb, out);
-    if (planText(tcb, out)) return true;
+    if (isSackRecovering(tcb) ? planRecovery(tcb, out) : planText(tcb, out)) return true;
     if (has(tcb, Flag.PROBE_DUE)) return planProbe(tcb, out);
     persistIfStuck(tcb);
   }
@@ -83,6 +88,10 @@ function addressTo(out: OutSegment, flow: Flow): void {
   out.remoteAddress = flow.remoteAddress;
   out.ports = flow.ports;
   out.mss = 0;
+  out.hasWindowScale = false;
+  out.hasTimestamps = false;
+  out.isSackPermitted = false;
+  out.sackCount = 0;
   out.textOctets = 0;
   out.moreTextOctets = 0;
 }
@@ -103,11 +112,16 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
   out.seq = tcb.iss;
   out.mss = RCV_MSS;
   if (stateOfTcb(tcb) == State.SYN_SENT) {
+    out.hasWindowScale = true;
+    out.isSackPermitted = true;
+    stamp(out, tcb.tsOffset, 0);
     out.flags = Ctl.SYN;
     out.ack = 0;
     out.wnd = INITIAL_RCV_WND;
   } else {
     fillAck(tcb, out, Ctl.SYN);
+    out.hasWindowScale = has(tcb, Flag.WINDOW_SCALE);
+    out.isSackPermitted = has(tcb, Flag.SACK);
   }
   return true;
 }
@@ -117,6 +131,7 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
   out.ack = tcb.rcvNxt;
   out.wnd = windowToAdvertise(tcb);
   out.flags = Ctl.ACK | flags;
+  if (has(tcb, Flag.TIMESTAMPS)) stamp(out, tcb.tsOffset, tcb.tsRecent);
 }
 
 /**
@@ -124,15 +139,14 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
  * and silly-window avoidance and Nagle's algorithm find it worth sending.
  */
 function planText(tcb: Tcb, out: OutSegment): bool {
-  const limit = sendLimit(tcb);
-  if (tcb.sndCursor == limit) return false;
-  const flight = tcb.sndCursor - tcb.sndUna;
-  if (flight == 0) restartAfterIdle(tcb);
-  const window = min(tcb.sndWnd, tcb.cwnd);
-  if (window <= flight) return false; // a shrunken window may be smaller (MUST-34)
-  const usable = window - flight;
+  const isAgain = seqLt(tcb.sndCursor, tcb.sndNxt);
+  if (isAgain) tcb.sndCursor = afterReported(tcb, tcb.sndCursor);
+  if (tcb.sndCursor == sendLimit(tcb)) return false;
+  const usable = usableWindow(tcb);
+  if (usable == 0) return false;
   const unsent = tcb.sndEnd - tcb.sndCursor;
-  const octets = min(min(unsent, <u32>tcb.sndMss), usable);
+  let octets = min(min(unsent, <u32>tcb.sndMss), usable);
+  if (isAgain) octets = min(octets, missingFrom(tcb, tcb.sndCursor));
   const takesFin = has(tcb, Flag.SEND_CLOSED) && octets == unsent && usable > octets;
   if (octets == 0 && !takesFin) return false;
   if (!isWorthSending(tcb, octets, takesFin)) return false;
@@ -140,6 +154,45 @@ function planText(tcb: Tcb, out: OutSegment): bool {
   if (takesFin) out.flags |= Ctl.FIN;
   out.plan = Plan.TEXT;
   return true;
+}
+
+/** What the peer's window and the congestion window leave for new octets. */
+function usableWindow(tcb: Tcb): u32 {
+  const flight = tcb.sndCursor - tcb.sndUna;
+  if (flight == 0) restartAfterIdle(tcb);
+  if (tcb.sndWnd <= flight) return 0; // a shrunken window may be smaller (MUST-34)
+  const inNetwork = isSackRecovering(tcb) ? pipeOf(tcb) : flight;
+  const congestionWindow = tcb.cwnd + limitedTransmit(tcb);
+  if (congestionWindow <= inNetwork) return 0;
+  return min(tcb.sndWnd - flight, congestionWindow - inNetwork);
+}
+
+/** RFC 6675 §4, NextSeg: a lost octet, a new one, one that may be late, or the rescue. */
+function planRecovery(tcb: Tcb, out: OutSegment): bool {
+  if (tcb.cwnd < pipeOf(tcb) + <u32>tcb.sndMss) return false;
+  if (planHole(tcb, out, findHole(tcb, false))) return true;
+  if (planText(tcb, out)) return true;
+  if (planHole(tcb, out, findHole(tcb, true))) return true;
+  const from = afterLastReport(tcb);
+  if (has(tcb, Flag.RESCUED) || seqGe(from, tcb.recover)) return false;
+  const octets = min(tcb.recover - from, <u32>tcb.sndMss);
+  fillAgain(tcb, out, tcb.recover - octets, octets);
+  out.plan = Plan.RESCUE;
+  return true;
+}
+
+function planHole(tcb: Tcb, out: OutSegment, hole: Hole): bool {
+  if (hole.octets == 0) return false;
+  fillAgain(tcb, out, hole.seq, hole.octets);
+  out.plan = Plan.RETRANSMIT;
+  return true;
+}
+
+/** Octets sent before, the FIN among them if it is the last of them. */
+function fillAgain(tcb: Tcb, out: OutSegment, seq: u32, octets: u32): void {
+  const text = seqLt(tcb.sndEnd, seq + octets) ? tcb.sndEnd - seq : octets;
+  fillText(tcb, out, seq, text);
+  if (text < octets) out.flags |= Ctl.FIN;
 }
 
 /** RFC 9293 §3.8.6.2.1, conditions (1) to (4). */
@@ -165,9 +218,8 @@ function fillText(tcb: Tcb, out: OutSegment, seq: u32, octets: u32): void {
 
 /** The first unacknowledged segment once more, whatever the windows say (RFC 5681 §3.2 step 3). */
 function planRetransmit(tcb: Tcb, out: OutSegment): bool {
-  const octets = min(min(tcb.sndEnd - tcb.sndUna, tcb.sndNxt - tcb.sndUna), <u32>tcb.sndMss);
-  fillText(tcb, out, tcb.sndUna, octets);
-  if (tcb.sndUna + octets == tcb.sndEnd && seqGt(tcb.sndNxt, tcb.sndEnd)) out.flags |= Ctl.FIN;
+  const sent = min(tcb.sndNxt - tcb.sndUna, missingFrom(tcb, tcb.sndUna));
+  fillAgain(tcb, out, tcb.sndUna, min(sent, <u32>tcb.sndMss));
   out.plan = Plan.RETRANSMIT;
   return true;
 }
@@ -193,6 +245,8 @@ function planProbe(tcb: Tcb, out: OutSegment): bool {
 function planAck(tcb: Tcb, out: OutSegment): bool {
   out.seq = bareSeq(tcb);
   fillAck(tcb, out, 0);
+  // Only on acknowledgements without text, which may take the place of a whole segment otherwise.
+  reportRanges(tcb, out, has(tcb, Flag.TIMESTAMPS) ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX);
   out.plan = Plan.ACK;
   return true;
 }
@@ -212,7 +266,12 @@ function persistIfStuck(tcb: Tcb): void {
 function commitAck(tcb: Tcb, out: OutSegment): void {
   tcb.rcvAcked = out.ack;
   tcb.rcvAdv = out.ack + out.wnd;
-  tcb.acksDue = out.plan == Plan.ACK ? tcb.acksDue - 1 : 0;
+  if (out.plan == Plan.ACK) {
+    tcb.acksDue -= 1;
+    forgetDuplicate(tcb);
+  } else if (!has(tcb, Flag.SACK) || receivedRanges(tcb).count == 0) {
+    tcb.acksDue = 0; // text carries it as well, unless there are ranges to report
+  }
   stopTimer(tcb, Timer.DELAYED_ACK);
 }
 
@@ -228,8 +287,8 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
   if (out.plan == Plan.PROBE) count(Counter.WINDOW_PROBES);
   if (out.plan == Plan.RETRANSMIT) count(Counter.FAST_RETRANSMITS);
   if (out.plan == Plan.TEXT) {
-    // Only a segment that is sent for the first time, whole, may be timed (Karn).
-    if (!isRepeated && !has(tcb, Flag.TIMING)) {
+    // Without timestamps only a segment that is sent for the first time may be timed (Karn).
+    if ((!isRepeated || has(tcb, Flag.TIMESTAMPS)) && !has(tcb, Flag.TIMING)) {
       raiseFlag(tcb, Flag.TIMING);
       tcb.rttSeq = out.seq;
       tcb.rttStart = now();
@@ -237,8 +296,9 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
     tcb.sndCursor = end;
     if (has(tcb, Flag.PERSISTING)) stopRetransmission(tcb);
   }
-  clearFlag(tcb, Flag.RETRANSMIT_DUE);
-  clearFlag(tcb, Flag.PROBE_DUE);
+  if (out.plan == Plan.RETRANSMIT) tcb.highRxt = end;
+  if (out.plan == Plan.RESCUE) raiseFlag(tcb, Flag.RESCUED);
+  clearFlag(tcb, Flag.RETRANSMIT_DUE | Flag.PROBE_DUE);
   tcb.sndNxt = seqMax(tcb.sndNxt, end);
   tcb.lastSentAt = now();
   if (!isRunning(tcb, Timer.RETRANSMISSION)) startRetransmission(tcb);

@@ -11,16 +11,19 @@ import { Counter, Event } from "../core/abi";
 import { count } from "../core/counters";
 import { advanceOffset, contiguousOctets } from "../core/ring";
 import { Ctl } from "../wire/tcp";
-import { addRange, joinRanges, truncateRanges } from "./assembler";
+import { addRange, isHeld, joinRanges, truncateRanges } from "./ranges";
 import { wantOutput } from "./pending";
 import { Segment } from "./segment";
-import { seqGe, seqGt, seqLt } from "./seq";
-import { Flag, Tcb, Timer, has, raiseFlag, receiveRingOf, signal } from "./tcb";
+import { noteDuplicate, noteRecent } from "./sack";
+import { seqGe, seqGt, seqLt, seqMin } from "./seq";
+import { Flag, Tcb, Timer, has, raiseFlag, receiveRingOf, receivedRanges, signal } from "./tcb";
 import { startDelayedAck, stopTimer } from "./timers";
 
 /** What we can take in one segment, and say so in our SYN (RFC 9293 §3.7.1): MTU less 40. */
 @inline export const RCV_MSS: u32 = MTU_OCTETS - 40;
 if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
+/** Rcv.Wind.Shift (RFC 7323 §2.2): our window fits the field as it is, the peer's may not. */
+@inline export const RCV_WINDOW_SHIFT: u32 = 0;
 /** Our window when a connection opens. */
 @inline export const INITIAL_RCV_WND: u32 = RECEIVE_RING_OCTETS;
 /** RFC 9293 MUST-40: below 500 ms; shorter, so that a peer's small window moves. */
@@ -59,12 +62,19 @@ export function offerWindow(tcb: Tcb): void {
   if (windowToAdvertise(tcb) != receiveWindow(tcb)) acknowledgeNow(tcb);
 }
 
+/** The part of a segment that lies before RCV.NXT was received twice (RFC 2883). */
+export function noteDuplicateText(tcb: Tcb, segment: Segment): void {
+  const end = seqMin(segment.seq + segment.textOctets, tcb.rcvNxt);
+  if (segment.textOctets != 0) noteDuplicate(tcb, segment.seq, end);
+}
+
 /**
  * Cuts off what lies outside the receive window. The segment is acceptable, so something of it, if
  * only its ACK field, remains.
  */
 export function trimToWindow(tcb: Tcb, segment: Segment): void {
   if (seqLt(segment.seq, tcb.rcvNxt)) {
+    noteDuplicateText(tcb, segment);
     const before = tcb.rcvNxt - segment.seq;
     segment.seq = tcb.rcvNxt;
     segment.text += before;
@@ -86,7 +96,7 @@ export function noteFin(tcb: Tcb, segment: Segment): void {
   if (!segment.has(Ctl.FIN) || has(tcb, Flag.FIN_SEEN)) return;
   tcb.rcvFin = segment.seq + segment.textOctets;
   raiseFlag(tcb, Flag.FIN_SEEN);
-  truncateRanges(tcb, tcb.rcvFin);
+  truncateRanges(receivedRanges(tcb), tcb.rcvFin);
 }
 
 /** Seventh check: the text. The segment is trimmed and the state allows text. */
@@ -103,9 +113,9 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
   }
   copyToRing(tcb, segment, octets);
   tcb.rcvNxt += octets;
-  if (tcb.rangeCount != 0) {
+  if (receivedRanges(tcb).count != 0) {
     // It fills a hole, in whole or in part: the peer must know at once (RFC 5681 §4.2).
-    tcb.rcvNxt = joinRanges(tcb, tcb.rcvNxt);
+    tcb.rcvNxt = joinRanges(receivedRanges(tcb), tcb.rcvNxt);
     tcb.acksDue = 1;
     wantOutput(tcb);
   } else {
@@ -116,8 +126,16 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
 
 /** Text beyond a hole: kept at its place, and each such segment answered by a duplicate ACK. */
 function receiveAhead(tcb: Tcb, segment: Segment, octets: u32): void {
-  if (addRange(tcb, segment.seq, segment.seq + octets)) copyToRing(tcb, segment, octets);
-  else count(Counter.DROP_OUT_OF_ORDER);
+  const end = segment.seq + octets;
+  if (isHeld(receivedRanges(tcb), segment.seq, end)) {
+    noteDuplicate(tcb, segment.seq, end);
+    noteRecent(tcb, segment.seq); // the range around it comes second (RFC 2883 §4)
+  } else if (addRange(receivedRanges(tcb), segment.seq, end)) {
+    copyToRing(tcb, segment, octets);
+    noteRecent(tcb, segment.seq);
+  } else {
+    count(Counter.DROP_OUT_OF_ORDER);
+  }
   if (tcb.acksDue < DUPLICATE_ACKS_MAX) tcb.acksDue += 1;
   wantOutput(tcb);
 }

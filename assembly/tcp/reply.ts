@@ -21,6 +21,9 @@ import { Segment } from "./segment";
   ack: u32;
   flags: u32;
   wnd: u32;
+  tsVal: u32;
+  tsEcr: u32;
+  hasTimestamps: bool;
 }
 const REPLY: usize = memory.data(offsetof<Reply>(), 8);
 
@@ -39,6 +42,7 @@ export function replyWith(segment: Segment, flags: u32, seq: u32, ack: u32): voi
   answer.ack = ack;
   answer.flags = flags;
   answer.wnd = 0;
+  answer.hasTimestamps = false;
 }
 
 /**
@@ -50,4 +54,12 @@ export function replyReset(segment: Segment): void {
   count(Counter.RESETS_OUT);
   if (segment.has(Ctl.ACK)) replyWith(segment, Ctl.RST, segment.ack, 0);
   else replyWith(segment, Ctl.RST | Ctl.ACK, 0, segment.seq + segment.length);
+}
+
+/** Puts the timestamps option into the reply at hand. */
+export function stampReply(tsVal: u32, tsEcr: u32): void {
+  const answer = reply();
+  answer.hasTimestamps = true;
+  answer.tsVal = tsVal;
+  answer.tsEcr = tsEcr;
 }

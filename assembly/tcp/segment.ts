@@ -15,6 +15,7 @@ import {
   tcpSeq,
   tcpWindow,
 } from "../wire/tcp";
+import { SACK_BLOCKS_MAX, SACK_BLOCK_OCTETS, parseOptions } from "../wire/tcp-options";
 
 /** The segment that arrived, in host order. Trimming to the window changes it in place. */
 @unmanaged @final export class Segment {
@@ -34,6 +35,13 @@ import {
   /** Address and length of the options. */
   options: usize;
   optionsOctets: u32;
+  /** TSval and TSecr (RFC 7323 §3.2), where `hasTimestamps`. */
+  tsVal: u32;
+  tsEcr: u32;
+  hasTimestamps: bool;
+  /** The blocks of a SACK option, as they stand in the frame. */
+  sackBlocks: usize;
+  sackCount: u32;
   /** It came without text, SYN or FIN, whatever trimming has left of it. */
   isBare: bool;
 
@@ -66,6 +74,16 @@ export function parseSegment(header: usize, octets: u32): Segment {
   segment.textOctets = octets - headerOctets;
   segment.options = header + TCP_HEADER_OCTETS;
   segment.optionsOctets = headerOctets - TCP_HEADER_OCTETS;
+  segment.hasTimestamps = false;
+  segment.sackCount = 0;
+  if (segment.optionsOctets != 0) {
+    const options = parseOptions(segment.options, segment.optionsOctets);
+    segment.hasTimestamps = options.hasTimestamps;
+    segment.tsVal = options.tsVal;
+    segment.tsEcr = options.tsEcr;
+    segment.sackBlocks = options.sackBlocks;
+    segment.sackCount = options.sackCount;
+  }
   segment.isBare = segment.length == 0;
   return segment;
 }
@@ -81,6 +99,8 @@ export const enum Plan {
   /** One octet or FIN into a closed window, the cursor stays. */
   PROBE = 3,
   RESET = 4,
+  /** The end of what was sent before a loss, once more (RFC 6675 §4, NextSeg rule 4). */
+  RESCUE = 5,
 }
 
 /** The segment to be sent next: a plan that only `commitSegment` turns into a fact. */
@@ -94,6 +114,14 @@ export const enum Plan {
   wnd: u32;
   /** Value of the MSS option, 0 for none (RFC 9293 MUST-65: only with SYN). */
   mss: u32;
+  tsVal: u32;
+  tsEcr: u32;
+  /** Whether the segment carries a window scale (only with SYN) and a timestamps option. */
+  hasWindowScale: bool;
+  hasTimestamps: bool;
+  isSackPermitted: bool;
+  /** How many blocks of `sackBlockAt` go with it. */
+  sackCount: u32;
   /** The data, in two spans because a ring wraps; the second is mostly empty. */
   text: usize;
   textOctets: u32;
@@ -106,4 +134,15 @@ const OUT: usize = memory.data(offsetof<OutSegment>(), 8);
 
 @inline export function outSegment(): OutSegment {
   return changetype<OutSegment>(OUT);
+}
+
+/** One block of a SACK option to be sent: from `start` up to, not including, `end`. */
+@unmanaged @final export class SackBlock {
+  start: u32;
+  end: u32;
+}
+const SACK_BLOCKS: usize = memory.data(SACK_BLOCKS_MAX * SACK_BLOCK_OCTETS, 8);
+
+@inline export function sackBlockAt(index: u32): SackBlock {
+  return changetype<SackBlock>(SACK_BLOCKS + index * SACK_BLOCK_OCTETS);
 }

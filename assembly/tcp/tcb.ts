@@ -14,7 +14,6 @@
  *     sndNxt … sent up to here
  */
 import {
-  ASSEMBLER_RANGE_COUNT,
   CONNECTION_COUNT,
   RECEIVE_RING_OCTETS,
   SEND_RING_OCTETS,
@@ -22,7 +21,8 @@ import {
 import { EndReason, State } from "../core/abi";
 import { FIRST_CONNECTION_DEADLINE } from "../core/deadlines";
 import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
-import { seqLt } from "./seq";
+import { seqLe, seqLt } from "./seq";
+import { RANGE_LIST_SIZE, RangeList } from "./ranges";
 import { randomWord } from "../core/random";
 import { Flow, FlowKind, TCB_OFFSET, TCB_SIZE, flowAtOffset, linkTo, offsetOf } from "./flow";
 
@@ -63,8 +63,16 @@ export const enum Flag {
   UNACCEPTED = 1 << 15,
   /** The data received is void: after a reset, a time-out or an abort. */
   FLUSHED = 1 << 16,
+  /** Both SYNs carried timestamps (RFC 7323 §3.2). */
+  TIMESTAMPS = 1 << 17,
+  /** Both SYNs carried a window scale (RFC 7323 §2.2). */
+  WINDOW_SCALE = 1 << 18,
+  /** Both SYNs permitted SACK (RFC 2018 §2). */
+  SACK = 1 << 20,
+  /** The rescue retransmission of this recovery was sent (RFC 6675 §4, NextSeg rule 4). */
+  RESCUED = 1 << 21,
   /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
-  SYN_OUTSTANDING = 1 << 17,
+  SYN_OUTSTANDING = 1 << 19,
 }
 
 /** Bits of `Tcb.timers`: which of its deadlines run. */
@@ -72,12 +80,6 @@ export const enum Timer {
   RETRANSMISSION = 1,
   DELAYED_ACK = 2,
   USER_TIMEOUT = 4,
-}
-
-/** One run of octets that arrived ahead of RCV.NXT: from `start` up to, not including, `end`. */
-@unmanaged @final export class Range {
-  start: u32;
-  end: u32;
 }
 
 @unmanaged @final export class Tcb extends Flow {
@@ -105,6 +107,18 @@ export const enum Timer {
   rcvFin: u32;
   /** The acknowledgement number last sent. */
   rcvAcked: u32;
+
+  // Timestamps (RFC 7323 §4.3, §5.5): TS.Recent, when it was taken, and what our clock adds.
+  tsRecent: u32;
+  tsRecentAt: u32;
+  tsOffset: u32;
+
+  // What the next SACK option says first (tcp/sack): a duplicate, and the range that grew last.
+  duplicateStart: u32;
+  duplicateEnd: u32;
+  recentSeq: u32;
+  /** The number after what recovery has sent again (RFC 6675 §2, HighRxt). */
+  highRxt: u32;
 
   // Congestion control and retransmission, in octets and milliseconds.
   cwnd: u32;
@@ -148,14 +162,17 @@ export const enum Timer {
   backoff: u8;
   /** Acknowledgements to be sent at once; several only for out-of-order data. */
   acksDue: u8;
-  rangeCount: u8;
-  private padding: u8;
+  /** Snd.Wind.Shift (RFC 7323 §2.2). */
+  sndShift: u8;
   private padding2: u16;
 }
-/** The ranges lie behind the class's fields: AssemblyScript has no arrays inside a record. */
-@inline const RANGES_OFFSET: u32 = 168;
-if (offsetof<Tcb>() != RANGES_OFFSET) ERROR("Tcb layout");
-if (RANGES_OFFSET + offsetof<Range>() * ASSEMBLER_RANGE_COUNT > TCB_SIZE) ERROR("Tcb size");
+/**
+ * Behind the class's fields lie its two lists of ranges: received ahead, and reported by the peer.
+ */
+@inline const RECEIVED_OFFSET: u32 = 200;
+@inline const SACKED_OFFSET: u32 = RECEIVED_OFFSET + RANGE_LIST_SIZE;
+if (offsetof<Tcb>() > RECEIVED_OFFSET) ERROR("Tcb layout");
+if (SACKED_OFFSET + RANGE_LIST_SIZE != TCB_SIZE) ERROR("Tcb size");
 
 const SEND_RINGS: usize = memory.data(SEND_RING_OCTETS * CONNECTION_COUNT, 8);
 const RECEIVE_RINGS: usize = memory.data(RECEIVE_RING_OCTETS * CONNECTION_COUNT, 8);
@@ -218,11 +235,14 @@ export function freeTcb(tcb: Tcb): void {
   return RECEIVE_RINGS + indexOfTcb(tcb) * RECEIVE_RING_OCTETS;
 }
 
-@inline export function rangeAt(tcb: Tcb, index: u32): Range {
-  assert(index < ASSEMBLER_RANGE_COUNT);
-  return changetype<Range>(
-    changetype<usize>(tcb) + RANGES_OFFSET + <usize>index * offsetof<Range>(),
-  );
+/** What arrived ahead of RCV.NXT. */
+@inline export function receivedRanges(tcb: Tcb): RangeList {
+  return changetype<RangeList>(changetype<usize>(tcb) + RECEIVED_OFFSET);
+}
+
+/** What the peer has reported ahead of SND.UNA. */
+@inline export function sackedRanges(tcb: Tcb): RangeList {
+  return changetype<RangeList>(changetype<usize>(tcb) + SACKED_OFFSET);
 }
 
 @inline export function has(tcb: Tcb, flag: Flag): bool {
@@ -266,6 +286,11 @@ export function queuedOctets(tcb: Tcb): u32 {
 /** Octets that the user can RECEIVE: all up to RCV.NXT but the peer's FIN. */
 @inline export function readableOctets(tcb: Tcb): u32 {
   return tcb.rcvNxt - tcb.rcvRead - (has(tcb, Flag.PEER_CLOSED) ? 1 : 0);
+}
+
+/** Neither of what was never sent, nor older than a peer of ours could send (RFC 5961 §5). */
+export function isAckPlausible(tcb: Tcb, ack: u32): bool {
+  return seqLe(ack, tcb.sndNxt) && !seqLt(ack, tcb.sndUna - tcb.sndWndMax);
 }
 
 /** Whether our FIN was sent and acknowledged. */

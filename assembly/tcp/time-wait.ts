@@ -23,7 +23,8 @@ import { detachTcb, reclaimTcb } from "./end";
 import { Flow, FlowKind, TIME_WAIT_OFFSET, TIME_WAIT_SIZE, flowAt, flowAtOffset } from "./flow";
 import { linkTo } from "./flow";
 import { receiveWindow } from "./receive";
-import { replyWith, reply } from "./reply";
+import { timestampOffset } from "./isn";
+import { reply, replyWith, stampReply } from "./reply";
 import { Segment } from "./segment";
 import { Flag, Tcb, has, indexOfTcb, setState, tcbAt } from "./tcb";
 import { isAcceptable } from "./seq";
@@ -32,9 +33,11 @@ import { isAcceptable } from "./seq";
   sndNxt: u32;
   rcvNxt: u32;
   expiresAt: u32;
+  tsRecent: u32;
   rcvWnd: u16;
   /** Index + 1 of the TCB whose handle the user still holds, or 0. */
   owner: u16;
+  hasTimestamps: bool;
 }
 if (offsetof<TimeWait>() > TIME_WAIT_SIZE) ERROR("TimeWait layout");
 
@@ -84,6 +87,8 @@ export function enterTimeWait(tcb: Tcb): void {
   record.sndNxt = tcb.sndNxt;
   record.rcvNxt = tcb.rcvNxt;
   record.rcvWnd = <u16>window;
+  record.hasTimestamps = has(tcb, Flag.TIMESTAMPS);
+  record.tsRecent = tcb.tsRecent;
   insertFlow(record);
   appendRecord(record);
   if (has(tcb, Flag.RELEASED)) {
@@ -155,6 +160,9 @@ export function isFinalFin(record: TimeWait, segment: Segment): bool {
 function acknowledgeFrom(record: TimeWait, segment: Segment): void {
   replyWith(segment, Ctl.ACK, record.sndNxt, record.rcvNxt);
   reply().wnd = record.rcvWnd;
+  if (!record.hasTimestamps) return;
+  const offset = timestampOffset(record.localAddress, record.remoteAddress, record.ports);
+  stampReply(now() + offset, record.tsRecent);
 }
 
 function appendRecord(record: TimeWait): void {

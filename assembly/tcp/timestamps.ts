@@ -1,0 +1,68 @@
+/**
+ * Timestamps: which segments carry them, what they say, and which old duplicates they expose.
+ *
+ * RFC 7323 §3 (option), §4 (RTT), §5 (PAWS). Our clock is the stack's milliseconds plus an offset
+ * that differs from tuple to tuple, so that it tells nobody how long we have been up (§7.1).
+ * Called by tcp/arrives and tcp/ack for what comes, by tcp/output and tcp/reply's users for what
+ * goes.
+ */
+import { now } from "../core/clock";
+import { Ctl } from "../wire/tcp";
+import { TIMESTAMPS_OPTION_OCTETS } from "../wire/tcp-options";
+import { OutSegment, Segment } from "./segment";
+import { Flag, Tcb, has, isAckPlausible, raiseFlag } from "./tcb";
+import { seqGt, seqLe, seqLt } from "./seq";
+
+/** RFC 7323 §5.5: after 24 days TS.Recent may have wrapped and is void. */
+@inline const RECENT_VALID_MS: u32 = 24 * 86_400_000;
+
+/** The peer's SYN carries the option, as ours does: both use it from now on (§3.2). */
+export function startTimestamps(tcb: Tcb, tsVal: u32): void {
+  raiseFlag(tcb, Flag.TIMESTAMPS);
+  tcb.tsRecent = tsVal;
+  tcb.tsRecentAt = now();
+  // The option takes its place from each segment (RFC 9293 MUST-16).
+  tcb.sndMss -= <u16>TIMESTAMPS_OPTION_OCTETS;
+}
+
+/** Puts the option into a segment to be sent. */
+export function stamp(out: OutSegment, offset: u32, recent: u32): void {
+  out.hasTimestamps = true;
+  out.tsVal = now() + offset;
+  out.tsEcr = recent;
+}
+
+/** PAWS: whether the segment's timestamp is from before TS.Recent. RST is exempt (§5.2). */
+export function isOldDuplicate(tcb: Tcb, segment: Segment): bool {
+  if (!segment.hasTimestamps || !seqLt(segment.tsVal, tcb.tsRecent)) return false;
+  return now() - tcb.tsRecentAt < RECENT_VALID_MS;
+}
+
+/**
+ * TS.Recent from a segment that is acceptable and begins no later than what was acknowledged last
+ * (§4.3), so that the echo is that of the oldest segment a delayed ACK answers. Before trimming.
+ */
+export function rememberTimestamp(tcb: Tcb, segment: Segment): void {
+  if (!has(tcb, Flag.TIMESTAMPS) || !segment.hasTimestamps) return;
+  if (!seqLe(segment.seq, tcb.rcvAcked)) return;
+  // What the fifth check will drop must not move it: a forged one would shut the peer out.
+  if (!segment.has(Ctl.ACK) || !isAckPlausible(tcb, segment.ack)) return;
+  tcb.tsRecent = segment.tsVal;
+  tcb.tsRecentAt = now();
+}
+
+/**
+ * Whether the acknowledgement of the timed segment measures a round trip. A segment that was sent
+ * twice may be timed where timestamps are on, because the echo tells the copies apart: one from
+ * before the timed copy left answers another one.
+ */
+export function closesRoundTrip(tcb: Tcb, segment: Segment): bool {
+  if (!has(tcb, Flag.TIMESTAMPS)) return true;
+  if (!segment.hasTimestamps) return false;
+  return now() + tcb.tsOffset - segment.tsEcr <= now() - tcb.rttStart;
+}
+
+/** RFC 6191: whether a SYN with this timestamp is newer than everything a TIME-WAIT record saw. */
+export function isNewerIncarnation(segment: Segment, recent: u32, isSeqNewer: bool): bool {
+  return seqGt(segment.tsVal, recent) || (segment.tsVal == recent && isSeqNewer);
+}
