@@ -190,7 +190,8 @@ test("an arriving segment costs the same with 1 and with 1,000 connections", () 
   const one = mean(Array.from({ length: 8 }, () => countArrival(alone, 0)));
   const crowd = openConnections(MANY);
   const many = mean(Array.from({ length: MANY }, (_, i) => countArrival(crowd, i)));
-  // A bucket of the tuple table holds 1,000 / 2,048 others on average, each looked at once or twice.
+  // A bucket of the tuple table holds 1,000 / 2,048 others on average, each looked at once or
+  // twice.
   assert.ok(many - one < 4, `${one} accesses alone, ${many.toFixed(1)} among ${MANY}`);
   assert.ok(many >= one);
 });

@@ -9,7 +9,9 @@
  *               but SYN and RST; SEG.ACK at most what the peer sent, never going back; the right
  *               edge of the window never going left; nothing beyond the peer's window but probes of
  *               one octet; no segment above the peer's MSS; what is sent again is what was sent
- *               before; nothing behind FIN; nothing of a connection that we reset
+ *               before; nothing behind FIN; nothing of a connection that we reset; no option that
+ *               both SYNs did not agree on, and none without the timestamps that they did; TSval
+ *               never going back
  *
  * Called by device.ts with each frame in the order of the wire. Throws AssertionError.
  */
@@ -37,12 +39,23 @@ import { seqAfter, seqDistance, seqMax } from "./sequence.ts";
 export interface Identity {
   mac: string;
   address: number;
+  /** Virtual ms since it started. */
+  nowMs: number;
+}
+
+/** The options that a SYN proposes (RFC 7323 §1.3, RFC 2018 §2). */
+interface Offer {
+  /** Shift of the window scale, undefined without that option. */
+  shift: number | undefined;
+  sack: boolean;
+  timestamps: boolean;
 }
 
 /** A SYN that the peer sent, and how far its numbers went since. */
 interface PeerSyn {
   seq: number;
   mss: number;
+  offer: Offer;
   /** The number after the last octet that arrived, SYN and FIN counted. */
   end: number;
 }
@@ -54,6 +67,12 @@ interface Incarnation {
   sndMax: number;
   fin: number | undefined;
   isReset: boolean;
+  peer: PeerSyn | undefined;
+  /** What our SYN proposed, or what our SYN and ACK agreed to. */
+  offer: Offer;
+  /** TSval of the segment before, and when it left. */
+  tsVal: number | undefined;
+  tsValAtMs: number;
   /** What the peer's SYN said. */
   mss: number | undefined;
   ack: number | undefined;
@@ -76,6 +95,10 @@ interface TupleRecord {
 const SEND_MSS_MAX = 1460;
 const SEND_MSS_DEFAULT = 536;
 const FRAME_OCTETS_MAX = 1514;
+const WINDOW_SHIFT_MAX = 14;
+/** The timestamps option and its padding (RFC 7323 Appendix A). */
+const TIMESTAMPS_OCTETS = 12;
+const TIMESTAMP_VALID_MS = 24 * 86_400_000;
 
 export class Inspector {
   readonly #identity: Identity;
@@ -166,6 +189,8 @@ export class Inspector {
     const record = this.#record(ipv4!.destination, tcp.destinationPort, tcp.sourcePort);
     if ((tcp.flags & Flag.RST) !== 0) judgeReset(record, tcp, this.#isReply);
     else judgeSegment(incarnationOf(record, tcp), record, tcp);
+    if ((tcp.flags & Flag.RST) === 0)
+      judgeTimestamps(incarnationOf(record, tcp), tcp, this.#identity.nowMs);
   }
 
   #record(remoteAddress: number, remotePort: number, localPort: number): TupleRecord {
@@ -185,7 +210,7 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   if ((tcp.flags & Flag.SYN) !== 0 && !record.syns.some(({ seq }) => seq === tcp.seq)) {
     // An MSS of 0 says nothing.
     const mss = findOption(tcp, "mss")?.value || SEND_MSS_DEFAULT;
-    record.syns.push({ seq: tcp.seq, mss, end });
+    record.syns.push({ seq: tcp.seq, mss, end, offer: offerOf(tcp) });
   }
   for (const syn of record.syns) {
     if (seqAfter(end, syn.seq)) syn.end = seqMax(syn.end, end);
@@ -194,10 +219,25 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   for (const incarnation of record.incarnations) {
     const acked = seqDistance(incarnation.iss, tcp.ack);
     if (acked > seqDistance(incarnation.iss, incarnation.sndMax)) continue;
-    const edge = (tcp.ack + tcp.window) >>> 0;
+    const window = tcp.window * 2 ** windowShift(incarnation, tcp);
+    const edge = (tcp.ack + window) >>> 0;
     incarnation.edges.add(edge);
     incarnation.peerEdge = seqMax(incarnation.peerEdge, edge);
   }
+}
+
+/** How far the window of the peer's segment is to be shifted; that of a SYN never is. */
+function windowShift({ offer, peer }: Incarnation, tcp: TcpSegment): number {
+  if ((tcp.flags & Flag.SYN) !== 0 || offer.shift === undefined) return 0;
+  return Math.min(peer?.offer.shift ?? 0, WINDOW_SHIFT_MAX);
+}
+
+function offerOf(tcp: TcpSegment): Offer {
+  return {
+    shift: findOption(tcp, "window-scale")?.shift,
+    sack: findOption(tcp, "sack-permitted") !== undefined,
+    timestamps: findOption(tcp, "timestamps") !== undefined,
+  };
 }
 
 /** Lengths are right, what stands behind END is zero, MSS goes with SYN (MUST-65, MUST-69). */
@@ -251,6 +291,10 @@ function incarnationOf(record: TupleRecord, tcp: TcpSegment): Incarnation {
     sndMax: tcp.seq,
     fin: undefined,
     isReset: false,
+    peer: undefined,
+    offer: offerOf(tcp),
+    tsVal: undefined,
+    tsValAtMs: 0,
     mss: undefined,
     ack: undefined,
     rightEdge: 0,
@@ -287,6 +331,7 @@ function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSeg
   assert.equal(incarnation.isReset, false, "TCP: a segment after our RST");
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
+  judgeNegotiated(incarnation, tcp);
   if (end === tcp.seq) {
     assert.ok(isNextNumber(incarnation, tcp.seq), "TCP: an empty segment's SEG.SEQ is not SND.NXT");
     return;
@@ -294,7 +339,9 @@ function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSeg
   if ((tcp.flags & Flag.SYN) === 0) {
     const mss = Math.min(incarnation.mss ?? SEND_MSS_DEFAULT, SEND_MSS_MAX);
     // A peer that offers next to nothing is given at least 64 octets.
-    assert.ok(tcp.payload.length <= Math.max(mss, 64), `TCP: ${tcp.payload.length} above the MSS`);
+    const optionOctets = findOption(tcp, "timestamps") === undefined ? 0 : TIMESTAMPS_OCTETS;
+    const octets = tcp.payload.length + optionOctets;
+    assert.ok(octets <= Math.max(mss, 64), `TCP: ${octets} above the MSS (MUST-16)`);
     const isProbe = segmentLength(tcp) === 1;
     assert.ok(
       isProbe || !seqAfter(end, incarnation.peerEdge),
@@ -305,11 +352,64 @@ function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSeg
   incarnation.sndMax = seqMax(incarnation.sndMax, end);
 }
 
+/**
+ * The options of RFC 7323 and RFC 2018, where they may be and must be; the ACK is judged already.
+ */
+function judgeNegotiated(incarnation: Incarnation, tcp: TcpSegment): void {
+  const { offer, peer } = incarnation;
+  const has = offerOf(tcp);
+  if ((tcp.flags & Flag.SYN) !== 0) {
+    assert.equal(findOption(tcp, "sack"), undefined, "TCP: SACK blocks with SYN");
+    assert.ok((has.shift ?? 0) <= WINDOW_SHIFT_MAX, "TCP: window scale above 14");
+    if ((tcp.flags & Flag.ACK) !== 0) {
+      const { shift, sack, timestamps } = peer!.offer;
+      assert.ok(has.shift === undefined || shift !== undefined, "TCP: window scale unasked");
+      assert.ok(!has.sack || sack, "TCP: SACK-permitted unasked");
+      assert.ok(!has.timestamps || timestamps, "TCP: timestamps unasked");
+    }
+    incarnation.offer = has;
+  } else {
+    assert.equal(has.shift, undefined, "TCP: window scale without SYN");
+    assert.equal(has.sack, false, "TCP: SACK-permitted without SYN");
+    const agreed = offer.timestamps && peer!.offer.timestamps;
+    assert.equal(has.timestamps, agreed, "TCP: timestamps in each segment or in none");
+    judgeSack(incarnation, tcp);
+  }
+}
+
+/** TSval never goes back; TSecr needs the ACK bit (RFC 7323 §3.2). */
+function judgeTimestamps(incarnation: Incarnation, tcp: TcpSegment, nowMs: number): void {
+  const stamp = findOption(tcp, "timestamps");
+  if (stamp === undefined) return;
+  if ((tcp.flags & Flag.ACK) === 0) assert.equal(stamp.echo, 0, "TCP: TSecr without ACK");
+  // After 24 days a clock of 1 ms may have gone half way round, and nothing can be compared.
+  if (incarnation.tsVal !== undefined && nowMs - incarnation.tsValAtMs < TIMESTAMP_VALID_MS) {
+    assert.ok(!seqAfter(incarnation.tsVal, stamp.value), "TCP: TSval went back");
+  }
+  incarnation.tsVal = stamp.value;
+  incarnation.tsValAtMs = nowMs;
+}
+
+/** Blocks only if agreed, not empty, within what the peer sent; only the first below SEG.ACK. */
+function judgeSack({ offer, peer }: Incarnation, tcp: TcpSegment): void {
+  const blocks = findOption(tcp, "sack")?.blocks;
+  if (blocks === undefined) return;
+  assert.ok(offer.sack && peer!.offer.sack, "TCP: SACK blocks without agreement");
+  assert.ok(blocks.length > 0, "TCP: SACK without a block");
+  const { seq: irs, end } = peer!;
+  for (const [i, { left, right }] of blocks.entries()) {
+    assert.ok(seqAfter(right, left), "TCP: an empty SACK block");
+    assert.ok(seqDistance(irs, right) <= seqDistance(irs, end), "TCP: SACK of what never came");
+    if (i > 0) assert.ok(seqAfter(left, tcp.ack), "TCP: a SACK block at or below SEG.ACK");
+  }
+}
+
 /** SEG.ACK lies within what the peer sent and never goes back; the right edge never goes left. */
 function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment): void {
   const syn = acknowledgedSyn(record, tcp);
   assert.notEqual(syn, undefined, `TCP: SEG.ACK ${tcp.ack} of what never came`);
   incarnation.mss ??= syn!.mss;
+  incarnation.peer ??= syn;
   const rightEdge = (tcp.ack + tcp.window) >>> 0;
   if (incarnation.ack !== undefined) {
     assert.ok(!seqAfter(incarnation.ack, tcp.ack), "TCP: SEG.ACK went back");
@@ -319,7 +419,9 @@ function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment
   incarnation.rightEdge = rightEdge;
 }
 
-/** The SYN of the peer that SEG.ACK is about: the very one, or one from which numbers lead there. */
+/**
+ * The SYN of the peer that SEG.ACK is about: the very one, or one from which numbers lead there.
+ */
 function acknowledgedSyn(record: TupleRecord, tcp: TcpSegment): PeerSyn | undefined {
   const distance = ({ seq }: PeerSyn): number => seqDistance(seq, tcp.ack);
   return (

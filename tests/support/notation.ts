@@ -73,15 +73,23 @@ export function normalizeText(text: string): string {
   });
 }
 
+/** Options that Linger offers in each SYN, and how the notation begins them. */
+const OFFERED = { "window-scale": "<WS=", "sack-permitted": "<SACK-OK", timestamps: "<TS=" };
+
 /**
- * A segment of Linger's as the test that expects `like` would write it: its window only if that one
- * is asked for. The 0 of `<SEQ=0>…<CTL=RST,ACK>` is no sequence number and stays what it is.
+ * A segment of Linger's as the test that expects `like` would write it: its window, and the options
+ * that a SYN of ours offers, only if they are asked for. The 0 of `<SEQ=0>…<CTL=RST,ACK>` is no
+ * sequence number and stays what it is.
  */
 export function formatEmitted(segment: TcpSegment, bases: Bases, like = ""): string {
   const isBareReset = (segment.flags & (Flag.RST | Flag.ACK)) === (Flag.RST | Flag.ACK);
+  const isOffer = (segment.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN;
+  const isAskedFor = (kind: string): boolean =>
+    !isOffer || !(kind in OFFERED) || like.includes(OFFERED[kind as keyof typeof OFFERED]);
+  const shown = { ...segment, options: segment.options.filter(({ kind }) => isAskedFor(kind)) };
   const options = {
     seqBase: isBareReset ? 0 : bases.iss - LINGER_ISS,
     ackBase: bases.irs - PEER_ISS,
   };
-  return formatSegment(segment, like.includes("<WND=") ? { ...options, window: true } : options);
+  return formatSegment(shown, like.includes("<WND=") ? { ...options, window: true } : options);
 }

@@ -216,8 +216,13 @@ test("the third duplicate ACK, and no other, sends the first segment again (RFC 
     const c = open(variant);
     const una = manyInFlight(c);
     const flight = seqDistance(c.status("SND_UNA"), c.status("SND_NXT"));
-    ack(c, una).expectNothing();
-    ack(c, una).expectNothing();
+    for (let i = 0; i < 2; i++) {
+      ack(c, una);
+      // At most one new segment each (RFC 3042), so that a third duplicate can come of it.
+      const sent = segments(c);
+      assert.ok(sent.length <= 1);
+      for (const [from] of sent) assert.ok(from >= una + flight, `${from - una} too early`);
+    }
     ack(c, una);
     assert.deepEqual(segments(c)[0], [una, una + MSS]);
     const ssthresh = c.status("SSTHRESH");
@@ -236,8 +241,7 @@ test("all acknowledged ends the recovery with the window at its threshold", () =
   onEachVariant((variant) => {
     const c = open(variant);
     const una = manyInFlight(c);
-    for (let i = 0; i < 3; i++) ack(c, una);
-    segments(c);
+    for (let i = 0; i < 3; i++) ack(c, una).take();
     const ssthresh = c.status("SSTHRESH");
     const end = seqDistance((c.iss + 1) >>> 0, c.status("SND_NXT"));
     ack(c, end);
@@ -255,7 +259,8 @@ test("a partial ACK sends the next hole at once, without a time-out (RFC 6582)",
     const c = open(variant);
     const una = manyInFlight(c);
     const end = seqDistance((c.iss + 1) >>> 0, c.status("SND_NXT"));
-    for (let i = 0; i < 3; i++) ack(c, una);
+    for (let i = 0; i < 2; i++) ack(c, una).take();
+    ack(c, una);
     assert.deepEqual(segments(c)[0], [una, una + MSS]);
     // The segments 2 and 4 were lost as well.
     for (const hole of [2, 4]) {

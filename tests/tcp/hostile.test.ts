@@ -1,6 +1,6 @@
 /**
- * Hostile peers: random garbage, mutated segments, floods, in every state. Nothing may trap, answers
- * are limited, and the module serves on as if nothing had been.
+ * Hostile peers: random garbage, mutated segments, floods, in every state. Nothing may trap,
+ * answers are limited, and the module serves on as if nothing had been.
  *
  * RFC 5961 §7 (limits on challenge ACKs); RFC 4987. Seeds are fixed: a failure repeats.
  */
@@ -53,7 +53,7 @@ function noise(c: Conversation, random: Seeded): Uint8Array {
   return octets;
 }
 
-test("ten thousand frames of noise in every state: no trap, no change that noise could not make", () => {
+test("ten thousand frames of noise in every state: no trap, no lasting change", () => {
   onEachProfile((variant) => {
     for (const [index, state] of STATES.entries()) {
       naming(state, () => {
@@ -72,7 +72,9 @@ test("ten thousand frames of noise in every state: no trap, no change that noise
   });
 });
 
-/** A segment of this connection with random control bits, numbers near the real ones, any length. */
+/**
+ * A segment of this connection with random control bits, numbers near the real ones, any length.
+ */
 function nearMiss(c: Conversation, random: Seeded): Uint8Array {
   const around = (center: number): number => {
     const spread = [1, 4, 50, 5_000, 2 ** 31][random.below(5)]!;

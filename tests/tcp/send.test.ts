@@ -182,8 +182,6 @@ test("the option stands anywhere, among others, aligned or not (MUST-4, MUST-6, 
     [unknown(6), mss],
     [unknown(0), mss, unknown(1)],
     [unknown(33), nop, mss],
-    [{ kind: "sack-permitted" }, { kind: "window-scale", shift: 7 }, mss],
-    [{ kind: "timestamps", value: 1, echo: 0 }, mss],
     [nop, nop, mss, { kind: "end" }],
   ];
   onEachProfile((variant) => {
