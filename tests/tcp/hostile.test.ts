@@ -95,7 +95,7 @@ function nearMiss(c: Conversation, random: Seeded): Uint8Array {
   });
 }
 
-test("well-formed nonsense in every state: any end is fine, a trap or a leak is not", () => {
+test("well-formed nonsense in every state: any end is right but a trap or a leak", () => {
   onEachVariant((variant) => {
     for (const role of ROLES) {
       for (const [index, state] of STATES.entries()) {
