@@ -15,10 +15,20 @@ import {
 } from "../netif/interface";
 import * as calls from "../tcp/calls";
 import { findFlow } from "../tcp/demux";
-import { allocateListener, findListener, indexOfListener, isListening } from "../tcp/listener";
-import { listenerAt } from "../tcp/listener";
-import { FIRST_LISTENER_ENTRY, connectionEntry, listenerEntry, takeReady } from "../tcp/ready";
-import { withdrawReady } from "../tcp/ready";
+import {
+  allocateListener,
+  findListener,
+  indexOfListener,
+  isListening,
+  listenerAt,
+} from "../tcp/listener";
+import {
+  FIRST_LISTENER_ENTRY,
+  connectionEntry,
+  listenerEntry,
+  takeReady,
+  withdrawReady,
+} from "../tcp/ready";
 import { wantOutput } from "../tcp/pending";
 import { Flag, Tcb, clearFlag, indexOfTcb, raiseFlag, tcbAt } from "../tcp/tcb";
 import { setUserTimeout } from "../tcp/timers";

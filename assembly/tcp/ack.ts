@@ -19,10 +19,25 @@ import { takeRttSample } from "./rtt";
 import { Segment } from "./segment";
 import { seqGe, seqGt, seqLe, seqLt, seqMax } from "./seq";
 import { closesRoundTrip } from "./timestamps";
-import { Flag, Tcb, Timer, clearFlag, has, isAckPlausible, queuedOctets } from "./tcb";
-import { sendLimit, signal } from "./tcb";
-import { isWaitingForPeer, startRetransmission, startUserTimeout } from "./timers";
-import { stopRetransmission, stopTimer, superviseUserTimeout } from "./timers";
+import {
+  Flag,
+  Tcb,
+  Timer,
+  clearFlag,
+  has,
+  isAckPlausible,
+  queuedOctets,
+  sendLimit,
+  signal,
+} from "./tcb";
+import {
+  isWaitingForPeer,
+  startRetransmission,
+  startUserTimeout,
+  stopRetransmission,
+  stopTimer,
+  superviseUserTimeout,
+} from "./timers";
 
 /** Takes SEG.ACK and SEG.WND; false if the segment is to be dropped. */
 export function receiveAck(tcb: Tcb, segment: Segment): bool {

@@ -21,16 +21,37 @@ import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from ".
 import { chooseIsn } from "./isn";
 import { findListener } from "./listener";
 import { wantOutput } from "./pending";
-import { INITIAL_RCV_WND, acknowledgeNow, noteFin, receiveFin, receiveText } from "./receive";
-import { noteDuplicateText, receiveWindow, trimToWindow } from "./receive";
+import {
+  INITIAL_RCV_WND,
+  acknowledgeNow,
+  noteDuplicateText,
+  noteFin,
+  receiveFin,
+  receiveText,
+  receiveWindow,
+  trimToWindow,
+} from "./receive";
 import { reply, replyReset, replyWith, stampReply } from "./reply";
 import { RTO_AFTER_SYN_LOSS_MS } from "./rtt";
 import { Segment, parseSegment } from "./segment";
 import { isAcceptable, seqGt, seqLe, seqLt } from "./seq";
-import { Flag, Tcb, clearFlag, has, isFinAcknowledged, raiseFlag, setState, signal } from "./tcb";
-import { stateOfTcb } from "./tcb";
-import { isNewerIncarnation, isOldDuplicate, rememberTimestamp } from "./timestamps";
-import { startTimestamps } from "./timestamps";
+import {
+  Flag,
+  Tcb,
+  clearFlag,
+  has,
+  isFinAcknowledged,
+  raiseFlag,
+  setState,
+  signal,
+  stateOfTcb,
+} from "./tcb";
+import {
+  isNewerIncarnation,
+  isOldDuplicate,
+  rememberTimestamp,
+  startTimestamps,
+} from "./timestamps";
 import { TimeWait, arrivesInTimeWait, enterTimeWait, isFinalFin } from "./time-wait";
 
 /** How far above the old incarnation's numbers a reopened tuple starts, at the least (MAY-2). */

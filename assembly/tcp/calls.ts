@@ -20,9 +20,22 @@ import { wantOutput } from "./pending";
 import { offerWindow } from "./receive";
 import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
 import { RTO_INITIAL_MS } from "./rtt";
-import { Flag, Tcb, allocateTcb, clearFlag, has, indexOfTcb, queuedOctets } from "./tcb";
-import { raiseFlag, readableOctets, receiveRingOf, receivedRanges } from "./tcb";
-import { sendRingOf, setState, stateOfTcb } from "./tcb";
+import {
+  Flag,
+  Tcb,
+  allocateTcb,
+  clearFlag,
+  has,
+  indexOfTcb,
+  queuedOctets,
+  raiseFlag,
+  readableOctets,
+  receivedRanges,
+  receiveRingOf,
+  sendRingOf,
+  setState,
+  stateOfTcb,
+} from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
 import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
 

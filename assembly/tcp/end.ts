@@ -7,8 +7,17 @@
 import { EndReason, Event, State } from "../core/abi";
 import { removeFlow } from "./demux";
 import { wantOutput, withdrawFlow } from "./pending";
-import { Flag, Tcb, freeTcb, has, raiseFlag, receivedRanges, setState, signal } from "./tcb";
-import { stateOfTcb } from "./tcb";
+import {
+  Flag,
+  Tcb,
+  freeTcb,
+  has,
+  raiseFlag,
+  receivedRanges,
+  setState,
+  signal,
+  stateOfTcb,
+} from "./tcb";
 import { stopAllTimers } from "./timers";
 
 /**

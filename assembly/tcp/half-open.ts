@@ -18,8 +18,16 @@ import { setSendWindow } from "./ack";
 import { takeChallenge } from "./challenge";
 import { startCongestion } from "./congestion";
 import { findFlow, insertFlow, removeFlow } from "./demux";
-import { Flow, FlowKind, HALF_OPEN_OFFSET, HALF_OPEN_SIZE, flowAt, flowAtOffset } from "./flow";
-import { linkTo, offsetOf } from "./flow";
+import {
+  Flow,
+  FlowKind,
+  HALF_OPEN_OFFSET,
+  HALF_OPEN_SIZE,
+  flowAt,
+  flowAtOffset,
+  linkTo,
+  offsetOf,
+} from "./flow";
 import { Listener, enqueueAcceptable, indexOfListener, listenerAt } from "./listener";
 import { wantOutput, withdrawFlow } from "./pending";
 import { INITIAL_RCV_WND, RCV_MSS } from "./receive";

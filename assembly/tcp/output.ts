@@ -2,9 +2,9 @@
  * What a connection would send next, and what having sent it changes.
  *
  * RFC 9293 §3.8.6.2.1 (silly window avoidance), §3.7.4 (Nagle), §3.8.6.1 (probes), §3.10.4 and
- * §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond that,
- * only starts the timers that waiting needs; `commitSegment` makes it a fact once the transmitter
- * has taken it, so that a segment which a BUSY transmitter refuses stays unsent.
+ * §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond that, only starts the timers
+ * that waiting needs; `commitSegment` makes it a fact once the transmitter has taken it, so that a
+ * segment which a BUSY transmitter refuses stays unsent.
  * Called by netif/egress within `poll`, for TCBs and half-open records.
  */
 import { SEND_RING_OCTETS } from "../config";
@@ -19,16 +19,40 @@ import { reclaimTcb } from "./end";
 import { Flow, FlowKind } from "./flow";
 import { HalfOpen, commitSynAck, prepareSynAck } from "./half-open";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
-import { Hole, afterLastReport, afterReported, findHole } from "./recovery";
-import { isSackRecovering, missingFrom, pipeOf } from "./recovery";
+import {
+  Hole,
+  afterLastReport,
+  afterReported,
+  findHole,
+  isSackRecovering,
+  missingFrom,
+  pipeOf,
+} from "./recovery";
 import { OutSegment, Plan, outSegment } from "./segment";
 import { seqGe, seqLt, seqMax } from "./seq";
 import { forgetDuplicate, reportRanges } from "./sack";
 import { stamp } from "./timestamps";
-import { Flag, Tcb, Timer, clearFlag, firstTextSeq, has, raiseFlag, sendLimit } from "./tcb";
-import { receivedRanges, sendRingOf, setState, stateOfTcb } from "./tcb";
-import { isRunning, startRetransmission, stopRetransmission, stopTimer } from "./timers";
-import { superviseUserTimeout } from "./timers";
+import {
+  Flag,
+  Tcb,
+  Timer,
+  clearFlag,
+  firstTextSeq,
+  has,
+  raiseFlag,
+  receivedRanges,
+  sendLimit,
+  sendRingOf,
+  setState,
+  stateOfTcb,
+} from "./tcb";
+import {
+  isRunning,
+  startRetransmission,
+  stopRetransmission,
+  stopTimer,
+  superviseUserTimeout,
+} from "./timers";
 
 /** Fills the OutSegment with what this flow has to say now; false if there is nothing. */
 export function prepareSegment(flow: usize): bool {

@@ -20,8 +20,15 @@ import { Ctl } from "../wire/tcp";
 import { takeChallenge } from "./challenge";
 import { insertFlow, removeFlow } from "./demux";
 import { detachTcb, reclaimTcb } from "./end";
-import { Flow, FlowKind, TIME_WAIT_OFFSET, TIME_WAIT_SIZE, flowAt, flowAtOffset } from "./flow";
-import { linkTo } from "./flow";
+import {
+  Flow,
+  FlowKind,
+  TIME_WAIT_OFFSET,
+  TIME_WAIT_SIZE,
+  flowAt,
+  flowAtOffset,
+  linkTo,
+} from "./flow";
 import { receiveWindow } from "./receive";
 import { timestampOffset } from "./isn";
 import { reply, replyWith, stampReply } from "./reply";

@@ -13,8 +13,13 @@ import { wantOutput } from "./pending";
 import { acknowledgeNow } from "./receive";
 import { backOff, currentRto } from "./rtt";
 import { Flag, Tcb, Timer, has, raiseFlag, tcbAt } from "./tcb";
-import { isRunning, scheduleTimers, startRetransmission, startUserTimeout } from "./timers";
-import { stopTimer } from "./timers";
+import {
+  isRunning,
+  scheduleTimers,
+  startRetransmission,
+  startUserTimeout,
+  stopTimer,
+} from "./timers";
 
 /** The entry of the TCB with this index fired. */
 export function connectionDeadlineReached(index: u32): void {
