@@ -6,9 +6,10 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Flag } from "../../hal/host/packet/index.ts";
+import { Flag, type TcpOption } from "../../hal/host/packet/index.ts";
 import type { Conversation, RfcState } from "../support/conversation.ts";
 import { given, ROLES } from "../support/given.ts";
+import { open } from "../support/option-peer.ts";
 import { Seeded } from "../support/pattern.ts";
 import { naming, onEachProfile, onEachVariant } from "../support/variants.ts";
 
@@ -132,6 +133,55 @@ function harass(c: Conversation, random: Seeded): void {
     c.take();
   }
 }
+
+/** Timestamps and SACK blocks near the real ones, in any order and number. */
+function nearOptions(c: Conversation, random: Seeded, tsVal: number): TcpOption[] {
+  const near = (center: number, spread: number): number => {
+    return (center + random.below(2 * spread) - spread) >>> 0;
+  };
+  const timestamps = (): TcpOption => {
+    const spread = [1, 100, 2 ** 31][random.below(3)]!;
+    return { kind: "timestamps", value: near(tsVal, spread), echo: random.word() };
+  };
+  const sack = (): TcpOption => {
+    const blocks = Array.from({ length: 1 + random.below(3) }, () => {
+      const left = near(c.iss + 500, 2_000);
+      return { left, right: near(left, 1_000) };
+    });
+    return { kind: "sack", blocks };
+  };
+  const options: TcpOption[] = [];
+  if (random.below(5) > 0) options.push(timestamps());
+  if (random.below(2) > 0) options.push(sack());
+  if (random.below(9) === 0) options.push({ kind: "window-scale", shift: random.below(256) });
+  // 40 octets are all that a header holds: ten, and three blocks behind two.
+  return random.shuffle(options);
+}
+
+test("nonsense in timestamps and SACK blocks where both were agreed on", () => {
+  onEachVariant((variant) => {
+    for (let seed = 1; seed <= 20; seed++) {
+      naming(`seed ${seed}`, () => {
+        const random = new Seeded(seed);
+        const peer = open(variant, { timestamps: true, sack: true, shift: 7 });
+        const { c } = peer;
+        c.checksData = false;
+        for (let i = 0; i < 150; i++) {
+          if (random.below(3) === 0) c.writeSome(random.below(1_500));
+          peer.take();
+          const ack = c.handle === 0 ? 101 : c.variable("SND_UNA") + random.below(300);
+          const seq = 301 + random.below(random.below(2) === 0 ? 2 : 900);
+          const options = nearOptions(c, random, peer.tsVal);
+          peer.send(`<SEQ=${seq}><ACK=${ack}><CTL=ACK><DATA=${random.below(60)}>`, { options });
+          c.advance(1 + random.below(300));
+          peer.take();
+        }
+        settleDown(c);
+        assertServes(c);
+      });
+    }
+  });
+});
 
 /** Lets everything end that was begun: reads what is there, releases, waits for every timer. */
 function settleDown(c: Conversation): void {
