@@ -2,9 +2,9 @@
  * What a connection would send next, and what having sent it changes.
  *
  * RFC 9293 §3.8.6.2.1 (silly window avoidance), §3.7.4 (Nagle), §3.8.6.1 (probes), §3.10.4 and
- * §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond that, only starts the timers
- * that waiting needs; `commitSegment` makes it a fact once the transmitter has taken it, so that a
- * segment which a BUSY transmitter refuses stays unsent.
+ * §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond that, only starts the
+ * timers that waiting needs; `commitSegment` makes it a fact once the transmitter has taken it, so
+ * that a segment which a BUSY transmitter refuses stays unsent.
  * Called by netif/egress within `poll`, for TCBs and half-open records.
  */
 import { SEND_RING_OCTETS } from "../config";
