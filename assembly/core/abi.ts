@@ -74,7 +74,7 @@ export const enum EndReason {
 export const enum Event {
   /** The connection reached ESTABLISHED. */
   CONNECTED = 1,
-  /** There is more data to RECEIVE. */
+  /** There is more to RECEIVE: data, or the end-of-file after it. */
   READABLE = 2,
   /** A SEND that was refused or cut short can go on: there is room in the send ring. */
   WRITABLE = 4,
