@@ -107,9 +107,10 @@ export const enum Limit {
   TIME_WAIT_COUNT = 6,
   LISTENER_COUNT = 7,
   ARP_COUNT = 8,
-  /** Octets of one TCB with its deadline entry, without its rings. */
+  /** Octets of one TCB with its entries in other tables (deadlines, events), without its rings. */
   TCB_SIZE = 9,
   TIME_WAIT_SIZE = 10,
+  /** Octets of one half-open record with its deadline entry. */
   HALF_OPEN_SIZE = 11,
   COUNTER_COUNT = 12,
 }
