@@ -124,7 +124,7 @@ class Stream {
   }
 }
 
-test("2^32 octets: ISS comes round and means nothing any more, wherever the peer acknowledges", () => {
+test("2^32 octets: ISS comes round and means nothing, wherever the peer acknowledges", () => {
   const stream = new Stream();
   let sent = 1;
   for (let round = 0; sent < CIRCLE - 40_000; ++round) {
@@ -150,7 +150,7 @@ test("2^32 octets: ISS comes round and means nothing any more, wherever the peer
   assert.ok(stream.advance(CIRCLE + 6_000) > CIRCLE + 6_000, "and it goes on");
 });
 
-test("an RST with text is judged by its own number, not by where its text ends (RFC 5961 §3)", () => {
+test("an RST with text is judged by its own number, not its text's end (RFC 5961 §3)", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     c.send("<SEQ=292><CTL=RST><DATA=20>");
