@@ -43,6 +43,14 @@
 /** Buckets of the tuple table, as a power of two: at least one for two entries. */
 @inline export const DEMUX_BITS: u32 = isDefined(CONFIG_DEMUX_BITS) ? CONFIG_DEMUX_BITS : 5;
 
+// ── Features: 1 compiled in, 0 left out ──────────────────────────────────────────────────────────
+
+/** RFC 7323: timestamps, PAWS, round trips from them. */
+@inline export const HAS_TIMESTAMPS: bool =
+  (isDefined(CONFIG_TIMESTAMPS) ? CONFIG_TIMESTAMPS : 1) != 0;
+/** RFC 2018, 2883, 6675: selective acknowledgements both ways, and the recovery that uses them. */
+@inline export const HAS_SACK: bool = (isDefined(CONFIG_SACK) ? CONFIG_SACK : 1) != 0;
+
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
 
 /** Segments transmitted per poll; more makes poll return 0, so that frames are read in between. */
@@ -53,7 +61,8 @@
 // ── Static checks ────────────────────────────────────────────────────────────────────────────────
 
 if (RECEIVE_RING_OCTETS > 65535) ERROR("RECEIVE_RING_OCTETS: the window field has 16 bits");
-if (SEND_RING_OCTETS > 65535) ERROR("SEND_RING_OCTETS: ring offsets have 16 bits");
+// One number is the FIN's: what is in flight has 16 bits too (tcp/ranges).
+if (SEND_RING_OCTETS > 65534) ERROR("SEND_RING_OCTETS: ring offsets have 16 bits");
 if (SEND_RING_OCTETS < 536) ERROR("SEND_RING_OCTETS: below the default MSS (RFC 9293 §3.7.1)");
 if (RECEIVE_RING_OCTETS < 536) ERROR("RECEIVE_RING_OCTETS: below the default MSS");
 if (CONNECTION_COUNT > 4095) ERROR("CONNECTION_COUNT: a handle has 12 bits for the index");

@@ -27,18 +27,21 @@ import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
 import { resetCalls } from "./tcp/calls";
 import { resetDemux } from "./tcp/demux";
-import { HALF_OPEN_SIZE, TCB_SIZE, TIME_WAIT_SIZE, resetFlows } from "./tcp/flow";
+import { HALF_OPEN_SIZE, TIME_WAIT_SIZE, resetFlows } from "./tcp/flow";
 import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
 import { resetListeners } from "./tcp/listener";
+import { resetParameters } from "./tcp/parameters";
 import { resetPending } from "./tcp/pending";
 import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
+import { TCB_SIZE } from "./tcp/tcb-layout";
 import { resetTimeWait, timeWaitDeadlineReached } from "./tcp/time-wait";
 import { connectionDeadlineReached } from "./tcp/timeouts";
 
 export { counterAddress } from "./core/counters";
 export { pingSend, pingTake } from "./netif/icmp";
 export { setAddress, setLinkAddress } from "./netif/interface";
+export { setParameter } from "./socket/parameters";
 export {
   nextReady,
   takeEvents,
@@ -128,6 +131,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetPending();
   resetReady();
   resetListeners();
+  resetParameters();
   resetTcbs();
   resetHalfOpens();
   resetTimeWait(msl);

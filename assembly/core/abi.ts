@@ -96,6 +96,13 @@ export const enum Option {
   USER_TIMEOUT_MS = 1,
 }
 
+/** What `setParameter` sets for the whole stack. `init` brings the defaults back. */
+export const enum Parameter {
+  /** The least retransmission timeout in ms, 10 to 60,000; default 1,000 (RFC 6298 §2.4). */
+  RTO_MIN_MS = 0,
+  COUNT = 1,
+}
+
 /** What `limit` can be asked. Counts are of pool entries, sizes in octets. */
 export const enum Limit {
   RX_SLOT_COUNT = 0,

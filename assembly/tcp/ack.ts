@@ -29,6 +29,7 @@ import {
   queuedOctets,
   sendLimit,
   signal,
+  usesSack,
 } from "./tcb";
 import {
   isWaitingForPeer,
@@ -49,9 +50,9 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
   }
   const isNew = seqGt(ack, tcb.sndUna);
   if (isNew) advanceUna(tcb, segment);
-  const isNews = has(tcb, Flag.SACK) && takeSackBlocks(tcb, segment);
+  const isNews = usesSack(tcb) && takeSackBlocks(tcb, segment);
   // With SACK only news counts (RFC 6675 §2): a report of a duplicate says nothing of a loss.
-  const isDuplicate = has(tcb, Flag.SACK) ? isNews : isDuplicateAck(tcb, segment);
+  const isDuplicate = usesSack(tcb) ? isNews : isDuplicateAck(tcb, segment);
   if (!isNew && isDuplicate) takeDuplicateAck(tcb);
   updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).

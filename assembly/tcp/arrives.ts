@@ -7,8 +7,8 @@
  * Called by netif/ingress with a segment whose checksum and lengths are right. Sends nothing: it
  * leaves a stateless reply in tcp/reply, or puts the connection on the list of pending ones.
  */
+import { HAS_SACK } from "../config";
 import { Counter, EndReason, Event, State } from "../core/abi";
-import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
 import { parseOptions } from "../wire/tcp-options";
@@ -31,7 +31,7 @@ import {
   receiveWindow,
   trimToWindow,
 } from "./receive";
-import { reply, replyReset, replyWith, stampReply } from "./reply";
+import { reply, replyReset, replyWith } from "./reply";
 import { RTO_AFTER_SYN_LOSS_MS } from "./rtt";
 import { Segment, parseSegment } from "./segment";
 import { isAcceptable, seqGt, seqLe, seqLt } from "./seq";
@@ -45,11 +45,13 @@ import {
   setState,
   signal,
   stateOfTcb,
+  usesTimestamps,
 } from "./tcb";
 import {
   isNewerIncarnation,
   isOldDuplicate,
   rememberTimestamp,
+  stampReplyOf,
   startTimestamps,
 } from "./timestamps";
 import { TimeWait, arrivesInTimeWait, enterTimeWait, isFinalFin } from "./time-wait";
@@ -179,7 +181,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
     raiseFlag(tcb, Flag.WINDOW_SCALE);
     tcb.sndShift = options.windowShift;
   }
-  if (options.isSackPermitted) raiseFlag(tcb, Flag.SACK);
+  if (HAS_SACK && options.isSackPermitted) raiseFlag(tcb, Flag.SACK);
   if (segment.hasTimestamps) startTimestamps(tcb, segment.tsVal);
   setSendWindow(tcb, segment);
   if (!hasAck) {
@@ -232,7 +234,7 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
  */
 function checkTimestamps(tcb: Tcb, segment: Segment): bool {
   // A RST is exempt, and a SYN is challenged whatever it carries: its sender may have restarted.
-  if (!has(tcb, Flag.TIMESTAMPS) || segment.has(Ctl.RST | Ctl.SYN)) return true;
+  if (!usesTimestamps(tcb) || segment.has(Ctl.RST | Ctl.SYN)) return true;
   if (segment.hasTimestamps && !isOldDuplicate(tcb, segment)) return true;
   count(Counter.DROP_TIMESTAMP);
   if (!segment.hasTimestamps) return false;
@@ -374,5 +376,5 @@ function processFin(tcb: Tcb, segment: Segment): void {
 function replyAck(tcb: Tcb, segment: Segment): void {
   replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
   reply().wnd = receiveWindow(tcb);
-  if (has(tcb, Flag.TIMESTAMPS)) stampReply(now() + tcb.tsOffset, tcb.tsRecent);
+  stampReplyOf(tcb);
 }

@@ -38,6 +38,7 @@ import {
 } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
 import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
+import { setTimestampOffset } from "./timestamps";
 
 /** The counter of RFC 6056 algorithm 3: the next port to the same peer is another one. */
 const NEXT_EPHEMERAL: usize = memory.data(4, 4);
@@ -67,7 +68,7 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
   tcb.remoteAddress = remoteAddress;
   tcb.ports = ports;
   tcb.iss = chooseIsn(localAddress, remoteAddress, ports);
-  tcb.tsOffset = timestampOffset(localAddress, remoteAddress, ports);
+  setTimestampOffset(tcb, timestampOffset(localAddress, remoteAddress, ports));
   raiseFlag(tcb, Flag.SYN_OUTSTANDING);
   tcb.sndUna = tcb.iss;
   tcb.sndCursor = tcb.iss;

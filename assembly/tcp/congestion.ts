@@ -8,9 +8,9 @@
  */
 import { isBefore, now } from "../core/clock";
 import { currentRto } from "./rtt";
-import { isFirstLost, isRecovered } from "./recovery";
+import { forgetReports, isFirstLost, isRecovered, startSackRecovery } from "./recovery";
 import { seqGe, seqGt, seqLe, seqLt } from "./seq";
-import { Flag, Tcb, clearFlag, has, raiseFlag, sackedRanges } from "./tcb";
+import { Flag, Tcb, clearFlag, has, raiseFlag, usesSack } from "./tcb";
 
 /** RFC 5681 §3.2: this many duplicates are taken for a loss. */
 @inline const DUPLICATE_ACKS: u32 = 3;
@@ -63,7 +63,7 @@ export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
  */
 function continueRecovery(tcb: Tcb, acked: u32): void {
   const mss = <u32>tcb.sndMss;
-  if (has(tcb, Flag.SACK)) {
+  if (usesSack(tcb)) {
     // The pipe says what may go; cwnd stays at ssthresh until the end (RFC 6675 §5).
     if (isRecovered(tcb)) endRecovery(tcb);
     return;
@@ -100,22 +100,22 @@ export function takeDuplicateAck(tcb: Tcb): void {
   const mss = <u32>tcb.sndMss;
   if (has(tcb, Flag.RECOVERING)) {
     // Each duplicate says that one more segment has left the network; SACK says which.
-    if (!has(tcb, Flag.SACK)) tcb.cwnd = min(tcb.cwnd + mss, CWND_MAX);
+    if (!usesSack(tcb)) tcb.cwnd = min(tcb.cwnd + mss, CWND_MAX);
     return;
   }
   if (tcb.duplicateAcks < 255) tcb.duplicateAcks += 1;
   // Duplicates of what was sent twice anyway say nothing (RFC 6582 §3.2 step 1); with SACK they
   // bring news from above, so the end of the last recovery is enough (RFC 6675 §5.1).
-  const isStale = has(tcb, Flag.SACK)
+  const isStale = usesSack(tcb)
     ? seqLt(tcb.sndUna, tcb.recover)
     : seqLe(tcb.sndUna, tcb.recover);
   if (isStale) return;
   const isLoss = <u32>tcb.duplicateAcks == DUPLICATE_ACKS;
-  if (!isLoss && !(has(tcb, Flag.SACK) && isFirstLost(tcb))) return;
+  if (!isLoss && !(usesSack(tcb) && isFirstLost(tcb))) return;
   tcb.ssthresh = lossThreshold(tcb);
-  tcb.cwnd = tcb.ssthresh + (has(tcb, Flag.SACK) ? 0 : DUPLICATE_ACKS * mss);
+  tcb.cwnd = tcb.ssthresh + (usesSack(tcb) ? 0 : DUPLICATE_ACKS * mss);
   tcb.recover = tcb.sndNxt;
-  tcb.highRxt = tcb.sndUna;
+  startSackRecovery(tcb);
   tcb.flags |= Flag.RECOVERING | Flag.RETRANSMIT_DUE;
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
@@ -130,7 +130,7 @@ export function collapseWindow(tcb: Tcb): void {
   tcb.duplicateAcks = 0;
   tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED);
   // The peer may have dropped what it had reported (RFC 2018 §8).
-  sackedRanges(tcb).count = 0;
+  forgetReports(tcb);
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 

@@ -8,7 +8,8 @@
  * units of 8 octets, 0 meaning none. That halves what links cost in every record.
  * Used throughout tcp/. Knows no protocol.
  */
-import { CONNECTION_COUNT, HALF_OPEN_COUNT, RANGE_COUNT, TIME_WAIT_COUNT } from "../config";
+import { CONNECTION_COUNT, HALF_OPEN_COUNT, TIME_WAIT_COUNT } from "../config";
+import { TCB_SIZE } from "./tcb-layout";
 
 /** Which kind of record a flow is. */
 export const enum FlowKind {
@@ -48,8 +49,7 @@ export const enum FlowKind {
 @inline const FLOW_SIZE: u32 = 24;
 if (offsetof<Flow>() != FLOW_SIZE) ERROR("Flow layout");
 
-/** Record sizes: multiples of 8, checked against the classes where those are defined. */
-@inline export const TCB_SIZE: u32 = 200 + 2 * (8 + 8 * RANGE_COUNT);
+/** Record sizes: multiples of 8, checked against the classes where those are defined (the TCB's: tcp/tcb-layout). */
 @inline export const HALF_OPEN_SIZE: u32 = 48;
 @inline export const TIME_WAIT_SIZE: u32 = 48;
 

@@ -7,7 +7,7 @@
  * A record knows its SYN and our SYN, so the numbered checks are few; they stand in the RFC's
  * order. Called by tcp/arrives, tcp/output, and by `index` when a deadline is reached.
  */
-import { HALF_OPEN_COUNT, RECEIVE_RING_OCTETS } from "../config";
+import { HALF_OPEN_COUNT, HAS_SACK, HAS_TIMESTAMPS } from "../config";
 import { Counter, Event, State } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
@@ -33,7 +33,7 @@ import { wantOutput, withdrawFlow } from "./pending";
 import { INITIAL_RCV_WND, RCV_MSS } from "./receive";
 import { timestampOffset } from "./isn";
 import { reply, replyReset, replyWith, stampReply } from "./reply";
-import { stamp, startTimestamps } from "./timestamps";
+import { setTimestampOffset, stamp, startTimestamps } from "./timestamps";
 import { RTO_AFTER_SYN_LOSS_MS, RTO_INITIAL_MS, RTO_MAX_MS } from "./rtt";
 import { OutSegment, Plan, Segment } from "./segment";
 import { isAcceptable, seqLt } from "./seq";
@@ -117,8 +117,8 @@ function takeOptions(half: HalfOpen, segment: Segment): void {
   half.sndMss = <u16>sendMssFrom(options);
   half.hasWindowScale = options.hasWindowScale;
   half.sndShift = options.hasWindowScale ? options.windowShift : 0;
-  half.hasTimestamps = options.hasTimestamps;
-  half.isSackPermitted = options.isSackPermitted;
+  half.hasTimestamps = HAS_TIMESTAMPS && options.hasTimestamps;
+  half.isSackPermitted = HAS_SACK && options.isSackPermitted;
   half.tsRecent = options.tsVal;
 }
 
@@ -217,8 +217,8 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   tcb.rcvAdv = half.irs + 1 + INITIAL_RCV_WND;
   tcb.sndMss = half.sndMss;
   tcb.sndShift = half.sndShift;
-  if (half.isSackPermitted) raiseFlag(tcb, Flag.SACK);
-  tcb.tsOffset = offsetOfTimestamps(half);
+  if (HAS_SACK && half.isSackPermitted) raiseFlag(tcb, Flag.SACK);
+  setTimestampOffset(tcb, offsetOfTimestamps(half));
   if (half.hasTimestamps) startTimestamps(tcb, half.tsRecent);
   tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
   tcb.rto = half.tries > 1 ? RTO_AFTER_SYN_LOSS_MS : RTO_INITIAL_MS;

@@ -7,7 +7,7 @@
  * that a segment which a BUSY transmitter refuses stays unsent.
  * Called by netif/egress within `poll`, for TCBs and half-open records.
  */
-import { SEND_RING_OCTETS } from "../config";
+import { HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { Counter, State } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -26,12 +26,13 @@ import {
   findHole,
   isSackRecovering,
   missingFrom,
+  noteRetransmitted,
   pipeOf,
 } from "./recovery";
 import { OutSegment, Plan, outSegment } from "./segment";
 import { seqGe, seqLt, seqMax } from "./seq";
 import { forgetDuplicate, reportRanges } from "./sack";
-import { stamp } from "./timestamps";
+import { stampSegment } from "./timestamps";
 import {
   Flag,
   Tcb,
@@ -45,6 +46,8 @@ import {
   sendRingOf,
   setState,
   stateOfTcb,
+  usesSack,
+  usesTimestamps,
 } from "./tcb";
 import {
   isRunning,
@@ -137,15 +140,15 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
   out.mss = RCV_MSS;
   if (stateOfTcb(tcb) == State.SYN_SENT) {
     out.hasWindowScale = true;
-    out.isSackPermitted = true;
-    stamp(out, tcb.tsOffset, 0);
+    out.isSackPermitted = HAS_SACK;
+    stampSegment(tcb, out);
     out.flags = Ctl.SYN;
     out.ack = 0;
     out.wnd = INITIAL_RCV_WND;
   } else {
     fillAck(tcb, out, Ctl.SYN);
     out.hasWindowScale = has(tcb, Flag.WINDOW_SCALE);
-    out.isSackPermitted = has(tcb, Flag.SACK);
+    out.isSackPermitted = usesSack(tcb);
   }
   return true;
 }
@@ -155,7 +158,7 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
   out.ack = tcb.rcvNxt;
   out.wnd = windowToAdvertise(tcb);
   out.flags = Ctl.ACK | flags;
-  if (has(tcb, Flag.TIMESTAMPS)) stamp(out, tcb.tsOffset, tcb.tsRecent);
+  if (usesTimestamps(tcb)) stampSegment(tcb, out);
 }
 
 /**
@@ -270,7 +273,7 @@ function planAck(tcb: Tcb, out: OutSegment): bool {
   out.seq = bareSeq(tcb);
   fillAck(tcb, out, 0);
   // Only on acknowledgements without text, which may take the place of a whole segment otherwise.
-  reportRanges(tcb, out, has(tcb, Flag.TIMESTAMPS) ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX);
+  reportRanges(tcb, out, usesTimestamps(tcb) ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX);
   out.plan = Plan.ACK;
   return true;
 }
@@ -293,7 +296,7 @@ function commitAck(tcb: Tcb, out: OutSegment): void {
   if (out.plan == Plan.ACK) {
     tcb.acksDue -= 1;
     forgetDuplicate(tcb);
-  } else if (!has(tcb, Flag.SACK) || receivedRanges(tcb).count == 0) {
+  } else if (!usesSack(tcb) || receivedRanges(tcb).count == 0) {
     tcb.acksDue = 0; // text carries it as well, unless there are ranges to report
   }
   stopTimer(tcb, Timer.DELAYED_ACK);
@@ -312,7 +315,7 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
   if (out.plan == Plan.RETRANSMIT) count(Counter.FAST_RETRANSMITS);
   if (out.plan == Plan.TEXT) {
     // Without timestamps only a segment that is sent for the first time may be timed (Karn).
-    if ((!isRepeated || has(tcb, Flag.TIMESTAMPS)) && !has(tcb, Flag.TIMING)) {
+    if ((!isRepeated || usesTimestamps(tcb)) && !has(tcb, Flag.TIMING)) {
       raiseFlag(tcb, Flag.TIMING);
       tcb.rttSeq = out.seq;
       tcb.rttStart = now();
@@ -320,7 +323,7 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
     tcb.sndCursor = end;
     if (has(tcb, Flag.PERSISTING)) stopRetransmission(tcb);
   }
-  if (out.plan == Plan.RETRANSMIT) tcb.highRxt = end;
+  if (out.plan == Plan.RETRANSMIT) noteRetransmitted(tcb, end);
   if (out.plan == Plan.RESCUE) raiseFlag(tcb, Flag.RESCUED);
   clearFlag(tcb, Flag.RETRANSMIT_DUE | Flag.PROBE_DUE);
   tcb.sndNxt = seqMax(tcb.sndNxt, end);

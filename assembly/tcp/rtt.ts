@@ -4,18 +4,18 @@
  * RFC 6298, in integers: SRTT × 8 and RTTVAR × 4, so that the gains of 1/8 and 1/4 are shifts.
  * Called by tcp/ack with samples that Karn's algorithm allows, and by tcp/timeouts.
  */
+import { Parameter } from "../core/abi";
+import { parameter } from "./parameters";
 import { Tcb } from "./tcb";
 
 /** RFC 6298 §2.1: before the first sample. */
 @inline export const RTO_INITIAL_MS: u32 = 1_000;
-/** RFC 6298 §2.4. */
-@inline const RTO_MIN_MS: u32 = 1_000;
 /** RFC 6298 §2.5 asks for at least 60 s. */
 @inline export const RTO_MAX_MS: u32 = 60_000;
 /** RFC 6298 §5.7: for data after a SYN that had to be sent again. */
 @inline export const RTO_AFTER_SYN_LOSS_MS: u32 = 3_000;
-/** Doubling beyond this changes nothing: RTO_MIN_MS << 6 is above RTO_MAX_MS. */
-@inline const BACKOFF_MAX: u32 = 6;
+/** Doubling beyond this changes nothing: the least RTO_MIN_MS << 13 is above RTO_MAX_MS. */
+@inline const BACKOFF_MAX: u32 = 13;
 /** G of RFC 6298: the clock's granularity. */
 @inline const GRANULARITY_MS: u32 = 1;
 
@@ -31,7 +31,7 @@ export function takeRttSample(tcb: Tcb, measuredMs: u32): void {
     tcb.rttvar4 += <u32>abs(error) - (tcb.rttvar4 >> 2);
   }
   const rto = (tcb.srtt8 >> 3) + max(GRANULARITY_MS, tcb.rttvar4);
-  tcb.rto = min(max(rto, RTO_MIN_MS), RTO_MAX_MS);
+  tcb.rto = min(max(rto, parameter(Parameter.RTO_MIN_MS)), RTO_MAX_MS);
   tcb.backoff = 0;
 }
 

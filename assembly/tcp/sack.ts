@@ -5,56 +5,95 @@
  * block). The blocks are the ranges of tcp/receive, so nothing is kept twice. Called by
  * tcp/receive when data comes, by tcp/output when an acknowledgement goes.
  */
-import { RANGE_COUNT } from "../config";
+import { HAS_SACK } from "../config";
 import { SACK_BLOCKS_MAX } from "../wire/tcp-options";
 import { OutSegment, sackBlockAt } from "./segment";
-import { rangeAt } from "./ranges";
-import { seqLe, seqLt } from "./seq";
-import { Flag, Tcb, has, receivedRanges } from "./tcb";
+import { findRange, rangeEnd, rangeStart } from "./ranges";
+import { Tcb, receivedRanges, usesSack } from "./tcb";
+import { SACK_OFFSET, SACK_SIZE } from "./tcb-layout";
+
+/** How many of the ranges that were reported last are remembered: all that one option can hold. */
+@inline const RECENT_COUNT: u32 = SACK_BLOCKS_MAX - 1;
+
+/** The part of a TCB that selective acknowledgement needs, on both sides. */
+@unmanaged @final export class Sack {
+  /** A duplicate that the next acknowledgement reports, if not empty. */
+  duplicateStart: u32;
+  duplicateEnd: u32;
+  /** The number after what recovery has sent again (RFC 6675 §2, HighRxt; tcp/recovery). */
+  highRxt: u32;
+  /**
+   * A number in each of the ranges that grew last, the latest first: its lower half, since all lie
+   * within one window.
+   */
+  recent0: u16;
+  recent1: u16;
+  recent2: u16;
+}
+@inline const RECENT_OFFSET: usize = 12;
+if (HAS_SACK && offsetof<Sack>() > SACK_SIZE) ERROR("Sack layout");
+if (offsetof<Sack>("recent0") != RECENT_OFFSET) ERROR("Sack layout");
+if (RECENT_COUNT != 3) ERROR("Sack layout: recent0 … recent2");
+
+@inline export function sackOf(tcb: Tcb): Sack {
+  return changetype<Sack>(changetype<usize>(tcb) + SACK_OFFSET);
+}
 
 /** `start` … `end` came although we had it: the next acknowledgement says so, once. */
 export function noteDuplicate(tcb: Tcb, start: u32, end: u32): void {
-  tcb.duplicateStart = start;
-  tcb.duplicateEnd = end;
+  if (!HAS_SACK) return;
+  sackOf(tcb).duplicateStart = start;
+  sackOf(tcb).duplicateEnd = end;
 }
 
 /** The range that a segment beginning at `seq` has just made or changed goes first from now on. */
 export function noteRecent(tcb: Tcb, seq: u32): void {
-  tcb.recentSeq = seq;
+  if (!usesSack(tcb)) return;
+  const sack = sackOf(tcb);
+  const range = findRange(receivedRanges(tcb), seq);
+  // Within the range that leads already the order stays as it is.
+  if (findRange(receivedRanges(tcb), recentSeq(tcb, 0)) != range) {
+    if (findRange(receivedRanges(tcb), recentSeq(tcb, 1)) != range) sack.recent2 = sack.recent1;
+    sack.recent1 = sack.recent0;
+  }
+  sack.recent0 = <u16>seq;
 }
 
 /** Puts at most `room` blocks into an acknowledgement. */
 export function reportRanges(tcb: Tcb, out: OutSegment, room: u32): void {
-  out.sackCount = 0;
-  if (!has(tcb, Flag.SACK)) return;
+  if (!usesSack(tcb)) return;
   const blocks = min(room, SACK_BLOCKS_MAX);
-  if (tcb.duplicateStart != tcb.duplicateEnd) {
-    addBlock(out, blocks, tcb.duplicateStart, tcb.duplicateEnd);
+  const sack = sackOf(tcb);
+  if (sack.duplicateStart != sack.duplicateEnd) {
+    addBlock(out, blocks, sack.duplicateStart, sack.duplicateEnd);
   }
-  const recent = findRecent(tcb);
-  if (recent < RANGE_COUNT) addRangeBlock(tcb, out, blocks, recent);
-  // From the right: the later ranges are the newer ones in most streams.
-  for (let i = receivedRanges(tcb).count; i > 0; --i) {
-    if (i - 1 != recent) addRangeBlock(tcb, out, blocks, i - 1);
+  const ranges = receivedRanges(tcb);
+  for (let i: u32 = 0; i < RECENT_COUNT; ++i) {
+    const index = findRange(ranges, recentSeq(tcb, i));
+    if (index < ranges.count) addRangeBlock(tcb, out, blocks, index);
   }
+  // What nobody remembers the time of: from the right, the later ranges being newer mostly.
+  for (let i = ranges.count; i > 0; --i) addRangeBlock(tcb, out, blocks, i - 1);
 }
 
 /** The acknowledgement left: a duplicate is reported once. */
 export function forgetDuplicate(tcb: Tcb): void {
-  tcb.duplicateEnd = tcb.duplicateStart;
+  if (HAS_SACK) sackOf(tcb).duplicateEnd = sackOf(tcb).duplicateStart;
 }
 
-function findRecent(tcb: Tcb): u32 {
-  for (let i: u32 = 0; i < receivedRanges(tcb).count; ++i) {
-    const range = rangeAt(receivedRanges(tcb), i);
-    if (seqLe(range.start, tcb.recentSeq) && seqLt(tcb.recentSeq, range.end)) return i;
-  }
-  return RANGE_COUNT;
+/** The number whose lower half is remembered as `index`: one within 65,536 from RCV.NXT on. */
+function recentSeq(tcb: Tcb, index: u32): u32 {
+  const low = load<u16>(changetype<usize>(sackOf(tcb)) + RECENT_OFFSET + (index << 1));
+  return tcb.rcvNxt + <u32>(<u16>(<u32>low - tcb.rcvNxt));
 }
 
+/** Adds a range, unless it is there already; behind a duplicate it may say the same again. */
 function addRangeBlock(tcb: Tcb, out: OutSegment, blocks: u32, index: u32): void {
-  const range = rangeAt(receivedRanges(tcb), index);
-  addBlock(out, blocks, range.start, range.end);
+  const start = rangeStart(receivedRanges(tcb), index);
+  const sack = sackOf(tcb);
+  let i: u32 = sack.duplicateStart != sack.duplicateEnd ? 1 : 0;
+  for (; i < out.sackCount; ++i) if (sackBlockAt(i).start == start) return;
+  addBlock(out, blocks, start, rangeEnd(receivedRanges(tcb), index));
 }
 
 function addBlock(out: OutSegment, blocks: u32, start: u32, end: u32): void {

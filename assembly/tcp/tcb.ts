@@ -15,6 +15,8 @@
  */
 import {
   CONNECTION_COUNT,
+  HAS_SACK,
+  HAS_TIMESTAMPS,
   RECEIVE_RING_OCTETS,
   SEND_RING_OCTETS,
 } from "../config";
@@ -22,9 +24,10 @@ import { EndReason, State } from "../core/abi";
 import { FIRST_CONNECTION_DEADLINE } from "../core/deadlines";
 import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
 import { seqLe, seqLt } from "./seq";
-import { RANGE_LIST_SIZE, RangeList } from "./ranges";
+import { RangeList } from "./ranges";
 import { randomWord } from "../core/random";
-import { Flow, FlowKind, TCB_OFFSET, TCB_SIZE, flowAtOffset, linkTo, offsetOf } from "./flow";
+import { Flow, FlowKind, TCB_OFFSET, flowAtOffset, linkTo, offsetOf } from "./flow";
+import { RECEIVED_OFFSET, TCB_FIELDS_SIZE, TCB_SIZE } from "./tcb-layout";
 
 /** Bits of `Tcb.flags`. */
 export const enum Flag {
@@ -108,20 +111,10 @@ export const enum Timer {
   /** The acknowledgement number last sent. */
   rcvAcked: u32;
 
-  // Timestamps (RFC 7323 §4.3, §5.5): TS.Recent, when it was taken, and what our clock adds.
-  tsRecent: u32;
-  tsRecentAt: u32;
-  tsOffset: u32;
-
-  // What the next SACK option says first (tcp/sack): a duplicate, and the range that grew last.
-  duplicateStart: u32;
-  duplicateEnd: u32;
-  recentSeq: u32;
-  /** The number after what recovery has sent again (RFC 6675 §2, HighRxt). */
-  highRxt: u32;
-
   // Congestion control and retransmission, in octets and milliseconds.
   cwnd: u32;
+  /** Octets acknowledged since cwnd last grew in congestion avoidance (RFC 3465). */
+  bytesAcked: u32;
   ssthresh: u32;
   recover: u32;
   rttSeq: u32;
@@ -154,9 +147,10 @@ export const enum Timer {
   /** The TIME-WAIT record of this connection while both exist. */
   timeWait: u16;
 
+  /** Bits of Event that the user has not taken. */
+  events: u16;
   timers: u8;
   endReason: u8;
-  events: u8;
   duplicateAcks: u8;
   /** How often the RTO was doubled since the last valid RTT sample. */
   backoff: u8;
@@ -164,15 +158,8 @@ export const enum Timer {
   acksDue: u8;
   /** Snd.Wind.Shift (RFC 7323 §2.2). */
   sndShift: u8;
-  private padding2: u16;
 }
-/**
- * Behind the class's fields lie its two lists of ranges: received ahead, and reported by the peer.
- */
-@inline const RECEIVED_OFFSET: u32 = 200;
-@inline const SACKED_OFFSET: u32 = RECEIVED_OFFSET + RANGE_LIST_SIZE;
-if (offsetof<Tcb>() > RECEIVED_OFFSET) ERROR("Tcb layout");
-if (SACKED_OFFSET + RANGE_LIST_SIZE != TCB_SIZE) ERROR("Tcb size");
+if (offsetof<Tcb>() > TCB_FIELDS_SIZE) ERROR("Tcb layout");
 
 const SEND_RINGS: usize = memory.data(SEND_RING_OCTETS * CONNECTION_COUNT, 8);
 const RECEIVE_RINGS: usize = memory.data(RECEIVE_RING_OCTETS * CONNECTION_COUNT, 8);
@@ -240,11 +227,6 @@ export function freeTcb(tcb: Tcb): void {
   return changetype<RangeList>(changetype<usize>(tcb) + RECEIVED_OFFSET);
 }
 
-/** What the peer has reported ahead of SND.UNA. */
-@inline export function sackedRanges(tcb: Tcb): RangeList {
-  return changetype<RangeList>(changetype<usize>(tcb) + SACKED_OFFSET);
-}
-
 @inline export function has(tcb: Tcb, flag: Flag): bool {
   return (tcb.flags & flag) != 0;
 }
@@ -257,6 +239,16 @@ export function freeTcb(tcb: Tcb): void {
   tcb.flags &= ~flag;
 }
 
+/** Whether both sides agreed on timestamps; never in a build without them. */
+@inline export function usesTimestamps(tcb: Tcb): bool {
+  return HAS_TIMESTAMPS && has(tcb, Flag.TIMESTAMPS);
+}
+
+/** Whether both sides agreed on selective acknowledgements; never in a build without them. */
+@inline export function usesSack(tcb: Tcb): bool {
+  return HAS_SACK && has(tcb, Flag.SACK);
+}
+
 @inline export function stateOfTcb(tcb: Tcb): State {
   return <State>tcb.state;
 }
@@ -266,7 +258,7 @@ export function freeTcb(tcb: Tcb): void {
  */
 export function signal(tcb: Tcb, events: u32): void {
   if (has(tcb, Flag.RELEASED)) return;
-  tcb.events |= <u8>events;
+  tcb.events |= <u16>events;
   // A connection that nobody has accepted yet keeps its events until it has a handle.
   if (!has(tcb, Flag.UNACCEPTED)) enqueueReady(connectionEntry(indexOfTcb(tcb)));
 }

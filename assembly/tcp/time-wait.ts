@@ -33,7 +33,8 @@ import { receiveWindow } from "./receive";
 import { timestampOffset } from "./isn";
 import { reply, replyWith, stampReply } from "./reply";
 import { Segment } from "./segment";
-import { Flag, Tcb, has, indexOfTcb, setState, tcbAt } from "./tcb";
+import { Flag, Tcb, has, indexOfTcb, setState, tcbAt, usesTimestamps } from "./tcb";
+import { recentTimestamp } from "./timestamps";
 import { isAcceptable } from "./seq";
 
 @unmanaged @final export class TimeWait extends Flow {
@@ -94,8 +95,8 @@ export function enterTimeWait(tcb: Tcb): void {
   record.sndNxt = tcb.sndNxt;
   record.rcvNxt = tcb.rcvNxt;
   record.rcvWnd = <u16>window;
-  record.hasTimestamps = has(tcb, Flag.TIMESTAMPS);
-  record.tsRecent = tcb.tsRecent;
+  record.hasTimestamps = usesTimestamps(tcb);
+  record.tsRecent = recentTimestamp(tcb);
   insertFlow(record);
   appendRecord(record);
   if (has(tcb, Flag.RELEASED)) {

@@ -6,23 +6,67 @@
  * Called by tcp/arrives and tcp/ack for what comes, by tcp/output and tcp/reply's users for what
  * goes.
  */
+import { HAS_TIMESTAMPS } from "../config";
 import { now } from "../core/clock";
 import { Ctl } from "../wire/tcp";
 import { TIMESTAMPS_OPTION_OCTETS } from "../wire/tcp-options";
+import { stampReply } from "./reply";
 import { OutSegment, Segment } from "./segment";
-import { Flag, Tcb, has, isAckPlausible, raiseFlag } from "./tcb";
+import { Flag, Tcb, isAckPlausible, raiseFlag, usesTimestamps } from "./tcb";
+import { TIMESTAMPS_OFFSET, TIMESTAMPS_SIZE } from "./tcb-layout";
 import { seqGt, seqLe, seqLt } from "./seq";
 
 /** RFC 7323 §5.5: after 24 days TS.Recent may have wrapped and is void. */
 @inline const RECENT_VALID_MS: u32 = 24 * 86_400_000;
 
+/** The part of a TCB that timestamps need. */
+@unmanaged @final class Timestamps {
+  /** TS.Recent (§4.3), and when it was taken (§5.5). */
+  recent: u32;
+  recentAt: u32;
+  /** What our clock adds to the stack's milliseconds. */
+  offset: u32;
+}
+if (HAS_TIMESTAMPS && offsetof<Timestamps>() != TIMESTAMPS_SIZE) ERROR("Timestamps layout");
+
+@inline function timestampsOf(tcb: Tcb): Timestamps {
+  return changetype<Timestamps>(changetype<usize>(tcb) + TIMESTAMPS_OFFSET);
+}
+
+/** Gives our clock its offset, before the first segment. */
+export function setTimestampOffset(tcb: Tcb, offset: u32): void {
+  if (HAS_TIMESTAMPS) timestampsOf(tcb).offset = offset;
+}
+
+/** TS.Recent, for the record in TIME-WAIT. */
+@inline export function recentTimestamp(tcb: Tcb): u32 {
+  return HAS_TIMESTAMPS ? timestampsOf(tcb).recent : 0;
+}
+
 /** The peer's SYN carries the option, as ours does: both use it from now on (§3.2). */
 export function startTimestamps(tcb: Tcb, tsVal: u32): void {
+  if (!HAS_TIMESTAMPS) return;
   raiseFlag(tcb, Flag.TIMESTAMPS);
-  tcb.tsRecent = tsVal;
-  tcb.tsRecentAt = now();
+  setRecent(tcb, tsVal);
   // The option takes its place from each segment (RFC 9293 MUST-16).
   tcb.sndMss -= <u16>TIMESTAMPS_OPTION_OCTETS;
+}
+
+@inline function setRecent(tcb: Tcb, tsVal: u32): void {
+  timestampsOf(tcb).recent = tsVal;
+  timestampsOf(tcb).recentAt = now();
+}
+
+/** Puts the option into a connection's segment: also into its SYN, which offers it. */
+export function stampSegment(tcb: Tcb, out: OutSegment): void {
+  if (HAS_TIMESTAMPS) stamp(out, timestampsOf(tcb).offset, timestampsOf(tcb).recent);
+}
+
+/** Puts the option into a reply on behalf of a connection that uses it. */
+export function stampReplyOf(tcb: Tcb): void {
+  if (usesTimestamps(tcb)) {
+    stampReply(now() + timestampsOf(tcb).offset, timestampsOf(tcb).recent);
+  }
 }
 
 /** Puts the option into a segment to be sent. */
@@ -34,8 +78,8 @@ export function stamp(out: OutSegment, offset: u32, recent: u32): void {
 
 /** PAWS: whether the segment's timestamp is from before TS.Recent. RST is exempt (§5.2). */
 export function isOldDuplicate(tcb: Tcb, segment: Segment): bool {
-  if (!segment.hasTimestamps || !seqLt(segment.tsVal, tcb.tsRecent)) return false;
-  return now() - tcb.tsRecentAt < RECENT_VALID_MS;
+  if (!segment.hasTimestamps || !seqLt(segment.tsVal, timestampsOf(tcb).recent)) return false;
+  return now() - timestampsOf(tcb).recentAt < RECENT_VALID_MS;
 }
 
 /**
@@ -43,12 +87,11 @@ export function isOldDuplicate(tcb: Tcb, segment: Segment): bool {
  * (§4.3), so that the echo is that of the oldest segment a delayed ACK answers. Before trimming.
  */
 export function rememberTimestamp(tcb: Tcb, segment: Segment): void {
-  if (!has(tcb, Flag.TIMESTAMPS) || !segment.hasTimestamps) return;
+  if (!usesTimestamps(tcb) || !segment.hasTimestamps) return;
   if (!seqLe(segment.seq, tcb.rcvAcked)) return;
   // What the fifth check will drop must not move it: a forged one would shut the peer out.
   if (!segment.has(Ctl.ACK) || !isAckPlausible(tcb, segment.ack)) return;
-  tcb.tsRecent = segment.tsVal;
-  tcb.tsRecentAt = now();
+  setRecent(tcb, segment.tsVal);
 }
 
 /**
@@ -57,9 +100,9 @@ export function rememberTimestamp(tcb: Tcb, segment: Segment): void {
  * before the timed copy left answers another one.
  */
 export function closesRoundTrip(tcb: Tcb, segment: Segment): bool {
-  if (!has(tcb, Flag.TIMESTAMPS)) return true;
+  if (!usesTimestamps(tcb)) return true;
   if (!segment.hasTimestamps) return false;
-  return now() + tcb.tsOffset - segment.tsEcr <= now() - tcb.rttStart;
+  return now() + timestampsOf(tcb).offset - segment.tsEcr <= now() - tcb.rttStart;
 }
 
 /** RFC 6191: whether a SYN with this timestamp is newer than everything a TIME-WAIT record saw. */

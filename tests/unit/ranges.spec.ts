@@ -9,7 +9,8 @@ import {
   addRange,
   isHeld,
   joinRanges,
-  rangeAt,
+  rangeEnd,
+  rangeStart,
   truncateRanges,
 } from "../../assembly/tcp/ranges";
 import { SCRATCH, nextRandom, seed } from "./scratch";
@@ -60,8 +61,8 @@ function agrees(list: RangeList, origin: u32, from: u32): bool {
   memory.fill(SCRATCH + 512, 0, SPACE);
   let before: u32 = from;
   for (let i: u32 = 0; i < list.count; ++i) {
-    const start = rangeAt(list, i).start - origin;
-    const end = rangeAt(list, i).end - origin;
+    const start = rangeStart(list, i) - origin;
+    const end = rangeEnd(list, i) - origin;
     if (start >= end || end > SPACE) return false;
     // Neither overlapping nor touching: they would be one.
     if (i > 0 && start <= before) return false;
@@ -170,11 +171,11 @@ describe("ranges", () => {
     expect<u32>(list.count).toBe(RANGE_COUNT);
     expect<bool>(addRange(list, origin + 4, origin + 6)).toBe(true);
     expect<u32>(list.count).toBe(RANGE_COUNT);
-    expect<u32>(rangeAt(list, 0).end).toBe(origin + 6);
+    expect<u32>(rangeEnd(list, 0)).toBe(origin + 6);
     expect<bool>(addRange(list, origin, origin + 10 * RANGE_COUNT)).toBe(true);
     expect<u32>(list.count).toBe(1);
-    expect<u32>(rangeAt(list, 0).start).toBe(origin);
-    expect<u32>(rangeAt(list, 0).end).toBe(origin + 10 * RANGE_COUNT);
+    expect<u32>(rangeStart(list, 0)).toBe(origin);
+    expect<u32>(rangeEnd(list, 0)).toBe(origin + 10 * RANGE_COUNT);
     expect<bool>(isGuardWhole()).toBe(true);
   });
 

@@ -3,6 +3,7 @@
  */
 
 import { resetFlows } from "../../assembly/tcp/flow";
+import { resetParameters } from "../../assembly/tcp/parameters";
 import { backOff, currentRto, takeRttSample } from "../../assembly/tcp/rtt";
 import { Tcb, allocateTcb, resetTcbs } from "../../assembly/tcp/tcb";
 import { nextRandom, seed } from "./scratch";
@@ -13,6 +14,7 @@ const RTO_MAX_MS: u32 = 60_000;
 
 function freshTcb(): Tcb {
   resetFlows();
+  resetParameters();
   resetTcbs();
   const tcb = allocateTcb()!;
   tcb.rto = 1000;

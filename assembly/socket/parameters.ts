@@ -1,0 +1,29 @@
+/**
+ * `setParameter`: what holds for the whole stack, checked. `hal/README.md` specifies it.
+ *
+ * Called by `index`. The values live in tcp/parameters.
+ */
+import { Parameter, Status } from "../core/abi";
+import { isInterfaceUp } from "../netif/interface";
+import { setParameterValue } from "../tcp/parameters";
+import { RTO_MAX_MS } from "../tcp/rtt";
+
+/** Below this a peer that answers within its own clock's tick would be too slow. */
+@inline const RTO_MIN_LEAST_MS: u32 = 10;
+
+/** Sets a Parameter of the whole stack. */
+export function setParameter(which: u32, value: u32): Status {
+  if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
+  switch (which) {
+    case Parameter.RTO_MIN_MS:
+      return setBetween(Parameter.RTO_MIN_MS, value, RTO_MIN_LEAST_MS, RTO_MAX_MS);
+    default:
+      return Status.BAD_ARGUMENT;
+  }
+}
+
+function setBetween(which: Parameter, value: u32, least: u32, most: u32): Status {
+  if (value < least || value > most) return Status.BAD_ARGUMENT;
+  setParameterValue(which, value);
+  return Status.OK;
+}
