@@ -49,7 +49,7 @@ export const enum FlowKind {
 @inline const FLOW_SIZE: u32 = 24;
 if (offsetof<Flow>() != FLOW_SIZE) ERROR("Flow layout");
 
-/** Record sizes: multiples of 8, checked against the classes where those are defined (the TCB's: tcp/tcb-layout). */
+/** Record sizes: multiples of 8, checked where the classes are. The TCB's is in tcp/tcb-layout. */
 @inline export const HALF_OPEN_SIZE: u32 = 48;
 @inline export const TIME_WAIT_SIZE: u32 = 48;
 
