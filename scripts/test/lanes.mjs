@@ -6,6 +6,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { reporterArguments } from "../conformance/labels.mjs";
 import { ROOT } from "../ready.mjs";
 
 /** `npm test` ends within this, whatever happens: what has not ended by then has failed. */
@@ -14,7 +15,11 @@ export const TOTAL_S = 600;
 /** One test that hangs is ended, and named, well before its lane is. */
 const TEST_TIMEOUT_SHARE = 0.8;
 
-/** { name, covers, command(), files(), kind, needs, timeoutS } of each lane. */
+/**
+ * { name, covers, command(), files(), kind, needs, timeoutS, isLabelled } of each lane.
+ * `isLabelled`: its tests may carry labels of requirements; their results are left for
+ * `scripts/conformance`.
+ */
 export const LANES = [
   lane("interop-kernel", "Linger and the Linux kernel over TAP", {
     tests: ["tests/interop/kernel"],
@@ -25,6 +30,7 @@ export const LANES = [
   lane("tcp", "tables of segments against the release modules", {
     tests: ["tests/tcp"],
     timeoutS: 240,
+    isLabelled: true,
   }),
   lane("interop-user", "Linger and libslirp through QEMU, without root", {
     tests: ["tests/interop/user"],
@@ -57,6 +63,7 @@ export const LANES = [
   lane("netif", "ARP, ICMP, the ways in and out, against the release modules", {
     tests: ["tests/netif"],
     timeoutS: 60,
+    isLabelled: true,
   }),
   lane("cost", "segments and ticks cost the same however many connections there are", {
     tests: ["tests/cost"],
@@ -69,16 +76,18 @@ export const LANES = [
 ];
 
 /** A lane of node:test files: folders, which are searched, or files. */
-function lane(name, covers, { tests, needs = [], inNamespace = false, timeoutS }) {
+function lane(name, covers, { tests, needs = [], inNamespace = false, timeoutS, isLabelled }) {
   const files = () => tests.flatMap((path) => findFiles(path, ".test.ts"));
   const command = () => [
     ...(inNamespace ? [process.execPath, "scripts/in-namespace.mjs"] : []),
     process.execPath,
-    ...["--import", "tsx", "--test", "--test-reporter=spec", "--test-concurrency=1"],
+    ...["--import", "tsx", "--test", "--test-concurrency=1"],
+    ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+    ...(isLabelled === true ? reporterArguments(name) : []),
     `--test-timeout=${timeoutS * 1000 * TEST_TIMEOUT_SHARE}`,
     ...files(),
   ];
-  return { name, covers, command, files, kind: "node", needs, timeoutS };
+  return { name, covers, command, files, kind: "node", needs, timeoutS, isLabelled };
 }
 
 /** The files below a path that end so; a path may be such a file itself. */

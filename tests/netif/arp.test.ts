@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { Status } from "../../hal/host/abi.ts";
 import { ArpOperation, BROADCAST_MAC, EtherType } from "../../hal/host/packet/index.ts";
 import type { DeviceOptions, Emitted } from "../support/device.ts";
-import { PROFILES } from "../support/modules.ts";
+import { onEachProfile } from "../support/variants.ts";
 import { arpOf, FAR_ADDRESS, GATEWAY_ADDRESS, LINGER, Link, station } from "./link.ts";
 
 const PEER = station(1);
@@ -16,8 +16,9 @@ const REACHABLE_MS = 60_000;
 const FAILED_MS = 3_000;
 
 function each(name: string, run: (link: Link) => void, options: Partial<DeviceOptions> = {}): void {
-  for (const profile of PROFILES)
-    test(`${name} (${profile})`, () => run(new Link({ profile, ...options })));
+  test(name, () => {
+    onEachProfile(({ profile }) => run(new Link({ profile, ...options })));
+  });
 }
 
 /** Where datagrams to an address go now: pings it and answers. */

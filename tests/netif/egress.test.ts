@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import { Status } from "../../hal/host/abi.ts";
 import { BROADCAST_MAC } from "../../hal/host/packet/index.ts";
 import type { DeviceOptions, Emitted } from "../support/device.ts";
-import { PROFILES } from "../support/modules.ts";
+import { onEachProfile } from "../support/variants.ts";
 import {
   arpOf,
   FAR_ADDRESS,
@@ -22,9 +22,9 @@ const PEER = station(1);
 const PORT = 80;
 
 function each(name: string, run: (link: Link) => void, options: Partial<DeviceOptions> = {}): void {
-  for (const profile of PROFILES) {
-    test(`${name} (${profile})`, () => run(new Link({ profile, ...options })));
-  }
+  test(name, () => {
+    onEachProfile(({ profile }) => run(new Link({ profile, ...options })));
+  });
 }
 
 function connect(link: Link, address: number): number {

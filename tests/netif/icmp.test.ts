@@ -13,7 +13,7 @@ import {
   IpProtocol,
 } from "../../hal/host/packet/index.ts";
 import type { Emitted } from "../support/device.ts";
-import { PROFILES } from "../support/modules.ts";
+import { onEachProfile } from "../support/variants.ts";
 import { datagramFrame, FAR_ADDRESS, LINGER, Link, station } from "./link.ts";
 
 const PEER = station(1);
@@ -21,7 +21,9 @@ const OTHER = station(3);
 const ECHO_DATA_OCTETS_MAX = 1_472;
 
 function each(name: string, run: (link: Link) => void): void {
-  for (const profile of PROFILES) test(`${name} (${profile})`, () => run(new Link({ profile })));
+  test(name, () => {
+    onEachProfile(({ profile }) => run(new Link({ profile })));
+  });
 }
 
 /** A link on which the peer is known. */

@@ -13,8 +13,8 @@ import {
   padFrame,
 } from "../../hal/host/packet/index.ts";
 import type { CounterName, DeviceOptions } from "../support/device.ts";
-import { PROFILES } from "../support/modules.ts";
 import { Seeded } from "../support/pattern.ts";
+import { onEachProfile } from "../support/variants.ts";
 import { datagramFrame, describeFrames, LINGER, Link, station } from "./link.ts";
 
 const PEER = station(1);
@@ -22,13 +22,13 @@ const PORT = 7;
 const SYN = { sourcePort: 5_000, destinationPort: PORT, seq: 100, flags: "SYN" };
 
 function each(name: string, run: (link: Link) => void, options: Partial<DeviceOptions> = {}): void {
-  for (const profile of PROFILES) {
-    test(`${name} (${profile})`, () => {
+  test(name, () => {
+    onEachProfile(({ profile }) => {
       const link = new Link({ profile, ...options });
       assert.ok(link.device.call("tcpListen", 0, PORT, 1) > 0);
       run(link);
     });
-  }
+  });
 }
 
 /** The frame is dropped for this reason and no other, and nothing answers it. */
@@ -121,7 +121,7 @@ describe("IPv4", () => {
     }
   });
 
-  each("sources that no host has, and our own, are dropped (MUST-63)", (link) => {
+  each("sources that no host has, and our own, are dropped [MUST-63]", (link) => {
     const wrong = [
       ...[0, 0x0000_0009, 0x7f00_0001, 0xe000_0001, 0xf000_0001, 0xffff_ffff],
       ...[0x0a09_0000, 0x0a09_00ff, LINGER.address],
@@ -133,7 +133,7 @@ describe("IPv4", () => {
     }
   });
 
-  each("destinations other than our address are dropped, broadcasts too (MUST-57)", (link) => {
+  each("destinations other than our address are dropped, broadcasts too [MUST-57]", (link) => {
     const wrong = [
       ...[0x0a09_0003, 0x0a09_00ff, 0x0a09_0000, 0xffff_ffff, 0xe000_0001, 0x7f00_0001, 0],
     ];
@@ -144,7 +144,7 @@ describe("IPv4", () => {
     }
   });
 
-  each("a SYN for us in a broadcast frame is dropped (MUST-57)", (link) => {
+  each("a SYN for us in a broadcast frame is dropped [MUST-57]", (link) => {
     const ethernet = { destination: "ff:ff:ff:ff:ff:ff" };
     dropped(link, "DROP_IP_DESTINATION", datagramFrame(PEER, { ethernet, tcp: SYN }));
   });

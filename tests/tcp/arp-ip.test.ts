@@ -86,7 +86,7 @@ test("TTL, type of service and identification do not matter", () => {
   });
 });
 
-test("a SYN to or from an address that opens no connection is dropped (MUST-57, MUST-63)", () => {
+test("a SYN to or from an address that opens no connection is dropped [MUST-57 MUST-63]", () => {
   const syns: [string, Partial<FrameInput>][] = [
     ["to the broadcast of the network", { ipv4: { destination: 0x0a09_00ff } }],
     ["to everybody", { ipv4: { destination: 0xffff_ffff } }],
@@ -116,7 +116,7 @@ test("a SYN to or from an address that opens no connection is dropped (MUST-57, 
   });
 });
 
-test("a source route is not followed, whatever it asks for (MUST-53)", () => {
+test("a source route is not followed, whatever it asks for [MUST-53]", () => {
   onEachProfile((variant) => {
     for (const kind of [131, 137]) {
       // Loose or strict, one address, all of it used up; then one that is still to be visited.
@@ -176,7 +176,7 @@ test("the checksum covers everything: each flipped bit of a segment is noticed",
 
 // ── ICMP errors ──────────────────────────────────────────────────────────────────────────────────
 
-test("no ICMP error ends a synchronized connection (MUST-56, RFC 5927)", () => {
+test("no ICMP error ends a synchronized connection (RFC 5927) [MUST-56]", () => {
   const errors: [type: number, codes: number[]][] = [
     [IcmpType.DESTINATION_UNREACHABLE, [0, 1, 2, 3, 4, 5, 6, 9, 10, 13, 15, 255]],
     [IcmpType.TIME_EXCEEDED, [0, 1]],
@@ -198,7 +198,7 @@ test("no ICMP error ends a synchronized connection (MUST-56, RFC 5927)", () => {
   });
 });
 
-test("source quench does not slow anything down (MUST-55)", () => {
+test("source quench does not slow anything down [MUST-55]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant)
       .write(10)

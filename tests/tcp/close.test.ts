@@ -9,20 +9,22 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Conversation, RfcState } from "../support/conversation.ts";
 import { given, type GivenOptions, ROLES } from "../support/given.ts";
-import { onEachVariant } from "../support/variants.ts";
+import { naming, onEachVariant } from "../support/variants.ts";
 
 /** Gives a connection in this state. */
 type Open = (state: RfcState, options?: GivenOptions) => Conversation;
 
 /** A test on every variant, in connections opened by either side. */
 function closing(name: string, run: (open: Open) => void): void {
-  for (const role of ROLES) {
-    test(`${name} (${role} open)`, () => {
-      onEachVariant((variant) => {
-        run((state, options) => given(state, variant, { role, ...options }));
-      });
+  test(name, () => {
+    onEachVariant((variant) => {
+      for (const role of ROLES) {
+        naming(`${role} open`, () => {
+          run((state, options) => given(state, variant, { role, ...options }));
+        });
+      }
     });
-  }
+  });
 }
 
 // ── Normal close ─────────────────────────────────────────────────────────────────────────────────
@@ -312,7 +314,7 @@ closing("the peer's reset after its FIN: CLOSE-WAIT, CLOSING, LAST-ACK", (open) 
   }
 });
 
-closing("an RST may carry ACK and data (SHLD-2); the data is not delivered", (open) => {
+closing("an RST may carry ACK and data; the data is not delivered [SHLD-2]", (open) => {
   const c = open("ESTABLISHED").send("<SEQ=301><ACK=101><CTL=RST,ACK><DATA=20>");
   c.ended("RESET").call("tcpPeek", "CONNECTION_ENDED");
 });

@@ -128,7 +128,7 @@ test("addresses that no host may have", () => {
   });
 });
 
-test("OPEN: ports, backlogs and addresses out of range (MUST-46)", () => {
+test("OPEN: ports, backlogs and addresses out of range [MUST-46]", () => {
   onEachProfile((variant) => {
     const { device } = fresh(variant).rig;
     const nobody = [0, 0xffff_ffff, 0x0a09_00ff, 0xe000_0001, 0xf000_0001, 0x7f00_0001];

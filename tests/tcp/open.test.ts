@@ -96,7 +96,7 @@ test("what was sent in SYN-SENT goes out when the connection is there", () => {
   });
 });
 
-test("a lost SYN goes again after 1 s, 2 s, 4 s … 60 s, for more than 3 minutes (MUST-23)", () => {
+test("a lost SYN goes again after 1 s, 2 s, 4 s … 60 s, for more than 3 minutes [MUST-23]", () => {
   onEachVariant((variant) => {
     const c = given("SYN-SENT", variant);
     for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]) {
@@ -261,7 +261,7 @@ test("not refused: an RST that does not acknowledge our SYN", () => {
   });
 });
 
-test("refused after both opened at once: RST in SYN-RECEIVED (MUST-11)", () => {
+test("refused after both opened at once: RST in SYN-RECEIVED [MUST-11]", () => {
   onEachVariant((variant) => {
     given("SYN-RECEIVED", variant).send("<SEQ=301><CTL=RST>").ended("REFUSED");
     const passive = given("SYN-RECEIVED", variant, { role: "passive" });
@@ -270,7 +270,7 @@ test("refused after both opened at once: RST in SYN-RECEIVED (MUST-11)", () => {
   });
 });
 
-test("ICMP says that nobody listens there: refused, if it quotes our SYN (MUST-54)", () => {
+test("ICMP says that nobody listens there: refused, if it quotes our SYN [MUST-54]", () => {
   onEachVariant((variant) => {
     for (const code of [2, 3]) {
       const c = given("SYN-SENT", variant);
@@ -287,7 +287,7 @@ test("ICMP says that nobody listens there: refused, if it quotes our SYN (MUST-5
   });
 });
 
-test("soft ICMP errors end nothing; the user timeout tells of them (MUST-56, SHLD-25)", () => {
+test("soft ICMP errors end nothing; the user timeout tells of them [MUST-56 SHLD-25]", () => {
   const soft: [number, number][] = [
     [IcmpType.DESTINATION_UNREACHABLE, 0],
     [IcmpType.DESTINATION_UNREACHABLE, 1],
@@ -329,7 +329,7 @@ test("nobody answers ARP: no SYN leaves, the user timeout says unreachable", () 
   });
 });
 
-test("a user timeout set while ARP is asked holds from then on (MUST-21)", () => {
+test("a user timeout set while ARP is asked holds from then on [MUST-21]", () => {
   onEachVariant((variant) => {
     const c = fresh(variant, { answersArp: false }).connect();
     c.setOption("USER_TIMEOUT_MS", 1_000).quiet(1_100).ended("TIMED_OUT");
@@ -360,7 +360,7 @@ function issOf(c: Conversation): number {
   return iss;
 }
 
-test("ISNs of a tuple follow a clock of 4 µs, those of others do not (MUST-8, MUST-9)", () => {
+test("ISNs of a tuple follow a clock of 4 µs, those of others do not [MUST-8 MUST-9]", () => {
   onEachProfile((variant) => {
     const c = fresh(variant);
     const first = issOf(c);
@@ -411,7 +411,7 @@ test("a tuple is used once: OPEN again is refused, another peer port is not", ()
   });
 });
 
-test("LISTEN on a port that connections use leaves them alone (MUST-41, MUST-42)", () => {
+test("LISTEN on a port that connections use leaves them alone [MUST-41 MUST-42]", () => {
   onEachProfile((variant) => {
     const c = given("ESTABLISHED", variant);
     c.listen().state("ESTABLISHED");
@@ -424,7 +424,7 @@ test("LISTEN on a port that connections use leaves them alone (MUST-41, MUST-42)
   });
 });
 
-test("LISTEN on our address by name, and on two ports at once (MUST-43)", () => {
+test("LISTEN on our address by name, and on two ports at once [MUST-43]", () => {
   onEachProfile((variant) => {
     const c = fresh(variant).listen();
     const named = new Conversation(c.rig, { localPort: 4_100, peerPort: 6_000 }, 77);

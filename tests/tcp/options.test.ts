@@ -513,7 +513,7 @@ test("each segment has room for the option: data =< MSS less 12 octets", () => {
   });
 });
 
-test("the order of the options does not matter (MUST-64)", () => {
+test("the order of the options does not matter [MUST-64]", () => {
   onEachProfile((variant) => {
     const peer = opening(variant, { sack: true, timestamps: true });
     const options: TcpOption[] = [

@@ -42,7 +42,7 @@ function delaysAcks(c: Conversation): boolean {
   return ringOf(c) >= 4 * MSS;
 }
 
-test("one small segment: an ACK, a little later, within 500 ms, once (MUST-40, SHLD-18)", () => {
+test("one small segment: an ACK, a little later, within 500 ms, once [MUST-40 SHLD-18]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant).send(data(0, 10));
     if (delaysAcks(c)) c.expectNothing().quiet(5);
@@ -82,7 +82,7 @@ test("what the application answers in the meantime carries the ACK", () => {
   });
 });
 
-test("at least every second full-sized segment is acknowledged at once (SHLD-19)", () => {
+test("at least every second full-sized segment is acknowledged at once [SHLD-19]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     const size = Math.min(MSS, Math.floor(ringOf(c) / 2));
@@ -102,7 +102,7 @@ test("at least every second full-sized segment is acknowledged at once (SHLD-19)
   });
 });
 
-test("segments that come together are acknowledged together (MUST-58)", () => {
+test("segments that come together are acknowledged together [MUST-58]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     c.sendAll([data(0, 100), data(100, 100), data(200, 100), data(300, 100)]);
@@ -141,7 +141,7 @@ test("data that fills a hole, or a part of it, is acknowledged at once", () => {
   });
 });
 
-test("a hole that is filled yields one ACK for all that was queued behind it (MUST-59)", () => {
+test("a hole that is filled yields one ACK for all that was queued behind it [MUST-59]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     c.sendAll([data(20, 20), data(40, 20), data(60, 20), data(0, 20)]);
@@ -207,7 +207,7 @@ test("a full ring closes the window; what comes then is refused with an ACK", ()
   });
 });
 
-test("with a closed window ACK and RST of the right number are taken (MUST-66)", () => {
+test("with a closed window ACK and RST of the right number are taken [MUST-66]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     fillRing(c);
@@ -247,7 +247,7 @@ test("a FIN at a closed window is taken or refused, but the peer is told which",
   });
 });
 
-test("reading octet by octet moves the right edge only by worthwhile steps (MUST-39)", () => {
+test("reading octet by octet moves the right edge only by worthwhile steps [MUST-39]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     fillRing(c);
@@ -358,7 +358,7 @@ test("any permutation of any pieces gives the stream, 100 times over", () => {
   });
 });
 
-test("up to four holes: everything that came ahead is kept (SHLD-31)", () => {
+test("up to four holes: everything that came ahead is kept [SHLD-31]", () => {
   onEachVariant((variant) => {
     const random = new Seeded(5);
     for (let round = 0; round < 20; round++) {

@@ -30,7 +30,7 @@ test("data is sent again after 1 s, then after twice as long each time, 60 s at 
   });
 });
 
-test("SRTT, RTTVAR and RTO follow RFC 6298 (MUST-18)", () => {
+test("SRTT, RTTVAR and RTO follow RFC 6298 [MUST-18]", () => {
   onEachVariant((variant) => {
     const random = new Seeded(3);
     let srtt = 300;
@@ -138,7 +138,7 @@ test("the acknowledgement of what was sent twice counts once", () => {
   });
 });
 
-test("a black hole: after R1 the next hop is asked for again, before R2 ends it (MUST-20)", () => {
+test("a black hole: after R1 the next hop is asked for again, before R2 ends it [MUST-20]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     c.rig.answersArp = false;
@@ -155,7 +155,7 @@ test("a black hole: after R1 the next hop is asked for again, before R2 ends it 
   });
 });
 
-test("the user timeout of one connection is not that of another (MUST-21)", () => {
+test("the user timeout of one connection is not that of another [MUST-21]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant, { role: "passive" });
     const other = c.from(6_000).send("<SEQ=300><CTL=SYN><MSS=1460>");

@@ -15,13 +15,13 @@ const OUR_SYN_ACK = "<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>";
 
 // ── Nagle, PSH, sizes ────────────────────────────────────────────────────────────────────────────
 
-test("data on an idle connection leaves at once, with PSH (MUST-60, MUST-61)", () => {
+test("data on an idle connection leaves at once, with PSH [MUST-60 MUST-61]", () => {
   onEachVariant((variant) => {
     given("ESTABLISHED", variant).write(1).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=1>");
   });
 });
 
-test("Nagle: a second small write waits for the ACK of the first (SHLD-7)", () => {
+test("Nagle: a second small write waits for the ACK of the first [SHLD-7]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant).write(10);
     c.expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=10>").quiet(5).write(10).quiet(5).write(10);
@@ -39,7 +39,7 @@ test("Nagle holds back no full segment", () => {
   });
 });
 
-test("NO_DELAY sends each write at once, and what was held back when it is set (MUST-17)", () => {
+test("NO_DELAY sends each write at once, and what was held back when it is set [MUST-17]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant).setOption("NO_DELAY", 1);
     for (let i = 0; i < 3; i++) {
@@ -60,7 +60,7 @@ test("writes before one poll leave as one segment", () => {
   });
 });
 
-test("a large write leaves in full segments, PSH on the last one only (SHLD-28, MUST-61)", () => {
+test("a large write leaves in full segments, PSH on the last one only [SHLD-28 MUST-61]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant, { mss: 150, window: 2_000 }).write(500);
     c.expect(
@@ -139,11 +139,11 @@ function expectSize(variant: Variant, tcp: TcpInput, size: number): void {
   assert.deepEqual(fullSegment(variant, tcp), [expected, expected], JSON.stringify(tcp));
 }
 
-test("no MSS option means 536 (MUST-15)", () => {
+test("no MSS option means 536 [MUST-15]", () => {
   onEachProfile((variant) => expectSize(variant, { options: [] }, 536));
 });
 
-test("the peer's MSS, and never more than our own link takes (MUST-14, MUST-16)", () => {
+test("the peer's MSS, and never more than our own link takes [MUST-14 MUST-16]", () => {
   onEachProfile((variant) => {
     for (const [offered, size] of [
       [100, 100],
@@ -169,7 +169,7 @@ test("an absurdly small MSS does not make segments without data", () => {
   });
 });
 
-test("the option stands anywhere, among others, aligned or not (MUST-4, MUST-6, MUST-64)", () => {
+test("the option stands anywhere, among others, aligned or not [MUST-4 MUST-6 MUST-64]", () => {
   const mss: TcpOption = { kind: "mss", value: 700 };
   const nop: TcpOption = { kind: "nop" };
   const unknown = (octets: number): TcpOption => {
@@ -189,12 +189,12 @@ test("the option stands anywhere, among others, aligned or not (MUST-4, MUST-6, 
   });
 });
 
-test("what stands behind the end of the list is no option (MUST-69)", () => {
+test("what stands behind the end of the list is no option [MUST-69]", () => {
   const optionOctets = Uint8Array.of(0, 2, 4, 2, 0xbc, 0, 0, 0);
   onEachProfile((variant) => expectSize(variant, { optionOctets }, 536));
 });
 
-test("broken options do no harm: what comes before them counts (MUST-7)", () => {
+test("broken options do no harm: what comes before them counts [MUST-7]", () => {
   const mss = buildTcpOptions([{ kind: "mss", value: 700 }]);
   const broken: [number[], number][] = [
     [[...mss, 253, 0, 0, 0], 700],
@@ -220,7 +220,7 @@ test("broken options do no harm: what comes before them counts (MUST-7)", () => 
   });
 });
 
-test("an MSS option counts only with SYN (MUST-65)", () => {
+test("an MSS option counts only with SYN [MUST-65]", () => {
   onEachProfile((variant) => {
     const c = given("ESTABLISHED", variant, { mss: 700, window: 65_535 });
     const tcp: TcpInput = { options: [{ kind: "mss", value: 100 }] };
@@ -251,7 +251,7 @@ test("broken options on data, ACK, FIN and RST: the segments count as ever", () 
   });
 });
 
-test("every SYN carries our MSS, retransmitted ones as well (SHLD-5)", () => {
+test("every SYN carries our MSS, retransmitted ones as well [SHLD-5]", () => {
   onEachVariant((variant) => {
     // The Inspector asks for MSS=1460 on every SYN; here are the SYNs.
     given("SYN-SENT", variant).after(1_000).expect("<SEQ=100><CTL=SYN><MSS=1460>");
@@ -259,7 +259,7 @@ test("every SYN carries our MSS, retransmitted ones as well (SHLD-5)", () => {
   });
 });
 
-test("a SYN with the bits of ECN gets an answer without them (SHLD-8, not supported)", () => {
+test("a SYN with the bits of ECN gets an answer without them (not supported)", () => {
   onEachProfile((variant) => {
     const c = fresh(variant).listen().send("<SEQ=300><CTL=SYN,ECE,CWR><MSS=1460>");
     c.expect(OUR_SYN_ACK).state("SYN-RECEIVED");

@@ -154,7 +154,7 @@ function issAbove(c: Conversation, above: number): number {
   return (c.irs + 1 + above) >>> 0;
 }
 
-test("a fresh SYN above the old numbers reopens the tuple, the ISS above SND.NXT (MAY-2)", () => {
+test("a fresh SYN above the old numbers reopens the tuple, the ISS above SND.NXT [MAY-2]", () => {
   onEachVariant((variant) => {
     for (const above of [2, 1_000, 0x7fff_0000]) {
       const old = waiting(variant);

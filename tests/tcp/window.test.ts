@@ -39,7 +39,7 @@ test("probes of one octet: the first after an RTO, each gap doubled, 60 s at mos
   });
 });
 
-test("a peer that acknowledges the probes keeps the connection for ever (MUST-37)", () => {
+test("a peer that acknowledges the probes keeps the connection for ever [MUST-37]", () => {
   onEachVariant((variant) => {
     const c = closedWindow(variant);
     const until = c.nowMs + 10 * USER_TIMEOUT_MS;
@@ -160,7 +160,7 @@ test("a window update without new data or ACK is taken", () => {
   });
 });
 
-test("windows with the top bit set are large, not negative (MUST-1)", () => {
+test("windows with the top bit set are large, not negative [MUST-1]", () => {
   onEachVariant((variant) => {
     for (const window of [0x8000, 0xffff]) {
       const c = given("ESTABLISHED", variant, { window });
@@ -225,7 +225,7 @@ test("a window shrinks below what is in flight: nothing new goes, the old is sen
   });
 });
 
-test("a window that shrinks to nothing is probed, however long (MUST-35, SHLD-17)", () => {
+test("a window that shrinks to nothing is probed, however long [MUST-35 SHLD-17]", () => {
   onEachVariant((variant) => {
     const c = tenInFlight(variant);
     const base = una(c);
@@ -259,7 +259,7 @@ test("a window that shrinks to nothing is probed, however long (MUST-35, SHLD-17
 
 // ── Silly windows ────────────────────────────────────────────────────────────────────────────────
 
-test("a window that opens by little steps is not filled by little segments (MUST-38)", () => {
+test("a window that opens by little steps is not filled by little segments [MUST-38]", () => {
   onEachVariant((variant) => {
     const c = closedWindow(variant);
     for (let window = 10; window <= 100; window += 10) {
@@ -298,7 +298,7 @@ test("half of the largest window ever offered is worth sending into", () => {
   });
 });
 
-test("small writes behind a closed window leave as large segments (SHLD-27)", () => {
+test("small writes behind a closed window leave as large segments [SHLD-27]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant, { mss: 200 });
     c.window = 0;

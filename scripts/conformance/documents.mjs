@@ -1,0 +1,94 @@
+/**
+ * The table of requirements on the disk: `docs/conformance.json`, which is written by hand, and
+ * `docs/conformance.md`, which is made of it and of the tests' titles.
+ *
+ * Used by `npm run conformance`, `npm test` and the tests. Judges nothing.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { formatCounts } from "./judge.mjs";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TABLE = "docs/conformance.json";
+/** The table for people. */
+export const PAGE = "docs/conformance.md";
+
+const GROUPS = [
+  ["MUST and MUST NOT", /^MUST/],
+  ["SHOULD, SHOULD NOT and RECOMMENDED", /^(SHOULD|RECOMMENDED)/],
+  ["MAY", /^MAY/],
+];
+
+/** { label, level, section, requirement, status, reason?, code? } of each requirement. */
+export function readRequirements() {
+  return JSON.parse(readFileSync(join(ROOT, TABLE), "utf8"));
+}
+
+/** Whether `path name` is a function, a class, a constant or an enumeration in a file of ours. */
+export function hasCode(reference) {
+  const [path, name = "", ...rest] = reference.split(" ");
+  if (rest.length > 0 || !/^\w+$/.test(name) || !existsSync(join(ROOT, path))) return false;
+  const text = readFileSync(join(ROOT, path), "utf8");
+  return new RegExp(`\\b(function|class|const|enum) ${name}\\b`).test(text);
+}
+
+/** docs/conformance.md, from the rows that `judge` gives. */
+export function formatPage(rows) {
+  const head = `# Conformance to RFC 9293
+
+Every requirement that RFC 9293 labels, in our own words, with the code that meets it and the tests
+that prove it. Met, of those that apply: **${formatCounts(rows)}**.
+
+- A test carries the labels that it proves at the end of its title. It runs against the release
+  modules, under virtual time, and it fails where the requirement is not met.
+- *not applicable*: there is nothing here to which it could apply. *declined*: a MAY that we do not
+  make use of. *deviates*: we do something else, and say why.
+- This page is made by \`npm run conformance\` from \`${TABLE}\` and the tests. Do not edit it.
+`;
+  const parts = GROUPS.map(([title, levels]) => {
+    const chosen = rows.filter(({ level }) => levels.test(level));
+    return `\n## ${title}\n${formatTable(chosen)}`;
+  });
+  return head + parts.join("");
+}
+
+function formatTable(rows) {
+  const lines = rows.map((row) => {
+    const cells = [formatLabel(row), row.requirement, formatStatus(row), formatCode(row.code)];
+    return `| ${[...cells, formatTests(row.tests)].map(escapeCell).join(" | ")} |\n`;
+  });
+  const head = "| label | requirement | status | code | tests |\n|---|---|---|---|---|\n";
+  return head + lines.join("");
+}
+
+const escapeCell = (text) => text.replaceAll("|", "\\|");
+
+function formatLabel({ label, level, section }) {
+  // The RFC numbers what is forbidden among what is demanded.
+  const not = level.endsWith(" NOT") ? "<br>not" : "";
+  return `${label}${not}<br>§${section}`;
+}
+
+function formatStatus({ status, reason }) {
+  return reason === undefined ? status : `${status}: ${reason}`;
+}
+
+/** Files without the folder that they have in common, each with its names. */
+function formatCode(code = []) {
+  const names = new Map();
+  for (const [path, name] of code.map((reference) => reference.split(" "))) {
+    const short = path.replace(/^assembly\//, "");
+    names.set(short, [...(names.get(short) ?? []), name]);
+  }
+  return [...names].map(([path, list]) => `${path}: ${list.join(", ")}`).join("<br>");
+}
+
+function formatTests(tests) {
+  const titles = new Map();
+  for (const { file, title } of tests) {
+    const short = file.replace(/^tests\//, "").replace(/\.test\.ts$/, "");
+    titles.set(short, [...(titles.get(short) ?? []), title]);
+  }
+  return [...titles].map(([file, list]) => `*${file}*: ${list.join("; ")}`).join("<br>");
+}
