@@ -17,6 +17,9 @@
   isDefined(CONFIG_RX_SLOT_COUNT) ? CONFIG_RX_SLOT_COUNT : 2;
 /** Neighbours on the link that are remembered; the least recently used is evicted. */
 @inline export const ARP_COUNT: u32 = isDefined(CONFIG_ARP_COUNT) ? CONFIG_ARP_COUNT : 8;
+/** Datagrams in fragments that are put together at a time; with 0 fragments are dropped. */
+@inline export const REASSEMBLY_COUNT: u32 =
+  isDefined(CONFIG_REASSEMBLY_COUNT) ? CONFIG_REASSEMBLY_COUNT : 2;
 
 // ── TCP pools ────────────────────────────────────────────────────────────────────────────────────
 

@@ -25,6 +25,7 @@ import { runEgress } from "./netif/egress";
 import { resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
+import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
 import { resetCalls } from "./tcp/calls";
 import { resetDemux } from "./tcp/demux";
 import { HALF_OPEN_SIZE, TIME_WAIT_SIZE, resetFlows } from "./tcp/flow";
@@ -109,6 +110,8 @@ export function limit(which: u32): i32 {
       return HALF_OPEN_SIZE + DEADLINE_ENTRY_SIZE;
     case Limit.COUNTER_COUNT:
       return Counter.COUNT;
+    case Limit.REASSEMBLY_COUNT:
+      return config.REASSEMBLY_COUNT;
     default:
       return Status.BAD_ARGUMENT;
   }
@@ -126,6 +129,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetInterface();
   resetArp();
   resetIcmp();
+  if (config.REASSEMBLY_COUNT != 0) resetReassembly();
   resetFlows();
   resetDemux();
   resetPending();
@@ -176,4 +180,5 @@ function deadlineReached(id: u32): void {
     connectionDeadlineReached(id - FIRST_CONNECTION_DEADLINE);
   } else if (id == TIME_WAIT_DEADLINE) timeWaitDeadlineReached();
   else if (id == ARP_DEADLINE) arpDeadlineReached();
+  else if (config.REASSEMBLY_COUNT != 0) reassemblyDeadlineReached();
 }

@@ -120,6 +120,8 @@ export const enum Limit {
   /** Octets of one half-open record with its deadline entry. */
   HALF_OPEN_SIZE = 11,
   COUNTER_COUNT = 12,
+  /** Datagrams that are put together from fragments at a time; 0 without reassembly. */
+  REASSEMBLY_COUNT = 13,
 }
 
 /** Index of each u32 in the status block of `tcpStatus`. */
@@ -177,6 +179,7 @@ export const enum Counter {
   DROP_IP_CHECKSUM = 10,
   DROP_IP_SOURCE = 11,
   DROP_IP_DESTINATION = 12,
+  /** A fragment without payload or of a wrong length; any, where reassembly is left out. */
   DROP_IP_FRAGMENT = 13,
   DROP_IP_PROTOCOL = 14,
   DROP_ICMP_MALFORMED = 15,
@@ -213,5 +216,17 @@ export const enum Counter {
   ARP_FAILURES = 39,
   /** An old duplicate by its timestamp, or a segment without the agreed option (RFC 7323 §5). */
   DROP_TIMESTAMP = 40,
-  COUNT = 41,
+  DATAGRAMS_REASSEMBLED = 41,
+  /** A fragment of a datagram larger than is put together; what was there of it goes too. */
+  DROP_FRAGMENT_SIZE = 42,
+  /** A first fragment without the whole TCP header, or one that aims at it (RFC 1858). */
+  DROP_FRAGMENT_TINY = 43,
+  /** A copy of what is there already. */
+  DROP_FRAGMENT_DUPLICATE = 44,
+  /** A fragment that contradicts others, or follows such a one: its datagram is void. */
+  DROP_FRAGMENT_CONFLICT = 45,
+  /** A datagram whose rest did not come in time, or that made room for a newer one. */
+  REASSEMBLY_TIMEOUTS = 46,
+  REASSEMBLY_EVICTED = 47,
+  COUNT = 48,
 }

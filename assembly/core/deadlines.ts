@@ -11,14 +11,16 @@
  * deadline back free: the owner only writes its own field. Arming, firing and finding the next slot
  * cost the same with 1 entry and with 1,000.
  *
- * Armed by tcp/ and netif/arp; `index` asks for what is due and calls the owner. Reads no clock.
+ * Armed by tcp/, netif/arp and netif/reassembly; `index` asks for what is due and calls the owner.
+ * Reads no clock.
  */
-import { CONNECTION_COUNT, HALF_OPEN_COUNT } from "../config";
+import { CONNECTION_COUNT, HALF_OPEN_COUNT, REASSEMBLY_COUNT } from "../config";
 
 /** Who owns which entry. 0 is "no entry". */
 @inline export const ARP_DEADLINE: u32 = 1;
 @inline export const TIME_WAIT_DEADLINE: u32 = 2;
-@inline export const FIRST_CONNECTION_DEADLINE: u32 = 3;
+@inline export const REASSEMBLY_DEADLINE: u32 = 3;
+@inline export const FIRST_CONNECTION_DEADLINE: u32 = REASSEMBLY_COUNT == 0 ? 3 : 4;
 @inline export const FIRST_HALF_OPEN_DEADLINE: u32 = FIRST_CONNECTION_DEADLINE + CONNECTION_COUNT;
 @inline const ENTRY_COUNT: u32 = FIRST_HALF_OPEN_DEADLINE + HALF_OPEN_COUNT;
 

@@ -6,7 +6,7 @@
  * the stateless reply, to the station from which the frame came.
  */
 
-import { FRAME_OCTETS_MAX } from "../config";
+import { FRAME_OCTETS_MAX, REASSEMBLY_COUNT } from "../config";
 import { Counter } from "../core/abi";
 import { count } from "../core/counters";
 import { segmentArrives } from "../tcp/arrives";
@@ -22,6 +22,7 @@ import {
   isGroupMac,
 } from "../wire/ethernet";
 import {
+  IPV4_HEADER_OCTETS,
   Protocol,
   checkIpv4,
   ipv4Destination,
@@ -35,6 +36,7 @@ import { checkTcp, isTcpChecksumRight } from "../wire/tcp";
 import { arpArrives } from "./arp";
 import { icmpArrives } from "./icmp";
 import { isConfigured, isLocalAddress, isUsablePeer, linkAddress } from "./interface";
+import { fragmentArrives } from "./reassembly";
 import { sendSegment } from "./transmitter";
 
 /** Takes the Ethernet II frame of `length` octets, without FCS, at `frame`. */
@@ -93,18 +95,29 @@ function datagramArrives(mac: u64, ip: usize, octets: u32): void {
     count(Counter.DROP_IP_SOURCE);
     return;
   }
-  if (isFragment(ip)) {
-    count(Counter.DROP_IP_FRAGMENT);
+  const protocol = ipv4Protocol(ip);
+  if (protocol != Protocol.TCP && protocol != Protocol.ICMP) {
+    count(Counter.DROP_IP_PROTOCOL);
     return;
   }
   // DEVIATION: options are skipped. A source route that ends here asks for nothing but that replies
   // take it backwards (RFC 1122 §3.2.1.8, RFC 9293 MUST-53); networks drop such datagrams today.
+  if (!isFragment(ip)) {
+    payloadArrives(mac, ip, headerOctets);
+  } else if (REASSEMBLY_COUNT != 0) {
+    const whole = fragmentArrives(ip, headerOctets);
+    if (whole != 0) payloadArrives(mac, whole, IPV4_HEADER_OCTETS);
+  } else {
+    count(Counter.DROP_IP_FRAGMENT);
+  }
+}
+
+/** Passes on what the datagram carries: TCP or ICMP. */
+function payloadArrives(mac: u64, ip: usize, headerOctets: u32): void {
   const payload = ip + headerOctets;
-  const payloadOctets = ipv4TotalOctets(ip) - headerOctets;
-  const protocol = ipv4Protocol(ip);
-  if (protocol == Protocol.TCP) tcpArrives(mac, ip, payload, payloadOctets);
-  else if (protocol == Protocol.ICMP) icmpArrives(mac, ip, payload, payloadOctets);
-  else count(Counter.DROP_IP_PROTOCOL);
+  const octets = ipv4TotalOctets(ip) - headerOctets;
+  if (ipv4Protocol(ip) == Protocol.TCP) tcpArrives(mac, ip, payload, octets);
+  else icmpArrives(mac, ip, payload, octets);
 }
 
 /** Checks the segment, hands it to the state machine, and sends the reply that may come of it. */

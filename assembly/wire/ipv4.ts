@@ -8,6 +8,7 @@ import { checksumOf, fold, sum } from "../core/checksum";
 
 @inline const VERSION_AND_LENGTH: usize = 0;
 @inline const TOTAL_LENGTH: usize = 2;
+@inline const IDENTIFICATION: usize = 4;
 @inline const FLAGS_AND_FRAGMENT: usize = 6;
 @inline const PROTOCOL: usize = 9;
 @inline const CHECKSUM: usize = 10;
@@ -17,6 +18,10 @@ import { checksumOf, fold, sum } from "../core/checksum";
 
 /** More-fragments bit and fragment offset, as the two octets lie in memory. */
 @inline const FRAGMENT_MASK: u16 = 0xff3f;
+@inline const MORE_FRAGMENTS: u16 = 0x0020;
+/** The fragment offset in host order, in units of 8 octets. */
+@inline const OFFSET_MASK: u32 = 0x1fff;
+@inline const VERSION_4_FIVE_WORDS: u8 = 0x45;
 /**
  * The first eight octets but for the length: version 4, five words, TOS 0, identification 0, DF. A
  * datagram that is never fragmented may carry any identification (RFC 6864 §4.1).
@@ -63,6 +68,32 @@ export function checkQuotedIpv4(at: usize, octets: u32): u32 {
 /** Whether the datagram is but a part of one. */
 @inline export function isFragment(at: usize): bool {
   return (load<u16>(at, FLAGS_AND_FRAGMENT) & FRAGMENT_MASK) != 0;
+}
+
+/** Where the payload of a fragment belongs in the datagram's, in octets. */
+@inline export function fragmentOffset(at: usize): u32 {
+  return (<u32>bswap<u16>(load<u16>(at, FLAGS_AND_FRAGMENT)) & OFFSET_MASK) << 3;
+}
+
+/** Whether it is not the last fragment. */
+@inline export function hasMoreFragments(at: usize): bool {
+  return (load<u16>(at, FLAGS_AND_FRAGMENT) & MORE_FRAGMENTS) != 0;
+}
+
+/** Whether two fragments are of one datagram (RFC 791 §2.3). */
+export function isSameDatagram(at: usize, other: usize): bool {
+  return (
+    load<u64>(at, SOURCE) == load<u64>(other, SOURCE) && // the destination lies behind it
+    load<u16>(at, IDENTIFICATION) == load<u16>(other, IDENTIFICATION) &&
+    load<u8>(at, PROTOCOL) == load<u8>(other, PROTOCOL)
+  );
+}
+
+/** Makes of a fragment's first 20 octets the header of the whole. The checksum stays as it was. */
+export function makeWhole(at: usize, totalOctets: u32): void {
+  store<u8>(at, VERSION_4_FIVE_WORDS, VERSION_AND_LENGTH);
+  store<u16>(at, bswap<u16>(<u16>totalOctets), TOTAL_LENGTH);
+  store<u16>(at, 0, FLAGS_AND_FRAGMENT);
 }
 
 /** What the payload is: `Protocol`, or anything else. */

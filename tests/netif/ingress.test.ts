@@ -149,18 +149,6 @@ describe("IPv4", () => {
     dropped(link, "DROP_IP_DESTINATION", datagramFrame(PEER, { ethernet, tcp: SYN }));
   });
 
-  each("fragments are dropped, first, middle and last", (link) => {
-    const wrong: FrameInput["ipv4"][] = [
-      { moreFragments: true },
-      { moreFragments: true, fragmentOffset: 8 },
-      { fragmentOffset: 8 },
-      { fragmentOffset: 65_528 },
-    ];
-    for (const ipv4 of wrong) {
-      dropped(link, "DROP_IP_FRAGMENT", datagramFrame(PEER, { ipv4 }), JSON.stringify(ipv4));
-    }
-  });
-
   each("protocols that nobody speaks are dropped, without an answer", (link) => {
     for (const protocol of [0, 2, IpProtocol.UDP, 41, 255]) {
       const ipv4 = { protocol, payload: "01234567" };

@@ -68,7 +68,7 @@ const ODD: Readonly<Record<string, readonly string[]>> = {
 const SEEN = [
   "DROP_TCP_CHECKSUM",
   "DROP_TCP_HEADER",
-  "DROP_IP_FRAGMENT",
+  "DROP_FRAGMENT_TINY",
   "DROP_IP_SOURCE",
   "DROP_IP_PROTOCOL",
   "RESETS_OUT",
