@@ -25,7 +25,7 @@ export const LANES = [
     tests: ["tests/interop/kernel"],
     needs: ["namespace", "curl", "nmap", "hping3", "tshark"],
     inNamespace: true,
-    timeoutS: 240,
+    timeoutS: 280,
   }),
   lane("tcp", "tables of segments against the release modules", {
     tests: ["tests/tcp"],

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { createCipheriv, createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Connection } from "../../hal/host/index.ts";
 
 /** A promise, and what resolves it. */
 export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
@@ -67,4 +68,23 @@ export async function receiveHash(
 /** Everything that a socket gets until the peer's FIN; leaves the socket open. */
 export function receiveAll(socket: Socket): AsyncIterable<Uint8Array> {
   return socket.iterator({ destroyOnReturn: false });
+}
+
+/**
+ * So many octets each way at once between Linger and a socket of the host, each side closing when
+ * it is done; both must get every octet, and Linger be told of a normal end.
+ */
+export async function exchange(linger: Connection, host: Socket, length: number): Promise<void> {
+  const fromLinger = octets(1, length);
+  const fromHost = octets(2, length);
+  const sent = linger.writeAll(fromLinger).then(() => linger.closeWrite());
+  host.end(fromHost);
+  const [atLinger, atHost] = await Promise.all([
+    receiveHash(linger),
+    receiveHash(receiveAll(host)),
+    sent,
+  ]);
+  assert.deepEqual(atLinger, { hash: sha256(fromHost), length });
+  assert.deepEqual(atHost, { hash: sha256(fromLinger), length });
+  assert.equal(await linger.ended, "CLOSED");
 }

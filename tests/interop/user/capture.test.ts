@@ -4,7 +4,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { PcapWriter, RealClock } from "../../../hal/host/index.ts";
+import {
+  buildFrame,
+  parseIpv4Address,
+  PcapWriter,
+  RealClock,
+  type TcpInput,
+} from "../../../hal/host/index.ts";
 import { inspectCapture } from "../capture.ts";
 
 /** A good SYN, from 02:00:00:00:00:01 to 02:00:00:00:00:02, made by hand. */
@@ -24,6 +30,28 @@ function changed(at: number, by = 0x40): Buffer {
   frame[at]! ^= by;
   return frame;
 }
+
+/** A segment of a conversation between port 7 of Linger, the judged station, and port 9. */
+function segment(from: "linger" | "peer", tcp: TcpInput): Uint8Array {
+  const ends = [
+    { mac: MAC, address: parseIpv4Address("10.0.0.1")!, port: 7 },
+    { mac: "02:00:00:00:00:02", address: parseIpv4Address("10.0.0.2")!, port: 9 },
+  ];
+  const [own, other] = from === "linger" ? [ends[0]!, ends[1]!] : [ends[1]!, ends[0]!];
+  return buildFrame({
+    ethernet: { source: own.mac, destination: other.mac },
+    ipv4: { source: own.address, destination: other.address },
+    tcp: { sourcePort: own.port, destinationPort: other.port, ...tcp },
+  });
+}
+
+/** A handshake, and 100 octets from the peer: SEQ=501 up to 601. */
+const CONVERSATION = [
+  segment("peer", { seq: 500, flags: "SYN" }),
+  segment("linger", { seq: 900, ack: 501, flags: "SYN,ACK" }),
+  segment("peer", { seq: 501, ack: 901, flags: "ACK" }),
+  segment("peer", { seq: 501, ack: 901, flags: "ACK", payload: new Uint8Array(100) }),
+];
 
 describe("inspecting a capture", () => {
   const folder = mkdtempSync(join(tmpdir(), "linger-capture-"));
@@ -59,4 +87,12 @@ describe("inspecting a capture", () => {
       assert.match(broken[0]!, /^\s*2 /);
     });
   }
+
+  test("finds an acknowledgement of data that nobody has sent", async () => {
+    const ack = (number: number) => segment("linger", { seq: 901, ack: number, flags: "ACK" });
+    assert.deepEqual((await judge(...CONVERSATION, ack(601))).broken, []);
+    const { broken } = await judge(...CONVERSATION, ack(602));
+    assert.equal(broken.length, 1);
+    assert.match(broken[0]!, /ACKed unseen segment/);
+  });
 });

@@ -3,26 +3,10 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { Connection } from "../../../hal/host/index.ts";
-import { endOf, octets, receiveAll, receiveHash, sha256 } from "../traffic.ts";
+import { endOf, exchange, octets, receiveAll, receiveHash, sha256 } from "../traffic.ts";
 import { FORWARDED_PORT, GATEWAY, Slirp, suite } from "./slirp.ts";
 
 const MEGABYTE = 1_000_000;
-
-/** Sends both ways at once and compares; `client` closes first, the other one once it has all. */
-async function exchange(linger: Connection, host: Socket, length: number): Promise<void> {
-  const fromLinger = octets(1, length);
-  const fromHost = octets(2, length);
-  const sent = linger.writeAll(fromLinger).then(() => linger.closeWrite());
-  host.end(fromHost);
-  const [atLinger, atHost] = await Promise.all([
-    receiveHash(linger),
-    receiveHash(receiveAll(host)),
-    sent,
-  ]);
-  assert.deepEqual(atLinger, { hash: sha256(fromHost), length });
-  assert.deepEqual(atHost, { hash: sha256(fromLinger), length });
-  assert.equal(await linger.ended, "CLOSED");
-}
 
 const WIRES = [
   { name: "a clean wire", length: 5 * MEGABYTE, impairment: {} },

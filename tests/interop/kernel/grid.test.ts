@@ -1,0 +1,106 @@
+/**
+ * SACK, timestamps, window scaling and ECN, each on and off on the kernel's side: every combination
+ * is really what both ends use, and every octet arrives, over a clean wire and over bad ones.
+ *
+ * All connections of a wire are opened one after the other, each under its own switches, and then
+ * run at once: what they wait for is mostly a retransmission timeout. The wire is clean until then:
+ * the tests of the handshake under loss are in `tests/tcp`.
+ */
+import assert from "node:assert/strict";
+import type { Socket } from "node:net";
+import { after, before, describe, test } from "node:test";
+import { type Connection, findOption, Flag } from "../../../hal/host/index.ts";
+import { endOf, exchange } from "../traffic.ts";
+import { type Carried, Watch } from "../watch.ts";
+import {
+  agreedWith,
+  describeSwitches,
+  GRID,
+  type GridWire,
+  impairmentOf,
+  setKernelBuffers,
+  setKernelSwitches,
+  type Switches,
+} from "./grid.ts";
+import { inNamespace, Rig } from "./rig.ts";
+
+const LENGTH = 1_000_000;
+const OPENERS = ["kernel", "linger"] as const;
+/** RFC 9293 §3.1: without scaling the window is what its 16 bits hold. */
+const PLAIN_WINDOW_MAX = 65_535;
+
+/** What two SYNs agree on (RFC 2018 §2, RFC 7323 §1.3, RFC 3168 §6.1.1). */
+function agreement(first: Carried, second: Carried): Switches {
+  const { syn } = first;
+  const answer = second.syn;
+  assert.ok(syn !== undefined && answer !== undefined, "no handshake was seen");
+  const both = (kind: "sack-permitted" | "timestamps" | "window-scale") =>
+    findOption(syn, kind) !== undefined && findOption(answer, kind) !== undefined;
+  const echo = Flag.ECE | Flag.CWR;
+  return {
+    sack: both("sack-permitted"),
+    timestamps: both("timestamps"),
+    windowScaling: both("window-scale"),
+    ecn: (syn.flags & echo) === echo && (answer.flags & echo) === Flag.ECE,
+  };
+}
+
+/** What the segments after the handshake show of that. */
+function checkUse(carried: Carried, switches: Switches, wire: GridWire): void {
+  assert.ok(carried.data > LENGTH / 1460);
+  assert.equal(carried.timestamps, switches.timestamps ? carried.count : 0, "timestamps");
+  // So much is reordered that each side has something to report. On a clean wire it may have:
+  // the kernel probes for lost tails (RFC 8985 §7), and hears of a duplicate (RFC 2883).
+  if (!switches.sack || wire.loss > 0) assert.equal(carried.sack > 0, switches.sack, "SACK");
+  assert.equal(carried.ectData > 0, switches.ecn, "ECT on data");
+  assert.equal(carried.ectBare, 0, "ECT on segments without data");
+  assert.equal(carried.ece > 0, switches.ecn && wire.mark > 0, "ECE");
+  assert.equal(carried.cwr > 0, switches.ecn && wire.mark > 0, "CWR");
+}
+
+for (const wire of GRID) {
+  describe(`1 MB both ways over ${wire.name}`, { ...inNamespace, concurrency: true }, () => {
+    const watch = new Watch();
+    const opened = new Map<string, { linger: Connection; kernel: Socket }>();
+    let rig: Rig;
+    before(async () => {
+      setKernelBuffers();
+      rig = await Rig.open({ watch });
+      for (const switches of wire.combinations) {
+        setKernelSwitches(switches);
+        for (const by of OPENERS) {
+          opened.set(`${describeSwitches(switches)} ${by}`, await rig.open(by));
+        }
+      }
+      rig.setImpairment(impairmentOf(wire, 1), impairmentOf(wire, 2));
+    });
+    after(async () => {
+      const { lost, reordered } = rig.fates;
+      await rig.close();
+      assert.equal(lost > 0, wire.loss > 0);
+      assert.equal(reordered > 0, wire.loss > 0);
+    });
+
+    for (const switches of wire.combinations) {
+      for (const by of OPENERS) {
+        const name = describeSwitches(switches);
+        test(`${name} (opened by ${by})`, async () => {
+          const { linger, kernel } = opened.get(`${name} ${by}`)!;
+          const kernelEnd = endOf(kernel);
+          await exchange(linger, kernel, LENGTH);
+          assert.equal(await kernelEnd, "CLOSED");
+          const fromLinger = watch.carried(linger.localPort, linger.remotePort);
+          const fromKernel = watch.carried(linger.remotePort, linger.localPort);
+          const [first, second] =
+            by === "linger" ? [fromLinger, fromKernel] : [fromKernel, fromLinger];
+          const agreed = agreedWith(switches);
+          assert.deepEqual(agreement(first, second), agreed);
+          checkUse(fromLinger, agreed, wire);
+          checkUse(fromKernel, agreed, wire);
+          const isWide = linger.status().SND_WND > PLAIN_WINDOW_MAX;
+          assert.equal(isWide, switches.windowScaling, "a window beyond 65,535");
+        });
+      }
+    }
+  });
+}

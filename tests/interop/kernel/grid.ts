@@ -1,0 +1,130 @@
+/**
+ * The grid: SACK, timestamps, window scaling and ECN, each on and off on the kernel's side, which
+ * makes 16 combinations, and the wires over which each of them is tried.
+ *
+ * Used by the tests of this folder. The kernel's switches are those of the private network that
+ * the caller runs in, and count for the connections that open while they stand so.
+ */
+import { writeFileSync } from "node:fs";
+import {
+  type FrameFate,
+  type Impairment,
+  internetChecksum,
+  SeededEntropy,
+} from "../../../hal/host/index.ts";
+
+/** What the two ends may agree on. Linger offers all of it; the kernel what stands here. */
+export interface Switches {
+  sack: boolean;
+  timestamps: boolean;
+  windowScaling: boolean;
+  ecn: boolean;
+}
+
+const NAMES: Readonly<Record<keyof Switches, string>> = {
+  sack: "SACK",
+  timestamps: "timestamps",
+  windowScaling: "window scaling",
+  ecn: "ECN",
+};
+const KEYS = Object.keys(NAMES) as (keyof Switches)[];
+
+/** All 16, from nothing to everything: each switch is a bit of a number. */
+export const COMBINATIONS: readonly Switches[] = Array.from({ length: 16 }, (_, bits) => ({
+  sack: (bits & 1) !== 0,
+  timestamps: (bits & 2) !== 0,
+  windowScaling: (bits & 4) !== 0,
+  ecn: (bits & 8) !== 0,
+}));
+
+/** "SACK, ECN", or "no option". */
+export function describeSwitches(switches: Switches): string {
+  return (
+    KEYS.filter((key) => switches[key])
+      .map((key) => NAMES[key])
+      .join(", ") || "no option"
+  );
+}
+
+/** What comes of the kernel's switches: Linger declines ECN. */
+export function agreedWith(switches: Switches): Switches {
+  return { ...switches, ecn: false };
+}
+
+const SYSCTLS: Readonly<Record<keyof Switches, string>> = {
+  sack: "tcp_sack",
+  timestamps: "tcp_timestamps",
+  windowScaling: "tcp_window_scaling",
+  ecn: "tcp_ecn",
+};
+
+/** How the kernel opens connections from now on. */
+export function setKernelSwitches(switches: Switches): void {
+  for (const key of KEYS) setKernel(SYSCTLS[key], switches[key] ? "1" : "0");
+}
+
+function setKernel(name: string, value: string): void {
+  writeFileSync(`/proc/sys/net/ipv4/${name}`, value);
+}
+
+/** Receive buffers that are large from the start: a window beyond 65,535 shows whether it scales. */
+export function setKernelBuffers(): void {
+  setKernel("tcp_rmem", "4096 1000000 6291456");
+}
+
+/** A wire of the grid. Probabilities are per frame and direction. */
+export interface GridWire {
+  name: string;
+  loss: number;
+  reorder: number;
+  /** For frames that can carry it: congestion experienced (RFC 3168 §5), where others are lost. */
+  mark: number;
+  combinations: readonly Switches[];
+}
+
+const NOTHING = COMBINATIONS[0]!;
+const EVERYTHING = COMBINATIONS.at(-1)!;
+
+export const GRID: readonly GridWire[] = [
+  { name: "a clean wire", loss: 0, reorder: 0, mark: 0, combinations: COMBINATIONS },
+  {
+    name: "a wire that loses 1 % and reorders 5 %",
+    loss: 0.01,
+    reorder: 0.05,
+    mark: 0.01,
+    combinations: COMBINATIONS,
+  },
+  {
+    name: "a wire that loses 5 % and reorders 5 %",
+    loss: 0.05,
+    reorder: 0.05,
+    mark: 0.01,
+    combinations: [NOTHING, EVERYTHING],
+  },
+];
+
+/** One direction of a wire of the grid. Only the bad ones delay, so that frames can overtake. */
+export function impairmentOf({ loss, reorder, mark }: GridWire, seed: number): Impairment {
+  if (loss === 0) return {};
+  return { loss, reorder, reorderMs: 3, delayMs: 1, choose: markCongestion(mark, seed) };
+}
+
+const IP_HEADER = 14;
+const ECN_MASK = 3;
+
+/** What a congested router does to the frames of those who understand ECN. */
+function markCongestion(probability: number, seed: number): (frame: Uint8Array) => FrameFate {
+  const entropy = new SeededEntropy(seed);
+  return (frame) => {
+    const isMarked = entropy.fraction() < probability;
+    const isIpv4 = frame[12] === 0x08 && frame[13] === 0x00;
+    if (isMarked && isIpv4 && (frame[IP_HEADER + 1]! & ECN_MASK) !== 0) {
+      frame[IP_HEADER + 1]! |= ECN_MASK;
+      const header = frame.subarray(IP_HEADER, IP_HEADER + 4 * (frame[IP_HEADER]! & 15));
+      header.fill(0, 10, 12);
+      const checksum = internetChecksum(header);
+      header.set([checksum >> 8, checksum & 0xff], 10);
+    }
+    return "pass";
+  };
+}
