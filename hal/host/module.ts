@@ -46,6 +46,7 @@ export interface LingerCalls {
   init(nowMs: number, mslMs: number): number;
   setLinkAddress(high: number, low: number): number;
   setAddress(address: number, prefixLength: number, gateway: number): number;
+  setParameter(which: number, value: number): number;
   rxSlotAddress(slot: number): number;
   frameReceived(slot: number, length: number, nowMs: number): number;
   poll(nowMs: number): number;
@@ -90,6 +91,7 @@ const CALLS: Record<keyof LingerCalls, { parameters: number; u32?: true }> = {
   init: { parameters: 2 },
   setLinkAddress: { parameters: 2 },
   setAddress: { parameters: 3 },
+  setParameter: { parameters: 2 },
   rxSlotAddress: { parameters: 1 },
   frameReceived: { parameters: 3 },
   poll: { parameters: 1, u32: true },

@@ -5,7 +5,7 @@
  * is the same every time. Protocol is the module's; this file only passes calls and events on.
  */
 import { EventEmitter } from "node:events";
-import { Status } from "./abi.ts";
+import { Parameter, Status } from "./abi.ts";
 import { type Clock, RealClock, type TimerHandle } from "./clock.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { Driver } from "./driver.ts";
@@ -18,6 +18,12 @@ import { formatIpv4Address, formatMacAddress, parseMacAddress } from "./packet/a
 import type { Wire } from "./wire.ts";
 
 export type { Counters, Limits, Profile } from "./module.ts";
+
+/** What holds for all connections of a stack. What is left out stays as it is. */
+export interface StackParameters {
+  /** The least retransmission timeout, 10 to 60,000 ms; default 1,000 (RFC 6298 §2.4). */
+  rtoMinMs?: number;
+}
 
 export interface StackOptions {
   /** The stack owns it from now on, and closes it. */
@@ -34,6 +40,8 @@ export interface StackOptions {
   module?: string | URL | Uint8Array | LingerModule;
   /** Maximum segment lifetime: 100 … 120,000; default 30,000. TIME-WAIT lasts twice as long. */
   mslMs?: number;
+  /** What other defaults than RFC 9293's hold; see `setParameters`. */
+  parameters?: StackParameters;
   /** Default: a `RealClock`. */
   clock?: Clock;
   /** Default: the system's. A predictable one makes connections easy to forge. */
@@ -62,6 +70,7 @@ export interface StackEvents {
 
 const BACKLOG_DEFAULT = 16;
 const PORT_MAX = 65_535;
+const U32_MAX = 2 ** 32 - 1;
 const PING_OCTETS_DEFAULT = 56;
 const PING_OCTETS_MAX = 1472;
 const PING_TIMEOUT_DEFAULT_MS = 5000;
@@ -219,6 +228,11 @@ export class Stack extends EventEmitter<StackEvents> {
     return answered;
   }
 
+  /** Sets what holds for all connections, open ones included. Throws BAD_ARGUMENT. */
+  setParameters({ rtoMinMs }: StackParameters): void {
+    if (rtoMinMs !== undefined) this.#setParameter(Parameter.RTO_MIN_MS, rtoMinMs, "rtoMinMs");
+  }
+
   /** All counters of the module, by name. Throws STACK_CLOSED once the stack is dead. */
   counters(): Counters {
     return this.#instance().readCounters();
@@ -260,10 +274,17 @@ export class Stack extends EventEmitter<StackEvents> {
     const router = gateway === undefined ? 0 : addressOption(gateway, "gateway");
     const what = `address ${options.address}${gateway === undefined ? "" : `, gateway ${gateway}`}`;
     checkStatus(calls.setAddress(address, prefixLength, router), what);
+    this.setParameters(options.parameters ?? {});
     const refusal = application?.appInit() ?? 0;
     if (refusal < 0) {
       throw new LingerError("MODULE_REFUSED", `the application refused to start (${refusal})`);
     }
+  }
+
+  #setParameter(which: Parameter, value: number, name: string): void {
+    const u32 = integerOption(value, 0, U32_MAX, name);
+    checkStatus(this.#instance().calls.setParameter(which, u32), `${name} ${value}`);
+    this.#driver.pollSoon();
   }
 
   #instance(): Driver["instance"] {

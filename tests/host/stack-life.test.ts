@@ -44,6 +44,8 @@ describe("creating a stack", () => {
       [{ mac: "01:00:5e:00:00:01" }, "BAD_ADDRESS", /MAC address 01:00:5e:00:00:01/],
       [{ mslMs: 99 }, "BAD_ARGUMENT", /^mslMs 99: /],
       [{ mslMs: 120_001 }, "BAD_ARGUMENT", /mslMs 120001/],
+      [{ parameters: { rtoMinMs: 9 } }, "BAD_ARGUMENT", /^rtoMinMs 9: /],
+      [{ parameters: { rtoMinMs: 0.5 } }, "BAD_OPTION", /^rtoMinMs: 0.5 is not/],
       [{ module: "/no/such/module.wasm" }, "MODULE_NOT_FOUND", /no such file/],
     ];
     for (const [changed, code, message] of cases) {

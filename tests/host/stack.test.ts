@@ -469,6 +469,25 @@ describe("handles", () => {
   });
 });
 
+describe("parameters of the stack", () => {
+  test("the least retransmission timeout holds at creation, and changes for open connections", () => {
+    const rig = twoStacks({ client: { parameters: { rtoMinMs: 900 } } });
+    const { near, far } = connected(rig);
+    const timeoutAfterExchange = (connection: Connection) => {
+      connection.write("x");
+      rig.clock.advance(1000);
+      return connection.status().RTO_MS;
+    };
+    assert.equal(timeoutAfterExchange(near), 900);
+    assert.equal(timeoutAfterExchange(far), 1000);
+    rig.client.setParameters({ rtoMinMs: 800 });
+    assert.equal(timeoutAfterExchange(near), 800);
+    rig.client.setParameters({});
+    assert.equal(timeoutAfterExchange(near), 800);
+    assert.throws(() => rig.client.setParameters({ rtoMinMs: 60_001 }), { code: "BAD_ARGUMENT" });
+  });
+});
+
 describe("listeners", () => {
   test("a port can be taken once, and again after its listener was closed", () => {
     const { server } = twoStacks();

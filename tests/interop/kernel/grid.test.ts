@@ -25,6 +25,8 @@ import {
 import { inNamespace, Rig } from "./rig.ts";
 
 const LENGTH = 1_000_000;
+/** The kernel's own. */
+const RTO_MIN_MS = 200;
 const OPENERS = ["kernel", "linger"] as const;
 /** RFC 9293 §3.1: without scaling the window is what its 16 bits hold. */
 const PLAIN_WINDOW_MAX = 65_535;
@@ -65,7 +67,7 @@ for (const wire of GRID) {
     let rig: Rig;
     before(async () => {
       setKernelBuffers();
-      rig = await Rig.open({ watch });
+      rig = await Rig.open({ watch, parameters: { rtoMinMs: RTO_MIN_MS } });
       for (const switches of wire.combinations) {
         setKernelSwitches(switches);
         for (const by of OPENERS) {

@@ -16,6 +16,7 @@ import {
   openTap,
   RealClock,
   Stack,
+  type StackParameters,
 } from "../../../hal/host/index.ts";
 import { Capture } from "../capture.ts";
 import { deferred, until } from "../traffic.ts";
@@ -42,6 +43,8 @@ export interface RigOptions {
   impairment?: Impairment;
   /** Default: 500, so that TIME-WAIT lasts a second. */
   mslMs?: number;
+  /** Default: RFC 9293's. */
+  parameters?: StackParameters;
   /** Told of the frames that Linger sends and gets. */
   watch?: Watch;
 }
@@ -56,16 +59,18 @@ export class Rig {
   static async open(options: RigOptions = {}): Promise<Rig> {
     const clock = new RealClock();
     const capture = new Capture(await openTap("tap0"), clock);
-    const { impairment = {}, mslMs = 500, watch } = options;
+    const { impairment = {}, mslMs = 500, parameters = {}, watch } = options;
     const both = { inbound: impairment, outbound: impairment };
     const watched = watch === undefined ? capture.wire : watchWire(capture.wire, watch);
-    return new Rig(impair(watched, { clock, seed: 9, ...both }), capture, mslMs);
+    const wire = impair(watched, { clock, seed: 9, ...both });
+    const stack = Stack.create({ wire, address: `${LINGER}/24`, mac: MAC, mslMs, parameters });
+    return new Rig(stack, wire, capture);
   }
 
-  private constructor(wire: ImpairedWire, capture: Capture, mslMs: number) {
+  private constructor(stack: Stack, wire: ImpairedWire, capture: Capture) {
+    this.stack = stack;
     this.#wire = wire;
     this.#capture = capture;
-    this.stack = Stack.create({ wire, address: `${LINGER}/24`, mac: MAC, mslMs });
   }
 
   /** Other impairments from now on, both ways, or another one for what comes to Linger. */
