@@ -46,7 +46,7 @@ const SCRIPT_RULES = Object.fromEntries(
 export default tseslint.config(
   { ignores: ["dist/", "build/", "coverage/", "node_modules/", "hal/host/abi.ts"] },
   {
-    files: ["hal/**/*.ts", "tests/**/*.ts"],
+    files: ["hal/**/*.ts", "bench/**/*.ts", "tests/**/*.ts"],
     ignores: ["tests/unit/**"],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { project: "./tsconfig.lint.json" } },

@@ -60,6 +60,10 @@ export const LANES = [
     tests: ["tests/host", "tests/packet"],
     timeoutS: 180,
   }),
+  lane("goodput", "what gets through a lossy link, under virtual time", {
+    tests: ["tests/goodput"],
+    timeoutS: 180,
+  }),
   lane("netif", "ARP, ICMP, the ways in and out, against the release modules", {
     tests: ["tests/netif"],
     timeoutS: 60,

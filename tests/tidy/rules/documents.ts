@@ -184,7 +184,7 @@ export const commands: Rule = {
 };
 
 /** A path of ours between backticks. Names with placeholders are not meant literally. */
-const OUR_PATH = /^(assembly|hal|tests|scripts|docs|examples|\.ci)\/[\w./-]*$/;
+const OUR_PATH = /^(assembly|hal|bench|tests|scripts|docs|examples|\.ci)\/[\w./-]*$/;
 /** What only a build makes. */
 const GENERATED = /^(hal\/host\/abi\.ts|dist\/|build\/)/;
 

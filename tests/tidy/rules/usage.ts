@@ -47,9 +47,9 @@ function dynamicSpecifier(node: ts.Node): string | undefined {
 
 function isEntry(project: Project, path: string): boolean {
   if (ENTRIES.some((entry) => entry.test(path))) return true;
-  // Scripts are started by their path, from package.json, asconfig.json, .ci/run or one another.
+  // Scripts and benchmarks are started by their path, from package.json, asconfig.json, .ci/run or one another.
   const places = project.paths().filter((other) => other !== path && !other.endsWith(".md"));
-  return path.startsWith("scripts/") && places.some((other) => project.text(other).includes(path));
+  return /^(scripts|bench)\//.test(path) && places.some((other) => project.text(other).includes(path));
 }
 
 function checkFiles(project: Project): string[] {

@@ -1,0 +1,166 @@
+/**
+ * `npm run goodput`: what two modules get through a lossy link, as a table and in docs/goodput.md.
+ *
+ *     npm run goodput                           every point, and writes the document
+ *     npm run goodput -- --json FILE            and the results as data
+ *     npm run goodput -- --rings 4096 --loss 0.01 --seeds 20 --octets 1000000
+ *     npm run goodput -- --trace 3 --rings 4096 --loss 0.01
+ *
+ * The document is written when nothing was narrowed down. The exit status is 1 if a point misses
+ * what is required of it, 2 for a wrong argument.
+ */
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { moduleWithRings } from "./modules.ts";
+import { isReached, type Measured, measure, OCTETS, POINTS, RTT_MS, SEEDS } from "./points.ts";
+import { format, formatDocument, formatLoss, formatTable } from "./report.ts";
+import { formatTraced, Tracer, type TracedFrame } from "./trace.ts";
+import { transfer } from "./transfer.ts";
+
+const DOCUMENT = fileURLToPath(new URL("../../docs/goodput.md", import.meta.url));
+const OCTETS_MAX = 2 ** 30;
+const SEEDS_MAX = 10_000;
+/** What `assembly/config.ts` allows. */
+const RINGS_MIN = 536;
+const RINGS_MAX = 65_535;
+
+/** A failure whose message says everything that the user needs. */
+class UsageError extends Error {}
+
+interface Arguments {
+  json?: string;
+  trace?: number;
+  rings?: number;
+  loss?: number;
+  seeds?: number;
+  octets?: number;
+}
+
+const OPTIONS = {
+  json: { type: "string" },
+  trace: { type: "string" },
+  rings: { type: "string" },
+  loss: { type: "string" },
+  seeds: { type: "string" },
+  octets: { type: "string" },
+} as const;
+
+function readArguments(args: string[]): Arguments {
+  let values: Partial<Record<keyof typeof OPTIONS, string>>;
+  try {
+    values = parseArgs({ args, options: OPTIONS }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
+  }
+  const read: Arguments = {};
+  const integer = (name: "trace" | "rings" | "seeds" | "octets", min: number, max: number) => {
+    const text = values[name];
+    if (text === undefined) return;
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= min && value <= max)) {
+      throw new UsageError(`--${name} takes a whole number from ${min} to ${max}, not ${text}`);
+    }
+    read[name] = value;
+  };
+  integer("trace", 1, 2 ** 30);
+  integer("rings", RINGS_MIN, RINGS_MAX);
+  integer("seeds", 1, SEEDS_MAX);
+  integer("octets", 1, OCTETS_MAX);
+  if (values.loss !== undefined) {
+    const loss = values.loss.trim() === "" ? NaN : Number(values.loss);
+    if (!(loss >= 0 && loss < 1)) {
+      throw new UsageError(`--loss takes a probability from 0 to below 1, not ${values.loss}`);
+    }
+    read.loss = loss;
+  }
+  if (values.json !== undefined) read.json = values.json;
+  return read;
+}
+
+/** The points of the grid that the arguments leave, or the one that they make. */
+function choosePoints({ rings, loss }: Arguments) {
+  const left = POINTS.filter(
+    (point) =>
+      (rings === undefined || point.ringOctets === rings) &&
+      (loss === undefined || point.loss === loss),
+  );
+  if (left.length > 0) return left;
+  return [{ ringOctets: rings ?? POINTS[0]!.ringOctets, loss: loss ?? 0 }];
+}
+
+/** Writes data for programs; refuses before the work, not after it, when it cannot. */
+function openJson(path: string | undefined): (data: unknown) => void {
+  if (path === undefined) return () => undefined;
+  try {
+    closeSync(openSync(path, "a"));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`--json cannot write ${path}: ${why}`);
+  }
+  return (data) => writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);
+}
+
+function runGrid(args: Arguments, writeJson: (data: unknown) => void): number {
+  const octets = args.octets ?? OCTETS;
+  const seeds =
+    args.seeds === undefined ? SEEDS : Array.from({ length: args.seeds }, (_, i) => i + 1);
+  const measured = choosePoints(args).map((point) => measure(point, octets, seeds));
+  console.log(formatTable(measured));
+  writeJson({ octets, rttMs: RTT_MS, seeds, points: measured });
+  const { rings, loss } = args;
+  const isWhole = [rings, loss, args.seeds, args.octets].every((value) => value === undefined);
+  if (isWhole) writeFileSync(DOCUMENT, formatDocument(measured));
+  // A shorter transfer is mostly its own beginning: what is required is required of the whole.
+  const missed = octets === OCTETS ? measured.filter((point) => !isReached(point)) : [];
+  for (const point of missed) console.error(`goodput: ${describeMiss(point)}`);
+  return missed.length === 0 ? 0 : 1;
+}
+
+function describeMiss({ ringOctets, loss, median, required = 0 }: Measured): string {
+  const where = `rings of ${format(ringOctets)} octets at ${formatLoss(loss)} loss`;
+  return `${where}: ${format(median)} octets per second, ${format(required)} are required`;
+}
+
+function runTrace(seed: number, args: Arguments, writeJson: (data: unknown) => void): number {
+  const [point] = choosePoints(args);
+  const { ringOctets, loss } = point!;
+  const tracer = new Tracer();
+  const frames: TracedFrame[] = [];
+  const result = transfer({
+    module: moduleWithRings(ringOctets),
+    octets: args.octets ?? OCTETS,
+    loss,
+    seed,
+    onFrame: (seen) => {
+      const traced = tracer.describe(seen);
+      if (args.json !== undefined) frames.push(traced);
+      console.log(formatTraced(traced));
+    },
+  });
+  writeJson({ ringOctets, loss, result, frames });
+  console.log(
+    `${format(result.octetsPerSecond)} octets per second, ${format(result.durationMs)} ms, ` +
+      `${result.lost} frames lost, ${result.retransmissions} segments sent again, ` +
+      `${result.spurious} of them needlessly, ${result.timeouts} time-outs`,
+  );
+  return 0;
+}
+
+function main(): number {
+  const args = readArguments(process.argv.slice(2));
+  const writeJson = openJson(args.json);
+  return args.trace === undefined
+    ? runGrid(args, writeJson)
+    : runTrace(args.trace, args, writeJson);
+}
+
+// A reader that has seen enough of a trace, `head` for one, is no failure.
+process.stdout.on("error", () => process.exit(0));
+try {
+  process.exitCode = main();
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`goodput: ${message.split("\n").join(" ")}`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
