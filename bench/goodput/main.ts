@@ -13,10 +13,20 @@ import { closeSync, openSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { moduleWithRings } from "./modules.ts";
-import { isReached, type Measured, measure, OCTETS, POINTS, RTT_MS, SEEDS } from "./points.ts";
+import {
+  isReached,
+  type Measured,
+  measure,
+  OCTETS,
+  type Point,
+  POINTS,
+  RTO_MIN_QUICK_MS,
+  RTT_MS,
+  SEEDS,
+} from "./points.ts";
 import { format, formatDocument, formatLoss, formatTable } from "./report.ts";
 import { formatTraced, Tracer, type TracedFrame } from "./trace.ts";
-import { transfer } from "./transfer.ts";
+import { RTO_MIN_DEFAULT_MS, transfer } from "./transfer.ts";
 
 const DOCUMENT = fileURLToPath(new URL("../../docs/goodput.md", import.meta.url));
 const OCTETS_MAX = 2 ** 30;
@@ -24,6 +34,8 @@ const SEEDS_MAX = 10_000;
 /** What `assembly/config.ts` allows. */
 const RINGS_MIN = 536;
 const RINGS_MAX = 65_535;
+const RTO_MIN_MIN_MS = 10;
+const RTO_MIN_MAX_MS = 60_000;
 
 /** A failure whose message says everything that the user needs. */
 class UsageError extends Error {}
@@ -35,6 +47,7 @@ interface Arguments {
   loss?: number;
   seeds?: number;
   octets?: number;
+  "rto-min"?: number;
 }
 
 const OPTIONS = {
@@ -44,6 +57,7 @@ const OPTIONS = {
   loss: { type: "string" },
   seeds: { type: "string" },
   octets: { type: "string" },
+  "rto-min": { type: "string" },
 } as const;
 
 function readArguments(args: string[]): Arguments {
@@ -54,7 +68,7 @@ function readArguments(args: string[]): Arguments {
     throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
   }
   const read: Arguments = {};
-  const integer = (name: "trace" | "rings" | "seeds" | "octets", min: number, max: number) => {
+  const integer = (name: Exclude<keyof Arguments, "json" | "loss">, min: number, max: number) => {
     const text = values[name];
     if (text === undefined) return;
     const value = /^\d+$/.test(text) ? Number(text) : NaN;
@@ -67,6 +81,7 @@ function readArguments(args: string[]): Arguments {
   integer("rings", RINGS_MIN, RINGS_MAX);
   integer("seeds", 1, SEEDS_MAX);
   integer("octets", 1, OCTETS_MAX);
+  integer("rto-min", RTO_MIN_MIN_MS, RTO_MIN_MAX_MS);
   if (values.loss !== undefined) {
     const loss = values.loss.trim() === "" ? NaN : Number(values.loss);
     if (!(loss >= 0 && loss < 1)) {
@@ -79,7 +94,7 @@ function readArguments(args: string[]): Arguments {
 }
 
 /** The points of the grid that the arguments leave, or the one that they make. */
-function choosePoints({ rings, loss }: Arguments) {
+function choosePoints({ rings, loss }: Arguments): readonly Point[] {
   const left = POINTS.filter(
     (point) =>
       (rings === undefined || point.ringOctets === rings) &&
@@ -102,15 +117,21 @@ function openJson(path: string | undefined): (data: unknown) => void {
 }
 
 function runGrid(args: Arguments, writeJson: (data: unknown) => void): number {
-  const octets = args.octets ?? OCTETS;
+  const { octets = OCTETS, rings, loss, "rto-min": rtoMinMs = RTO_MIN_DEFAULT_MS } = args;
   const seeds =
     args.seeds === undefined ? SEEDS : Array.from({ length: args.seeds }, (_, i) => i + 1);
-  const measured = choosePoints(args).map((point) => measure(point, octets, seeds));
-  console.log(formatTable(measured));
-  writeJson({ octets, rttMs: RTT_MS, seeds, points: measured });
-  const { rings, loss } = args;
-  const isWhole = [rings, loss, args.seeds, args.octets].every((value) => value === undefined);
-  if (isWhole) writeFileSync(DOCUMENT, formatDocument(measured));
+  const extent = { octets, seeds, rtoMinMs };
+  const points = choosePoints(args);
+  const measured = points.map((point) => measure(point, extent));
+  const isWhole = [rings, loss, args.seeds, args.octets, args["rto-min"]].every(
+    (value) => value === undefined,
+  );
+  const quick = isWhole
+    ? points.map((point) => measure(point, { ...extent, rtoMinMs: RTO_MIN_QUICK_MS }))
+    : undefined;
+  console.log(formatTable(measured, quick));
+  writeJson({ octets, rttMs: RTT_MS, seeds, points: [...measured, ...(quick ?? [])] });
+  if (isWhole) writeFileSync(DOCUMENT, formatDocument(measured, quick));
   // A shorter transfer is mostly its own beginning: what is required is required of the whole.
   const missed = octets === OCTETS ? measured.filter((point) => !isReached(point)) : [];
   for (const point of missed) console.error(`goodput: ${describeMiss(point)}`);
@@ -132,6 +153,7 @@ function runTrace(seed: number, args: Arguments, writeJson: (data: unknown) => v
     octets: args.octets ?? OCTETS,
     loss,
     seed,
+    rtoMinMs: args["rto-min"] ?? RTO_MIN_DEFAULT_MS,
     onFrame: (seen) => {
       const traced = tracer.describe(seen);
       if (args.json !== undefined) frames.push(traced);

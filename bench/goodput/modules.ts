@@ -32,7 +32,8 @@ const OPTIMIZATION = [
   "--enable-nontrapping-float-to-int",
   "-Os",
 ];
-const CONNECTION_COUNT = 2;
+/** As in the host's module, apart from the connections, of which one is enough. */
+const COUNTS = ["CONFIG_CONNECTION_COUNT=2", "CONFIG_RANGE_COUNT=8"];
 
 /** The module with rings of this many octets in each direction. */
 export function moduleWithRings(ringOctets: number): LingerModule {
@@ -68,7 +69,7 @@ function compile(ringOctets: number, name: string): void {
       goodput: {
         outFile: `../../${own}.raw.wasm`,
         use: [
-          `CONFIG_CONNECTION_COUNT=${CONNECTION_COUNT}`,
+          ...COUNTS,
           `CONFIG_SEND_RING_OCTETS=${ringOctets}`,
           `CONFIG_RECEIVE_RING_OCTETS=${ringOctets}`,
         ],

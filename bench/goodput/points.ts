@@ -11,6 +11,9 @@ export const RTT_MS = 2 * ONE_WAY_MS;
 export const OCTETS = 10 * 2 ** 20;
 export const SEEDS: readonly number[] = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
+/** Measured beside the default least retransmission timeout: what Linux takes. */
+export const RTO_MIN_QUICK_MS = 200;
+
 export interface Point {
   ringOctets: number;
   /** The probability that a frame is lost, in each direction. */
@@ -36,6 +39,7 @@ export const POINTS: readonly Point[] = [
 ];
 
 export interface Measured extends Point {
+  rtoMinMs: number;
   /** Octets per second. */
   median: number;
   least: number;
@@ -43,14 +47,21 @@ export interface Measured extends Point {
   runs: readonly Result[];
 }
 
+export interface Extent {
+  octets: number;
+  seeds: readonly number[];
+  rtoMinMs: number;
+}
+
 /** One transfer per seed. */
-export function measure(point: Point, octets: number, seeds: readonly number[]): Measured {
+export function measure(point: Point, { octets, seeds, rtoMinMs }: Extent): Measured {
   const module = moduleWithRings(point.ringOctets);
   const runs = seeds
-    .map((seed) => transfer({ module, octets, loss: point.loss, seed }))
+    .map((seed) => transfer({ module, octets, loss: point.loss, seed, rtoMinMs }))
     .sort((a, b) => a.octetsPerSecond - b.octetsPerSecond);
   return {
     ...point,
+    rtoMinMs,
     median: medianOf(runs, ({ octetsPerSecond }) => octetsPerSecond),
     least: runs[0]!.octetsPerSecond,
     runs,

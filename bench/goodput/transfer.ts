@@ -6,7 +6,7 @@
  * give the same segments at the same times. The link carries any number of frames at once, so only
  * windows, losses and timers take time. ARP is done before and never lost.
  */
-import { Option } from "../../hal/host/abi.ts";
+import { Option, Parameter } from "../../hal/host/abi.ts";
 import { SeededEntropy } from "../../hal/host/entropy.ts";
 import type { LingerModule } from "../../hal/host/module.ts";
 import { Station } from "./station.ts";
@@ -14,6 +14,7 @@ import { isStreamAt, streamAt } from "./stream.ts";
 import { isIpv4, Wiretap } from "./wiretap.ts";
 
 export const ONE_WAY_MS = 50;
+export const RTO_MIN_DEFAULT_MS = 1_000;
 const PORT = 80;
 const SENDER = 0x0a09_0001;
 const RECEIVER = 0x0a09_0002;
@@ -31,6 +32,8 @@ export interface Conditions {
   /** The probability that a frame is lost, in each direction. */
   loss: number;
   seed: number;
+  /** The least retransmission timeout; default 1,000 (RFC 6298 §2.4). */
+  rtoMinMs?: number;
   /** Told of each frame, after the station that sent it has been polled. */
   onFrame?: (seen: SeenFrame) => void;
 }
@@ -104,6 +107,8 @@ class Transfer {
       [this.#receiver, new SeededEntropy(2 * seed + 1)],
     ]);
     this.#wiretap = new Wiretap(octets);
+    const { rtoMinMs = RTO_MIN_DEFAULT_MS } = conditions;
+    this.#sender.instance.calls.setParameter(Parameter.RTO_MIN_MS, rtoMinMs);
   }
 
   run(): Result {
@@ -143,7 +148,7 @@ class Transfer {
     return (START_MS + this.#nowMs) % 2 ** 32;
   }
 
-  /** As a driver does: all frames that are there, a poll, and the user calls it has made possible. */
+  /** As a driver does: all frames that are there, a poll, then the user calls. */
   #settle(): void {
     const reached = this.#deliver();
     let isTimed = !reached.has(this.#sender);
@@ -172,7 +177,7 @@ class Transfer {
     return reached;
   }
 
-  /** Puts on the link what a station has transmitted; `isTimed`: only a timer can have caused it. */
+  /** Puts on the link what a station has transmitted; `isTimed`: only a timer can be the cause. */
   #carry(from: Station, isTimed: boolean): void {
     if (from.outbox.length === 0) return;
     const to = from === this.#sender ? this.#receiver : this.#sender;

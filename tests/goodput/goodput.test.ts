@@ -14,19 +14,19 @@ import { fileURLToPath } from "node:url";
 import { moduleWithRings } from "../../bench/goodput/modules.ts";
 import { isReached, limitOf, measure, OCTETS, POINTS } from "../../bench/goodput/points.ts";
 import { formatLoss } from "../../bench/goodput/report.ts";
-import { transfer } from "../../bench/goodput/transfer.ts";
+import { RTO_MIN_DEFAULT_MS, transfer } from "../../bench/goodput/transfer.ts";
 import { isIpv4, Wiretap } from "../../bench/goodput/wiretap.ts";
 import { buildFrame, Flag } from "../../hal/host/packet/index.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const SEEDS = [1, 2, 3];
+const EXTENT = { octets: OCTETS, seeds: [1, 2, 3], rtoMinMs: RTO_MIN_DEFAULT_MS };
 
 describe("goodput over 100 ms, in octets per second", () => {
   // With 32 KB the window does not grow fast enough yet.
   for (const point of POINTS.filter((p) => p.required !== undefined && p.ringOctets < 32_768)) {
     const { ringOctets, loss, required = 0 } = point;
     test(`rings of ${ringOctets}, ${formatLoss(loss)} loss: ${required} at least`, () => {
-      const measured = measure(point, OCTETS, SEEDS);
+      const measured = measure(point, EXTENT);
       assert.ok(isReached(measured), `${measured.median}`);
       for (const run of measured.runs) {
         assert.ok(run.octetsPerSecond <= limitOf(ringOctets), "no window lets more through");

@@ -47,9 +47,11 @@ function dynamicSpecifier(node: ts.Node): string | undefined {
 
 function isEntry(project: Project, path: string): boolean {
   if (ENTRIES.some((entry) => entry.test(path))) return true;
-  // Scripts and benchmarks are started by their path, from package.json, asconfig.json, .ci/run or one another.
+  // Scripts and measurements are started by their path, from package.json, asconfig.json, .ci/run
+  // or one another.
   const places = project.paths().filter((other) => other !== path && !other.endsWith(".md"));
-  return /^(scripts|bench)\//.test(path) && places.some((other) => project.text(other).includes(path));
+  const isStarted = places.some((other) => project.text(other).includes(path));
+  return /^(scripts|bench)\//.test(path) && isStarted;
 }
 
 function checkFiles(project: Project): string[] {
