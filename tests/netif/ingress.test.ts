@@ -161,7 +161,7 @@ describe("IPv4", () => {
     }
   });
 
-  each("options of any kind and length are skipped, a source route too", (link) => {
+  each("options of any kind and length are skipped, a source route too [MUST-50]", (link) => {
     const options = [
       [0],
       [1, 1, 1, 0],

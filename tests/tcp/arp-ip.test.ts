@@ -159,7 +159,7 @@ test("a TCP header with a bad data offset is dropped", () => {
   });
 });
 
-test("the checksum covers everything: each flipped bit of a segment is noticed", () => {
+test("the checksum covers everything: each flipped bit of a segment is noticed [MUST-3]", () => {
   onEachProfile((variant) => {
     const c = given("ESTABLISHED", variant);
     const whole = c.frame(DATA);

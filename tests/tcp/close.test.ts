@@ -52,7 +52,7 @@ closing("Figure 12, Linger closes first", (open) => {
     .events();
 });
 
-closing("Figure 12, the peer closes first", (open) => {
+closing("Figure 12, the peer closes first [MUST-12]", (open) => {
   open("ESTABLISHED")
     .send("<SEQ=301><ACK=101><CTL=FIN,ACK>")
     .expect("<SEQ=101><ACK=302><CTL=ACK>")
@@ -296,7 +296,7 @@ closing(
   },
 );
 
-closing("the peer's reset voids all data, and the application learns of it", (open) => {
+closing("the peer's reset voids all data, and the application learns of it [MUST-12]", (open) => {
   for (const state of ["ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2"] as const) {
     const c = open(state);
     const ack = state === "FIN-WAIT-2" ? 102 : 101;
@@ -321,7 +321,7 @@ closing("an RST may carry ACK and data; the data is not delivered [SHLD-2]", (op
 
 // ── Full close ───────────────────────────────────────────────────────────────────────────────────
 
-closing("full close without unread data is a normal close", (open) => {
+closing("full close without unread data is a normal close [MAY-1]", (open) => {
   open("ESTABLISHED")
     .close()
     .expect("<SEQ=101><ACK=301><CTL=FIN,ACK>")
@@ -333,7 +333,7 @@ closing("full close without unread data is a normal close", (open) => {
     .reason("CLOSED");
 });
 
-closing("full close with unread data resets", (open) => {
+closing("full close with unread data resets [SHLD-3]", (open) => {
   const c = open("ESTABLISHED").send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>");
   c.expectSoon("<SEQ=101><ACK=311><CTL=ACK>");
   c.close().expect("<SEQ=101><CTL=RST>").ended("ABORTED");
@@ -350,30 +350,33 @@ closing("full close after a half-close with unread data resets", (open) => {
   c.close().expect("<SEQ=102><CTL=RST>").ended("ABORTED");
 });
 
-closing("full close: data that arrives later resets, in FIN-WAIT-1 and FIN-WAIT-2", (open) => {
-  open("ESTABLISHED")
-    .close()
-    .expect("<SEQ=101><ACK=301><CTL=FIN,ACK>")
-    .send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>")
-    .expect("<SEQ=102><CTL=RST>")
-    .ended("ABORTED");
-  open("ESTABLISHED")
-    .close()
-    .expect("<SEQ=101><ACK=301><CTL=FIN,ACK>")
-    .send("<SEQ=301><ACK=102><CTL=ACK>")
-    .state("FIN-WAIT-2")
-    .quiet(60_000)
-    .send("<SEQ=301><ACK=102><CTL=FIN,PSH,ACK><DATA=10>")
-    .expect("<SEQ=102><CTL=RST>")
-    .ended("ABORTED");
-  open("FIN-WAIT-2")
-    .close()
-    .expectNothing()
-    .state("FIN-WAIT-2")
-    .send("<SEQ=301><ACK=102><CTL=PSH,ACK><DATA=10>")
-    .expect("<SEQ=102><CTL=RST>")
-    .ended("ABORTED");
-});
+closing(
+  "full close: data that arrives later resets, in FIN-WAIT-1 and FIN-WAIT-2 [SHLD-3]",
+  (open) => {
+    open("ESTABLISHED")
+      .close()
+      .expect("<SEQ=101><ACK=301><CTL=FIN,ACK>")
+      .send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>")
+      .expect("<SEQ=102><CTL=RST>")
+      .ended("ABORTED");
+    open("ESTABLISHED")
+      .close()
+      .expect("<SEQ=101><ACK=301><CTL=FIN,ACK>")
+      .send("<SEQ=301><ACK=102><CTL=ACK>")
+      .state("FIN-WAIT-2")
+      .quiet(60_000)
+      .send("<SEQ=301><ACK=102><CTL=FIN,PSH,ACK><DATA=10>")
+      .expect("<SEQ=102><CTL=RST>")
+      .ended("ABORTED");
+    open("FIN-WAIT-2")
+      .close()
+      .expectNothing()
+      .state("FIN-WAIT-2")
+      .send("<SEQ=301><ACK=102><CTL=PSH,ACK><DATA=10>")
+      .expect("<SEQ=102><CTL=RST>")
+      .ended("ABORTED");
+  },
+);
 
 closing("full close, released at once: data that arrives later resets all the same", (open) => {
   const c = open("ESTABLISHED").release().expect("<SEQ=101><ACK=301><CTL=FIN,ACK>");
@@ -436,7 +439,7 @@ closing("CLOSING ends by the user timeout", (open) => {
   c.ended("TIMED_OUT");
 });
 
-closing("without an option the user timeout is 5 minutes", (open) => {
+closing("without an option the user timeout is 5 minutes [SHLD-11]", (open) => {
   for (const state of ["FIN-WAIT-1", "CLOSING", "LAST-ACK"] as const) {
     const c = open(state).advance(299_000);
     c.take();

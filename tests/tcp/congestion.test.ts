@@ -82,7 +82,7 @@ class Envelope {
   }
 }
 
-test("slow start: each ACK lets one segment more go, until the ring is what limits", () => {
+test("slow start: each ACK lets one segment more go, until the ring limits [MUST-19]", () => {
   onEachVariant((variant) => {
     const c = open(variant);
     const ring = c.rig.device.limit("SEND_RING_SIZE");
@@ -141,7 +141,7 @@ test("an ACK of what was never sent opens nothing", () => {
   });
 });
 
-test("a time-out: one segment, half the flight as threshold, then slow start up to it", () => {
+test("a time-out: one segment, then slow start up to half the flight [MUST-19]", () => {
   onEachVariant((variant) => {
     const c = open(variant);
     fill(c);
@@ -167,7 +167,7 @@ test("a time-out: one segment, half the flight as threshold, then slow start up 
   });
 });
 
-test("congestion avoidance: about one segment more in each round trip", () => {
+test("congestion avoidance: about one segment more in each round trip [MUST-19]", () => {
   onEachVariant((variant) => {
     const c = open(variant);
     fill(c);

@@ -111,7 +111,7 @@ test("a lost SYN goes again after 1 s, 2 s, 4 s … 60 s, for more than 3 minute
   });
 });
 
-test("a lost SYN,ACK is sent again as often, then the peer is forgotten in silence", () => {
+test("a lost SYN,ACK goes again as often, then the peer is forgotten [MUST-23]", () => {
   onEachVariant((variant) => {
     const c = given("SYN-RECEIVED", variant, { role: "passive" });
     for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]) {
@@ -155,7 +155,7 @@ test("our last ACK is lost: the peer's SYN,ACK comes again and is acknowledged a
 
 // ── Simultaneous open ────────────────────────────────────────────────────────────────────────────
 
-test("Figure 7, both open at once: SYN, SYN,ACK, ESTABLISHED", () => {
+test("Figure 7, both open at once: SYN, SYN,ACK, ESTABLISHED [MUST-10]", () => {
   onEachVariant((variant) => {
     const c = fresh(variant).connect().expect(OUR_SYN).state("SYN-SENT");
     c.send(SYN).expect(OUR_SYN_ACK).state("SYN-RECEIVED").events();
@@ -165,7 +165,7 @@ test("Figure 7, both open at once: SYN, SYN,ACK, ESTABLISHED", () => {
   });
 });
 
-test("both open at once: an ACK, or data, completes it as well", () => {
+test("both open at once: an ACK, or data, completes it as well [MUST-10]", () => {
   onEachVariant((variant) => {
     const plain = given("SYN-RECEIVED", variant).send("<SEQ=301><ACK=101><CTL=ACK>");
     plain.expectNothing().state("ESTABLISHED").eventsWith("CONNECTED");
@@ -270,7 +270,7 @@ test("refused after both opened at once: RST in SYN-RECEIVED [MUST-11]", () => {
   });
 });
 
-test("ICMP says that nobody listens there: refused, if it quotes our SYN [MUST-54]", () => {
+test("ICMP says that nobody listens there: refused, if it quotes our SYN [MUST-54 SHLD-26]", () => {
   onEachVariant((variant) => {
     for (const code of [2, 3]) {
       const c = given("SYN-SENT", variant);
@@ -360,7 +360,7 @@ function issOf(c: Conversation): number {
   return iss;
 }
 
-test("ISNs of a tuple follow a clock of 4 µs, those of others do not [MUST-8 MUST-9]", () => {
+test("ISNs of one tuple follow a clock of 4 µs, others do not [MUST-8 MUST-9 SHLD-1]", () => {
   onEachProfile((variant) => {
     const c = fresh(variant);
     const first = issOf(c);

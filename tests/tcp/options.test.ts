@@ -497,7 +497,7 @@ test("an echo of nonsense gives no round trip of days", () => {
 
 // ── Sizes (MUST-16) ──────────────────────────────────────────────────────────────────────────────
 
-test("each segment has room for the option: data =< MSS less 12 octets", () => {
+test("each segment has room for the option: data =< MSS less 12 octets [MUST-16]", () => {
   onEachVariant((variant) => {
     for (const mss of [0, 100, 536, 1_000, 1_460, 9_000]) {
       for (const timestamps of [false, true]) {

@@ -116,7 +116,7 @@ test("segments that come together are acknowledged together [MUST-58]", () => {
   });
 });
 
-test("out-of-order data draws an ACK at once, each one (RFC 5681 §4.2)", () => {
+test("out-of-order data draws an ACK at once, each one (RFC 5681 §4.2) [MAY-13]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     for (let i = 1; i <= 5; i++) {
@@ -185,7 +185,7 @@ test("the SYN offers the ring; what is unread is missing from every later window
   });
 });
 
-test("a full ring closes the window; what comes then is refused with an ACK", () => {
+test("a full ring closes the window; what comes then is refused with an ACK [MAY-8]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     fillRing(c);

@@ -20,7 +20,7 @@ function openedIn(variant: Variant, rttMs: number, options: GivenOptions = {}): 
   return c.send("<SEQ=300><ACK=101><CTL=SYN,ACK><MSS=1460>").expect("<SEQ=101><ACK=301><CTL=ACK>");
 }
 
-test("data is sent again after 1 s, then after twice as long each time, 60 s at most", () => {
+test("data goes again after 1 s, 2 s, 4 s … 60 s, for 5 minutes [MUST-19 SHLD-11]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant).write(30).expect(DATA);
     for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]) {
@@ -70,7 +70,7 @@ test("the measured RTO is when the first retransmission comes", () => {
   });
 });
 
-test("a retransmitted segment is not measured, and the backoff stays till one is (Karn)", () => {
+test("what was sent twice is not measured, the backoff stays (Karn) [MUST-18]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant).write(30).expect(DATA).after(1_000).expect(DATA);
     const srtt = c.status("SRTT_MS");

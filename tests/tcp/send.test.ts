@@ -50,7 +50,7 @@ test("NO_DELAY sends each write at once, and what was held back when it is set [
   });
 });
 
-test("writes before one poll leave as one segment", () => {
+test("writes before one poll leave as one segment [MAY-16]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
     c.together(() => {
@@ -251,7 +251,7 @@ test("broken options on data, ACK, FIN and RST: the segments count as ever", () 
   });
 });
 
-test("every SYN carries our MSS, retransmitted ones as well [SHLD-5]", () => {
+test("every SYN carries our MSS, retransmitted ones as well [SHLD-5 MAY-3]", () => {
   onEachVariant((variant) => {
     // The Inspector asks for MSS=1460 on every SYN; here are the SYNs.
     given("SYN-SENT", variant).after(1_000).expect("<SEQ=100><CTL=SYN><MSS=1460>");

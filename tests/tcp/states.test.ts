@@ -433,7 +433,7 @@ function ackRows(at: Variables): Row[] {
       reply,
     },
     {
-      name: "fifth check: an ACK older than any window, with data [MAY-12]",
+      name: "fifth check: an ACK older than any window, with data",
       does: `<SEQ=${rcv}><ACK=${una - 4097}><CTL=ACK><DATA=9>`,
       reply,
     },

@@ -20,7 +20,7 @@ const ACK_OF_FIN = "<SEQ=102><ACK=302><CTL=ACK>";
 // ── How long ─────────────────────────────────────────────────────────────────────────────────────
 
 for (const mslMs of [100, 999, 30_000, 120_000]) {
-  test(`an MSL of ${mslMs} ms: TIME-WAIT lasts exactly ${2 * mslMs} ms`, () => {
+  test(`an MSL of ${mslMs} ms: TIME-WAIT lasts exactly ${2 * mslMs} ms [MUST-13]`, () => {
     onEachVariant((variant) => {
       for (const role of ROLES) {
         const c = given("TIME-WAIT", variant, { role, mslMs });
@@ -235,7 +235,7 @@ test("where nobody listens a fresh SYN is acknowledged and TIME-WAIT goes on", (
   });
 });
 
-test("an old duplicate SYN returns to TIME-WAIT, whose time runs on meanwhile", () => {
+test("an old duplicate SYN returns to TIME-WAIT, whose time runs on meanwhile [MAY-2]", () => {
   onEachVariant((variant) => {
     const old = waiting(variant).quiet(500);
     const ghost = old.again(issAbove(old, 1_000)).send("<SEQ=300><CTL=SYN><MSS=1460>");

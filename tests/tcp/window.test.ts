@@ -30,7 +30,7 @@ const STILL_CLOSED = "<SEQ=301><ACK=601><WND=0><CTL=ACK>";
 
 // ── A closed window ──────────────────────────────────────────────────────────────────────────────
 
-test("probes of one octet: the first after an RTO, each gap doubled, 60 s at most", () => {
+test("probes: after an RTO, each gap doubled, 60 s at most [MUST-36 SHLD-29 SHLD-30]", () => {
   onEachVariant((variant) => {
     const c = closedWindow(variant);
     for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]) {
@@ -203,7 +203,7 @@ function una(c: Conversation): number {
   return seqDistance(c.iss, c.status("SND_UNA")) + LINGER_ISS;
 }
 
-test("a window shrinks below what is in flight: nothing new goes, the old is sent again", () => {
+test("a window shrinks: nothing new goes, the old goes again [MUST-34 SHLD-15 SHLD-16]", () => {
   onEachVariant((variant) => {
     const c = tenInFlight(variant);
     const base = una(c);
