@@ -80,7 +80,10 @@ type Phase = "idle" | "poll" | "frame" | "call";
 export class Device {
   readonly profile: Profile;
   readonly mac: string;
-  readonly address: number;
+  /** The interface's, which `readdress` changes. */
+  address: number;
+  /** Those before: connections keep the address that they began with. */
+  readonly formerAddresses: number[] = [];
   readonly inspector: Inspector;
   /** What came out and nobody has taken yet. */
   readonly emitted: Emitted[] = [];
@@ -156,6 +159,13 @@ export class Device {
       if (this.#refusals >= REFUSALS_MAX) return 1;
     }
     throw new assert.AssertionError({ message: "poll asks to be called again for ever" });
+  }
+
+  /** Gives the interface another address in the same network. */
+  readdress(address: number): void {
+    assert.equal(this.call("setAddress", address, 24, 0), Status.OK);
+    this.formerAddresses.push(this.address);
+    this.address = address;
   }
 
   limit(name: LimitName): number {

@@ -39,6 +39,7 @@ import { seqAfter, seqDistance, seqMax } from "./sequence.ts";
 export interface Identity {
   mac: string;
   address: number;
+  formerAddresses: readonly number[];
   /** Virtual ms since it started. */
   nowMs: number;
 }
@@ -172,7 +173,8 @@ export class Inspector {
     assert.equal(ipv4!.totalLength, octets.length - ETHERNET_HEADER_OCTETS, "IPv4: total length");
     assert.equal(ipv4!.headerLength, IPV4_HEADER_OCTETS, "IPv4: no options");
     assert.equal(ipv4!.checksumOk, true, "IPv4: checksum");
-    assert.equal(ipv4!.source, this.#identity.address, "IPv4: source");
+    const { address, formerAddresses } = this.#identity;
+    assert.ok([address, ...formerAddresses].includes(ipv4!.source), "IPv4: source");
     assert.ok(ipv4!.ttl >= 32, `IPv4: TTL ${ipv4!.ttl}`);
     assert.equal(ipv4!.moreFragments || ipv4!.fragmentOffset !== 0, false, "IPv4: a fragment");
     assert.equal(octets[20]! & 0x80, 0, "IPv4: reserved bit");

@@ -210,6 +210,23 @@ const SUSPICIOUS: [string, string][] = [
   ["ACK older than any window", "<SEQ=301><ACK=-99999><CTL=ACK>"],
 ];
 
+test("text counts only with a plausible ACK: no old one, none of the future [MAY-12]", () => {
+  onEachVariant((variant) => {
+    const window = 1_000;
+    const c = given("ESTABLISHED", variant, { window }).write(500);
+    c.expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=500>");
+    c.send("<SEQ=301><ACK=601><CTL=ACK>");
+    // Older than the largest window that the peer ever offered; or of what was never sent.
+    for (const ack of [601 - window - 1, 602, 601 + 0x4000_0000, 601 - 0x4000_0000]) {
+      c.send(`<SEQ=301><ACK=${ack}><CTL=PSH,ACK><DATA=10>`);
+      c.expect("<SEQ=601><ACK=301><CTL=ACK>").call("tcpPeek", "WOULD_BLOCK");
+      c.advance(60_000);
+    }
+    c.send(`<SEQ=301><ACK=${601 - window}><CTL=PSH,ACK><DATA=10>`);
+    c.expectSoon("<SEQ=601><ACK=311><CTL=ACK>").read(10);
+  });
+});
+
 test("challenge ACKs are limited, and the connection goes on (RFC 5961 §7)", () => {
   onEachVariant((variant) => {
     for (const [name, text] of SUSPICIOUS) {

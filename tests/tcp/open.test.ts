@@ -8,10 +8,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ArpOperation, IcmpType } from "../../hal/host/packet/index.ts";
 import { Conversation } from "../support/conversation.ts";
-import { fresh, given } from "../support/given.ts";
+import { statusName } from "../support/device.ts";
+import { fresh, given, ROLES } from "../support/given.ts";
 import { icmpErrorFrame } from "../support/icmp.ts";
+import type { Rig } from "../support/rig.ts";
 import { seqDistance } from "../support/sequence.ts";
-import { onEachProfile, onEachVariant } from "../support/variants.ts";
+import { onEachProfile, onEachVariant, PEER_ADDRESS } from "../support/variants.ts";
 
 const SYN = "<SEQ=300><CTL=SYN><MSS=1460>";
 const SYN_ACK = "<SEQ=300><ACK=101><CTL=SYN,ACK><MSS=1460>";
@@ -411,29 +413,123 @@ test("a tuple is used once: OPEN again is refused, another peer port is not", ()
   });
 });
 
-test("LISTEN on a port that connections use leaves them alone [MUST-41 MUST-42]", () => {
+test("LISTEN on a port that connections use leaves them alone [MUST-41]", () => {
   onEachProfile((variant) => {
     const c = given("ESTABLISHED", variant);
     c.listen().state("ESTABLISHED");
     assert.equal(c.rig.device.call("tcpListen", 0, c.localPort, 1), -7);
     c.from(6_000).send(SYN).expect(OUR_SYN_ACK);
     c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=101><ACK=311><CTL=ACK>");
-    const opening = given("SYN-SENT", variant).listen().state("SYN-SENT");
-    opening.from(6_000).send(SYN).expect(OUR_SYN_ACK).state("SYN-RECEIVED");
-    opening.send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED");
   });
 });
 
-test("LISTEN on our address by name, and on two ports at once [MUST-43]", () => {
+test("LISTEN on a port on which a connection is being opened, by either side [MUST-42]", () => {
+  onEachProfile((variant) => {
+    const opening = given("SYN-SENT", variant).listen().state("SYN-SENT");
+    opening.from(6_000).send(SYN).expect(OUR_SYN_ACK).state("SYN-RECEIVED");
+    opening.send(SYN_ACK).expect(OUR_ACK).state("ESTABLISHED");
+    const both = given("SYN-RECEIVED", variant).listen().state("SYN-RECEIVED");
+    both.from(6_000).send(SYN).expect(OUR_SYN_ACK).state("SYN-RECEIVED");
+    both.send("<SEQ=301><ACK=101><CTL=ACK>").expectNothing().state("ESTABLISHED");
+    // A second listener on the port, by our name; the first one's half-open record goes on.
+    const half = given("SYN-RECEIVED", variant, { role: "passive" });
+    const named = half.from(6_000);
+    named.listener = half.rig.device.call("tcpListen", half.rig.address, half.localPort, 1);
+    assert.ok(named.listener > 0);
+    named.send(SYN).expect(OUR_SYN_ACK).send("<SEQ=301><ACK=101><CTL=ACK>").accept();
+    half.state("SYN-RECEIVED").send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED");
+    named.state("ESTABLISHED");
+  });
+});
+
+// ── Our address ──────────────────────────────────────────────────────────────────────────────────
+
+const OTHER_ADDRESS = 0x0a09_0063;
+
+/** The addresses of the one segment that has come out. */
+function addressesOf(c: Conversation): { source: number; destination: number } {
+  const [emitted, ...more] = c.takeTimed();
+  assert.equal(more.length, 0);
+  const { source, destination } = emitted!.frame.ipv4!;
+  return { source, destination };
+}
+
+test("LISTEN on our address by name, and on two ports at once", () => {
   onEachProfile((variant) => {
     const c = fresh(variant).listen();
     const named = new Conversation(c.rig, { localPort: 4_100, peerPort: 6_000 }, 77);
     named.listener = c.rig.device.call("tcpListen", c.rig.address, named.localPort, 2);
-    assert.equal(c.rig.device.call("tcpListen", 0x0a090063, 4_200, 2), -8);
+    assert.equal(c.rig.device.call("tcpListen", OTHER_ADDRESS, 4_200, 2), -8);
     named.send(SYN).expect(OUR_SYN_ACK).send("<SEQ=301><ACK=101><CTL=ACK>");
     c.send(SYN).expect(OUR_SYN_ACK).send("<SEQ=301><ACK=101><CTL=ACK>");
     named.accept().state("ESTABLISHED");
     c.accept().state("ESTABLISHED");
     assert.notEqual(named.handle, c.handle);
+  });
+});
+
+test("OPEN for one address is for no other one, either way [MUST-43]", () => {
+  onEachProfile((variant) => {
+    const any = fresh(variant).listen();
+    const { device, address } = any.rig;
+    const named = new Conversation(any.rig, { localPort: 4_100, peerPort: 6_000 }, 77);
+    named.listener = device.call("tcpListen", address, named.localPort, 2);
+    const open = (local: number): number => {
+      return device.call("tcpConnect", PEER_ADDRESS, 6_001, local, 4_200);
+    };
+    assert.equal(statusName(open(OTHER_ADDRESS)), "BAD_ADDRESS");
+    device.readdress(OTHER_ADDRESS);
+    named.send(SYN).expect("<SEQ=0><ACK=301><CTL=RST,ACK>");
+    any.send(SYN).expect(OUR_SYN_ACK);
+    assert.equal(statusName(open(address)), "BAD_ADDRESS");
+    const active = any.on(4_200, 6_001, 5);
+    active.handle = open(OTHER_ADDRESS);
+    any.rig.settle();
+    assert.deepEqual(addressesOf(active), { source: OTHER_ADDRESS, destination: PEER_ADDRESS });
+    assert.equal(active.status("LOCAL_ADDRESS"), OTHER_ADDRESS);
+  });
+});
+
+test("without a local address, the interface's is chosen before the SYN leaves [MUST-44]", () => {
+  onEachProfile((variant) => {
+    const gateway = 0x0a09_00fe;
+    for (const peerAddress of [PEER_ADDRESS, 0xc633_6407]) {
+      const { rig } = fresh(variant, { gateway });
+      const c = new Conversation(rig, { localPort: 4_000, peerPort: 80, peerAddress }, 5);
+      c.together(() => {
+        c.connect();
+        assert.equal(c.status("LOCAL_ADDRESS"), rig.address);
+      });
+      if (peerAddress !== PEER_ADDRESS) announce(rig, gateway);
+      assert.deepEqual(addressesOf(c), { source: rig.address, destination: peerAddress });
+    }
+  });
+});
+
+/** A neighbour says where it is. */
+function announce(rig: Rig, senderAddress: number): void {
+  const target = { targetMac: rig.device.mac, targetAddress: rig.address };
+  rig.deliver(rig.arpFrame({ operation: ArpOperation.REPLY, senderAddress, ...target }));
+}
+
+test("a connection keeps its address though the interface gets another one [MUST-45]", () => {
+  onEachVariant((variant) => {
+    for (const role of ROLES) {
+      const c = given("ESTABLISHED", variant, { role });
+      const { device, address } = c.rig;
+      const expected = { source: address, destination: PEER_ADDRESS };
+      device.readdress(OTHER_ADDRESS);
+      c.write(10);
+      assert.deepEqual(addressesOf(c), expected);
+      c.advance(1_000);
+      assert.deepEqual(addressesOf(c), expected);
+      device.readdress(address);
+      c.send("<SEQ=301><ACK=111><CTL=ACK>").eventsWith("ALL_ACKNOWLEDGED");
+      device.readdress(OTHER_ADDRESS);
+      c.closeWrite();
+      assert.deepEqual(addressesOf(c), expected);
+      c.abort();
+      assert.deepEqual(addressesOf(c), expected);
+    }
   });
 });

@@ -18,7 +18,13 @@ import {
   type PeerOffer,
 } from "../support/option-peer.ts";
 import { seqAfter, seqDistance } from "../support/sequence.ts";
-import { naming, onEachProfile, onEachVariant, VARIANTS } from "../support/variants.ts";
+import {
+  naming,
+  onEachProfile,
+  onEachVariant,
+  type Variant,
+  VARIANTS,
+} from "../support/variants.ts";
 
 const DAY_MS = 86_400_000;
 /** A window of less than two segments is acknowledged at once; these profiles have more. */
@@ -199,6 +205,28 @@ test("both open at once: the window of the peer's SYN and ACK is not scaled eith
     peer.send("<SEQ=300><ACK=101><CTL=SYN,ACK>").take();
     peer.c.state("ESTABLISHED");
     assert.equal(peer.c.status("SND_WND"), 300);
+  });
+});
+
+test("a window of more than 16 bits is not cut: 65,536 is not 0 [REC-1]", () => {
+  onEachVariant((variant) => {
+    const peer = open(variant, { shift: 14 });
+    let una = 101;
+    for (const [field, octets] of [
+      [4, 65_536],
+      [8, 131_072],
+      [65_532, 1_073_676_288],
+      [65_535, 1_073_725_440],
+    ] as const) {
+      peer.send(`<SEQ=301><ACK=${una}><CTL=ACK><WND=${field}>`).expect();
+      assert.equal(peer.c.status("SND_WND"), octets);
+      peer.c.write(300);
+      peer.expect(`<SEQ=${una}><ACK=301><CTL=PSH,ACK><DATA=300>`);
+      una += 300;
+      // The window that it came with is 65,536 octets or more to the right of SND.UNA.
+      peer.send(`<SEQ=301><ACK=${una}><CTL=ACK><WND=${field}>`).expect();
+    }
+    assert.equal(peer.c.rig.device.counter("WINDOW_PROBES"), 0);
   });
 });
 
@@ -542,7 +570,7 @@ test("the order of the options does not matter [MUST-64]", () => {
 // ── TIME-WAIT (RFC 6191) ─────────────────────────────────────────────────────────────────────────
 
 /** TIME-WAIT after a passive open; the peer's FIN had the timestamp PEER_CLOCK + 10. */
-function timeWait(variant: Parameters<typeof open>[0], offer: PeerOffer): OptionPeer {
+function timeWait(variant: Variant, offer: PeerOffer): OptionPeer {
   const peer = open(variant, offer);
   peer.c.closeWrite();
   peer.take();
@@ -592,30 +620,32 @@ const REOPENINGS: Reopening[] = [
   { name: "never a TSval, lower SEQ", before: false, tsVal: null, seq: 5, isHonoured: false },
 ];
 
-for (const { name, before, tsVal, seq, isHonoured } of REOPENINGS) {
-  test(`TIME-WAIT, ${name}: the SYN is ${isHonoured ? "honoured" : "refused"} (RFC 6191)`, () => {
-    onEachVariant((variant) => {
-      const peer = timeWait(variant, { timestamps: before });
-      const oldEnd = (peer.c.iss + 2) >>> 0;
-      const value = tsVal === null ? null : PEER_CLOCK + tsVal;
-      if (!isHonoured) {
-        peer.send(`<SEQ=${seq}><CTL=SYN>`, { tsVal: value });
-        // Dropped in silence, or challenged as any SYN there (RFC 5961 §4).
-        const answers = peer.take().map((segment) => peer.show(segment));
-        if (answers.length > 0) assert.deepEqual(answers, ["<SEQ=102><ACK=302><CTL=ACK>"]);
-        peer.c.lookup("TIME-WAIT");
-        return;
-      }
-      const next = peer.c.again((peer.c.irs + seq - 300) >>> 0);
-      const options = value === null ? [] : [{ kind: "timestamps", value, echo: 0 } as const];
-      next.send("<SEQ=300><CTL=SYN>", { tcp: { options } });
-      const [answer, ...more] = next.take();
-      assert.equal(more.length, 0);
-      assert.equal(next.lookup("SYN-RECEIVED").iss, answer?.seq);
-      assert.ok(seqAfter(answer!.seq, oldEnd), "the ISS lies above all that was sent");
-      const stamp = findOption(answer!, "timestamps");
-      assert.equal(stamp?.echo, value === null ? undefined : value);
-      if (before && stamp !== undefined) assert.ok(!seqAfter(peer.lastTsVal, stamp.value));
-    });
+test("TIME-WAIT: a SYN that its timestamp shows to be new is honoured (RFC 6191) [SHLD-4]", () => {
+  onEachVariant((variant) => {
+    for (const reopening of REOPENINGS) naming(reopening.name, () => reopen(variant, reopening));
   });
+});
+
+function reopen(variant: Variant, { before, tsVal, seq, isHonoured }: Reopening): void {
+  const peer = timeWait(variant, { timestamps: before });
+  const oldEnd = (peer.c.iss + 2) >>> 0;
+  const value = tsVal === null ? null : PEER_CLOCK + tsVal;
+  if (!isHonoured) {
+    peer.send(`<SEQ=${seq}><CTL=SYN>`, { tsVal: value });
+    // Dropped in silence, or challenged as any SYN there (RFC 5961 §4).
+    const answers = peer.take().map((segment) => peer.show(segment));
+    if (answers.length > 0) assert.deepEqual(answers, ["<SEQ=102><ACK=302><CTL=ACK>"]);
+    peer.c.lookup("TIME-WAIT");
+    return;
+  }
+  const next = peer.c.again((peer.c.irs + seq - 300) >>> 0);
+  const options = value === null ? [] : [{ kind: "timestamps", value, echo: 0 } as const];
+  next.send("<SEQ=300><CTL=SYN>", { tcp: { options } });
+  const [answer, ...more] = next.take();
+  assert.equal(more.length, 0);
+  assert.equal(next.lookup("SYN-RECEIVED").iss, answer?.seq);
+  assert.ok(seqAfter(answer!.seq, oldEnd), "the ISS lies above all that was sent");
+  const stamp = findOption(answer!, "timestamps");
+  assert.equal(stamp?.echo, value === null ? undefined : value);
+  if (before && stamp !== undefined) assert.ok(!seqAfter(peer.lastTsVal, stamp.value));
 }

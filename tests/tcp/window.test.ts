@@ -257,6 +257,41 @@ test("a window that shrinks to nothing is probed, however long [MUST-35 SHLD-17]
   });
 });
 
+test("a peer that takes what lies before a shrunken edge, and no more, lives on [SHLD-17]", () => {
+  onEachVariant((variant) => {
+    const c = tenInFlight(variant);
+    const base = una(c);
+    const edge = base + 300;
+    let acked = base;
+    const answer = (): void => {
+      c.send(`<SEQ=301><ACK=${acked}><WND=${edge - acked}><CTL=ACK>`);
+    };
+    answer();
+    const until = c.nowMs + 3 * USER_TIMEOUT_MS;
+    while (c.nowMs < until) {
+      assert.ok(c.rig.advanceUntilEmitted(61_000, () => c.hasPending));
+      for (const { seq, payload } of c.take()) {
+        const from = seqDistance(c.iss, seq) + LINGER_ISS;
+        const to = Math.min(from + payload.length, edge);
+        if (from <= acked) acked = Math.max(acked, to);
+      }
+      answer();
+      c.lookup("ESTABLISHED");
+    }
+    assert.equal(acked, edge);
+  });
+});
+
+test("fast retransmit sends the first segment again though the edge now cuts it [MAY-7]", () => {
+  onEachVariant((variant) => {
+    const c = tenInFlight(variant);
+    const base = una(c);
+    const shrunk = `<SEQ=301><ACK=${base}><WND=50><CTL=ACK>`;
+    c.send(shrunk).expectNothing().send(shrunk).expectNothing().send(shrunk).expectNothing();
+    c.send(shrunk).expect(`<SEQ=${base}><ACK=301><CTL=ACK><DATA=100>`);
+  });
+});
+
 // ── Silly windows ────────────────────────────────────────────────────────────────────────────────
 
 test("a window that opens by little steps is not filled by little segments [MUST-38]", () => {
