@@ -11,6 +11,9 @@
  * exit status is 0 only if nothing failed. Judges nothing itself: see `test/counts.mjs`.
  */
 import { performance } from "node:perf_hooks";
+import { hasCode, readRequirements } from "./conformance/documents.mjs";
+import { formatCounts, judge } from "./conformance/judge.mjs";
+import { readResults } from "./conformance/labels.mjs";
 import { makeReady, ReadyError } from "./ready.mjs";
 import { LANES, TOTAL_S } from "./test/lanes.mjs";
 import { endLanes, startLane } from "./test/run-lane.mjs";
@@ -68,6 +71,24 @@ async function runLanes(lanes) {
   return lanes.map((lane) => results.get(lane));
 }
 
+/**
+ * Holds the table of RFC 9293's requirements to the results of the lanes that ran: as a lane of
+ * its own, or undefined when not all tests with labels did.
+ */
+function checkConformance(lanes) {
+  const labelled = LANES.filter(({ isLabelled }) => isLabelled);
+  if (!labelled.every((lane) => lanes.includes(lane))) return undefined;
+  const startedMs = performance.now();
+  const results = labelled.flatMap(({ name }) => readResults(name));
+  const { rows, complaints } = judge({ requirements: readRequirements(), results, hasCode });
+  for (const complaint of complaints) console.log(`conformance: ${complaint}`);
+  const seconds = (performance.now() - startedMs) / 1000;
+  const failed = complaints.length === 0 ? 0 : 1;
+  const result = { passed: 1 - failed, failed, skipped: 0, seconds, problem: formatCounts(rows) };
+  console.log(formatResult({ name: "conformance" }, result));
+  return result;
+}
+
 function showProgress(running) {
   const show = () => {
     const text = `… ${[...running].map(({ progress }) => progress()).join(" | ")}`;
@@ -101,7 +122,8 @@ async function main(args) {
     return 1;
   }
   const results = await runLanes(lanes);
-  const total = (key) => results.reduce((sum, result) => sum + result[key], 0);
+  const conformance = checkConformance(lanes) ?? { passed: 0, failed: 0, skipped: 0 };
+  const total = (key) => results.reduce((sum, result) => sum + result[key], conformance[key]);
   console.log(`\n${((performance.now() - startedMs) / 1000).toFixed(0)} s in all`);
   for (const [i, lane] of lanes.entries()) {
     if (results[i].skipped > 0) console.log(formatResult(lane, results[i]));

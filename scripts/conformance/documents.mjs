@@ -64,31 +64,33 @@ function formatTable(rows) {
 
 const escapeCell = (text) => text.replaceAll("|", "\\|");
 
-function formatLabel({ label, level, section }) {
-  // The RFC numbers what is forbidden among what is demanded.
-  const not = level.endsWith(" NOT") ? "<br>not" : "";
-  return `${label}${not}<br>§${section}`;
-}
+const formatLabel = ({ label, section }) => `${label}<br>§${section}`;
 
-function formatStatus({ status, reason }) {
-  return reason === undefined ? status : `${status}: ${reason}`;
-}
+const formatStatus = ({ status, reason }) =>
+  reason === undefined ? status : `${status}. ${reason}`;
 
-/** Files without the folder that they have in common, each with its names. */
+/** Each file with the names in it. */
 function formatCode(code = []) {
-  const names = new Map();
-  for (const [path, name] of code.map((reference) => reference.split(" "))) {
-    const short = path.replace(/^assembly\//, "");
-    names.set(short, [...(names.get(short) ?? []), name]);
-  }
-  return [...names].map(([path, list]) => `${path}: ${list.join(", ")}`).join("<br>");
+  const files = groupBy(code.map((reference) => reference.split(" ")));
+  const format = ([path, names]) => `${linkTo(path, /^assembly\/|\.ts$/g)}: ${names.join(", ")}`;
+  return files.map(format).join("<br>");
 }
 
+/** Each file with the titles in it. */
 function formatTests(tests) {
-  const titles = new Map();
-  for (const { file, title } of tests) {
-    const short = file.replace(/^tests\//, "").replace(/\.test\.ts$/, "");
-    titles.set(short, [...(titles.get(short) ?? []), title]);
-  }
-  return [...titles].map(([file, list]) => `*${file}*: ${list.join("; ")}`).join("<br>");
+  const files = groupBy(tests.map(({ file, title }) => [file, `“${title}”`]));
+  const format = ([file, titles]) => {
+    return `${linkTo(file, /^tests\/|\.test\.ts$/g)}: ${titles.join(", ")}`;
+  };
+  return files.map(format).join("<br>");
 }
+
+/** [key, values] of each key in [key, value] pairs, in their order. */
+function groupBy(pairs) {
+  const groups = new Map();
+  for (const [key, value] of pairs) groups.set(key, [...(groups.get(key) ?? []), value]);
+  return [...groups];
+}
+
+/** A link to a file, from docs/, under the part of its path that says something. */
+const linkTo = (path, noise) => `[${path.replaceAll(noise, "")}](../${path})`;
