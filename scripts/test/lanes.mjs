@@ -37,6 +37,11 @@ export const LANES = [
     needs: ["qemu-system-x86_64", "tshark"],
     timeoutS: 180,
   }),
+  lane("interop-lwip", "Linger and lwIP, without root", {
+    tests: ["tests/interop/lwip"],
+    needs: ["liblwip", "tshark"],
+    timeoutS: 200,
+  }),
   lane("package", "npm pack, installed in an empty folder", {
     tests: ["tests/package"],
     timeoutS: 180,

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 
 /** Program → Debian package. */
 const PACKAGES = {
+  cc: "gcc",
   curl: "curl",
   git: "git",
   hping3: "hping3",
@@ -24,15 +25,24 @@ const PACKAGES = {
   unshare: "util-linux",
 };
 
+/** A library to compile against → what a program includes of it, and its Debian packages. */
+const LIBRARIES = {
+  liblwip: { header: "lwip/tcp.h", packages: ["libc6-dev", "liblwip-dev"] },
+};
+
 /** Where administrators' programs are that an ordinary user's PATH leaves out. */
 const EXTRA_PATHS = ["/usr/sbin", "/sbin"];
 
 const IN_NAMESPACE = fileURLToPath(new URL("../in-namespace.mjs", import.meta.url));
 const TUN = "/dev/net/tun";
 
-/** What stands in the way, or undefined: { reason, get }. `need` is a program, or "namespace". */
+/**
+ * What stands in the way, or undefined: { reason, get }. `need` is a program, a library, or
+ * "namespace".
+ */
 export function findObstacle(need) {
   if (need === "namespace") return findNamespaceObstacle();
+  if (LIBRARIES[need] !== undefined) return findLibraryObstacle(need);
   if (PACKAGES[need] === undefined) throw new Error(`scripts/test/needs.mjs does not know ${need}`);
   if (isProgram(need)) return undefined;
   return { reason: `${need} is not installed`, get: `sudo apt-get install ${PACKAGES[need]}` };
@@ -59,6 +69,17 @@ function findNamespaceObstacle() {
   return { reason: `no private network can be made here (${why})`, get: "sudo npm test" };
 }
 
+/** A compiler knows best whether it finds a header, and the headers that this one needs. */
+function findLibraryObstacle(name) {
+  const compiler = findObstacle("cc");
+  if (compiler !== undefined) return compiler;
+  const { header, packages } = LIBRARIES[name];
+  const args = ["-fsyntax-only", "-I/usr/include/lwip", "-x", "c", "-"];
+  const { status } = spawnSync("cc", args, { input: `#include <stdio.h>\n#include <${header}>\n` });
+  if (status === 0) return undefined;
+  return { reason: `${name} is not installed`, get: `sudo apt-get install ${packages.join(" ")}` };
+}
+
 function isProgram(name) {
   const folders = [...(process.env.PATH ?? "").split(delimiter), ...EXTRA_PATHS];
   return folders.some((folder) => {
@@ -77,5 +98,7 @@ export function testPath() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  console.log([...new Set(Object.values(PACKAGES))].sort().join("\n"));
+  const ofLibraries = Object.values(LIBRARIES).flatMap(({ packages }) => packages);
+  const all = new Set([...Object.values(PACKAGES), ...ofLibraries]);
+  console.log([...all].sort().join("\n"));
 }

@@ -470,7 +470,7 @@ describe("handles", () => {
 });
 
 describe("parameters of the stack", () => {
-  test("the least retransmission timeout holds at creation, and changes for open connections", () => {
+  test("the least retransmission timeout holds from the start, and can be changed", () => {
     const rig = twoStacks({ client: { parameters: { rtoMinMs: 900 } } });
     const { near, far } = connected(rig);
     const timeoutAfterExchange = (connection: Connection) => {

@@ -23,11 +23,11 @@ const LOOK_MS = 5;
 /** Looks again and again until what is seen pleases; fails with what was seen last. */
 export async function until<T>(
   what: string,
-  look: () => T,
+  look: () => T | Promise<T>,
   pleases: (seen: T) => boolean,
 ): Promise<void> {
   const deadline = performance.now() + PATIENCE_MS;
-  for (let seen = look(); !pleases(seen); seen = look()) {
+  for (let seen = await look(); !pleases(seen); seen = await look()) {
     if (performance.now() > deadline) assert.fail(`waited in vain for ${what}, saw ${seen}`);
     await sleep(LOOK_MS);
   }

@@ -30,7 +30,7 @@ const NAMES: Readonly<Record<keyof Switches, string>> = {
 const KEYS = Object.keys(NAMES) as (keyof Switches)[];
 
 /** All 16, from nothing to everything: each switch is a bit of a number. */
-export const COMBINATIONS: readonly Switches[] = Array.from({ length: 16 }, (_, bits) => ({
+const COMBINATIONS: readonly Switches[] = Array.from({ length: 16 }, (_, bits) => ({
   sack: (bits & 1) !== 0,
   timestamps: (bits & 2) !== 0,
   windowScaling: (bits & 4) !== 0,
