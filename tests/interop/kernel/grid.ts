@@ -67,7 +67,7 @@ function setKernel(name: string, value: string): void {
   writeFileSync(`/proc/sys/net/ipv4/${name}`, value);
 }
 
-/** Receive buffers that are large from the start: a window beyond 65,535 shows whether it scales. */
+/** Receive buffers that are large from the start: only a scaled window shows them. */
 export function setKernelBuffers(): void {
   setKernel("tcp_rmem", "4096 1000000 6291456");
 }
