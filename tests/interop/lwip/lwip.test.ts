@@ -121,7 +121,7 @@ describe("lwIP: resets, refusals and closed windows", suite, () => {
 
     test(`lwIP closes with data unread: Linger is told (opened by ${by})`, async () => {
       const { linger, lwip } = await rig.open(by);
-      lwip.hold();
+      await lwip.hold();
       await linger.writeAll("never read");
       await linger.acknowledged();
       lwip.close();
@@ -141,7 +141,7 @@ describe("lwIP: resets, refusals and closed windows", suite, () => {
     test(`lwIP's application sleeps (opened by ${by})`, async () => {
       const { linger, lwip } = await rig.open(by);
       const data = octets(6, MEGABYTE / 2);
-      lwip.hold();
+      await lwip.hold();
       const sent = linger.writeAll(data).then(() => linger.closeWrite());
       const before = rig.stack.counters().WINDOW_PROBES;
       const probes = () => rig.stack.counters().WINDOW_PROBES - before;

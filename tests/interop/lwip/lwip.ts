@@ -87,9 +87,11 @@ export class LwipConnection {
     this.#order("abort");
   }
 
-  /** From now on what comes does not open the window again. */
-  hold(): void {
+  /** What comes from then on does not open the window again. */
+  async hold(): Promise<void> {
+    const held = this.#peer.report(`held ${this.#number}`);
     this.#order("hold");
+    await held;
   }
 
   /** What was held back is taken. */
@@ -192,7 +194,7 @@ export class Lwip {
     const number = this.#nextNumber++;
     const lwip = new LwipConnection(number, this);
     this.#connections.set(number, lwip);
-    const connected = this.#report(`connected ${number}`).then(([local, remote]) => {
+    const connected = this.report(`connected ${number}`).then(([local, remote]) => {
       lwip.localPort = Number(local);
       lwip.remotePort = Number(remote);
     });
@@ -212,10 +214,10 @@ export class Lwip {
       listener.close();
       return { linger, lwip };
     }
-    const listening = this.#report(`listening ${port}`);
+    const listening = this.report(`listening ${port}`);
     this.order(`listen ${port}`);
     await listening;
-    const accepted = this.#report(`accepted ${port}`);
+    const accepted = this.report(`accepted ${port}`);
     const linger = this.stack.connect(LWIP, port, { noDelay: true });
     await linger.connected;
     const [number, remote] = await accepted;
@@ -229,7 +231,7 @@ export class Lwip {
   async reach({ localPort, remotePort }: Connection, states: string): Promise<void> {
     const look = async () => {
       const tag = this.#nextTag++;
-      const answer = this.#report(`state ${tag}`);
+      const answer = this.report(`state ${tag}`);
       this.order(`state ${tag} ${remotePort} ${localPort}`);
       const [lwip] = await answer;
       const linger = this.stack.lookup(LWIP, remotePort, localPort);
@@ -253,7 +255,7 @@ export class Lwip {
   }
 
   /** The words after those of `beginning`, once such a report comes. */
-  #report(beginning: string): Promise<string[]> {
+  report(beginning: string): Promise<string[]> {
     const { promise, resolve } = deferred<string[]>();
     this.#awaited.set(beginning, resolve);
     return promise;

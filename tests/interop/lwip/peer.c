@@ -11,7 +11,7 @@
  * Orders: `listen PORT`, `connect ID ADDRESS PORT`, `send ID FILE`, `shutdown ID`, `close ID`,
  * `abort ID`, `hold ID`, `take ID`, `state TAG LOCALPORT REMOTEPORT`.
  * Reports: `listening PORT`, `accepted ID LOCALPORT REMOTEPORT`, `connected ID LOCALPORT
- * REMOTEPORT`, `eof ID`, `ended ID CODE`, `state TAG NAME`.
+ * REMOTEPORT`, `held ID`, `eof ID`, `ended ID CODE`, `state TAG NAME`.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -322,7 +322,7 @@ static void obey(const char *line) {
   if (strcmp(word, "connect") == 0) order_connect(named, text, b);
   else if (strcmp(word, "send") == 0) order_send(named, text);
   else if (strcmp(word, "abort") == 0) order_abort(named);
-  else if (strcmp(word, "hold") == 0) named->is_holding = 1;
+  else if (strcmp(word, "hold") == 0) named->is_holding = 1, report("held %d", a);
   else if (strcmp(word, "take") == 0) order_take(named);
   else if (strcmp(word, "shutdown") == 0) named->wants_shutdown = 1, push(named);
   else if (strcmp(word, "close") == 0) named->wants_close = 1, push(named);
