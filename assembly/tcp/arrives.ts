@@ -157,7 +157,7 @@ function reopensTimeWait(record: TimeWait, segment: Segment): bool {
 function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   const hasAck = segment.has(Ctl.ACK);
   // First: an ACK of anything but our SYN belongs to another incarnation.
-  if (hasAck && (seqLe(segment.ack, tcb.iss) || seqGt(segment.ack, tcb.sndNxt))) {
+  if (hasAck && !acknowledgesSyn(tcb, segment)) {
     count(Counter.DROP_ACK_INVALID);
     replyReset(segment);
     return;
@@ -199,6 +199,11 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   segment.seq += 1;
   trimToWindow(tcb, segment);
   if (processText(tcb, segment)) processFin(tcb, segment);
+}
+
+/** ISS < SEG.ACK =< SND.NXT. */
+function acknowledgesSyn(tcb: Tcb, segment: Segment): bool {
+  return seqGt(segment.ack, tcb.iss) && seqLe(segment.ack, tcb.sndNxt);
 }
 
 /** Our SYN is acknowledged: ESTABLISHED, or FIN-WAIT-1 if CLOSE came before. */
@@ -245,12 +250,14 @@ function checkTimestamps(tcb: Tcb, segment: Segment): bool {
 
 /** First check: the sequence number. */
 function checkSequence(tcb: Tcb, segment: Segment): bool {
-  if (has(tcb, Flag.SYN_OUTSTANDING) && segment.seq == tcb.irs && segment.has(Ctl.SYN)) {
-    // The peer's own SYN again, or its SYN and ACK when both open at once (Figure 8, line 7).
+  const isFirstSyn = isSynOnly(segment) && segment.seq == tcb.irs;
+  if (isFirstSyn && has(tcb, Flag.SYN_OUTSTANDING)) {
+    // The peer's own SYN again, or its SYN and ACK when both open at once (Figure 7, line 6).
     acknowledgeNow(tcb);
+    if (!segment.has(Ctl.ACK) || !acknowledgesSyn(tcb, segment)) return false;
     segment.flags &= ~Ctl.SYN;
     segment.seq += 1;
-    return segment.has(Ctl.ACK);
+    return true;
   }
   if (!isAcceptable(segment.seq, segment.length, tcb.rcvNxt, receiveWindow(tcb))) {
     return allowZeroWindow(tcb, segment);
@@ -258,12 +265,20 @@ function checkSequence(tcb: Tcb, segment: Segment): bool {
   return true;
 }
 
+/** SYN without RST. */
+function isSynOnly(segment: Segment): bool {
+  return (segment.flags & (Ctl.SYN | Ctl.RST)) == Ctl.SYN;
+}
+
 /**
  * A segment that does not fit: with a closed window its ACK and RST still count if it is the next
  * one (MUST-66); otherwise it draws an ACK, a limited number where it carries nothing.
+ *
+ * DEVIATION: a FIN without text counts as well. It takes no room, and the peer would have to send
+ * it until somebody here has read.
  */
 function allowZeroWindow(tcb: Tcb, segment: Segment): bool {
-  if (receiveWindow(tcb) == 0 && segment.seq == tcb.rcvNxt && !segment.has(Ctl.SYN)) {
+  if (receiveWindow(tcb) == 0 && segment.seq == tcb.rcvNxt && !isSynOnly(segment)) {
     // What remains of it after trimming is its ACK, its RST, or a FIN that came without text.
     return true;
   }
@@ -275,11 +290,13 @@ function allowZeroWindow(tcb: Tcb, segment: Segment): bool {
   return false;
 }
 
-/** Second check: RST, exactly at RCV.NXT or it is challenged (RFC 5961 §3). */
+/** Second check: RST, exactly at RCV.NXT, or within the window and challenged (RFC 5961 §3). */
 function checkReset(tcb: Tcb, segment: Segment): bool {
   if (!segment.has(Ctl.RST)) return true;
   if (segment.seq != tcb.rcvNxt) {
-    challenge(tcb);
+    // Where it begins counts, whatever its text made of the first check.
+    if (segment.seq - tcb.rcvNxt < receiveWindow(tcb)) challenge(tcb);
+    else count(Counter.DROP_OUT_OF_WINDOW);
     return false;
   }
   count(Counter.RESETS_IN);
@@ -300,7 +317,9 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
   if (!segment.has(Ctl.ACK)) return false;
   if (has(tcb, Flag.SYN_OUTSTANDING)) {
     // SYN-RECEIVED, or FIN-WAIT-1 after a CLOSE there: this must acknowledge our SYN.
-    if (seqLe(segment.ack, tcb.iss) || seqGt(segment.ack, tcb.sndNxt)) {
+    // DEVIATION: the RFC takes it in FIN-WAIT-1 as in ESTABLISHED, but before our SYN is
+    // acknowledged nothing shows that the segment is of this connection.
+    if (!acknowledgesSyn(tcb, segment)) {
       count(Counter.DROP_ACK_INVALID);
       replyReset(segment);
       return false;

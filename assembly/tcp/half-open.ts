@@ -145,7 +145,8 @@ export function dropHalfOpensOf(listener: Listener): void {
 export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
   const rcvNxt = half.irs + 1;
   if (segment.has(Ctl.SYN) && !segment.has(Ctl.ACK) && segment.seq == half.irs) {
-    // The same SYN again: our answer was lost.
+    // DEVIATION: the same SYN again says that our SYN was lost, so it goes again, where the RFC
+    // would send an ACK that the peer cannot use.
     // Its options may have changed: some hosts try again without.
     takeOptions(half, segment);
     if (takeChallenge(half)) {
@@ -165,11 +166,13 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
     return null;
   }
   if (segment.has(Ctl.RST)) {
-    if (segment.seq != rcvNxt) {
-      challengeFrom(half, segment);
-    } else {
+    if (segment.seq == rcvNxt) {
       count(Counter.RESETS_IN);
       dropHalfOpen(half);
+    } else if (segment.seq - rcvNxt < INITIAL_RCV_WND) {
+      challengeFrom(half, segment);
+    } else {
+      count(Counter.DROP_OUT_OF_WINDOW);
     }
     return null;
   }

@@ -15,8 +15,10 @@ import { Option, Status } from "../../hal/host/abi.ts";
 import {
   Flag,
   type Frame,
+  findOption,
   type Ipv4Input,
   type TcpInput,
+  type TcpOption,
   type TcpSegment,
 } from "../../hal/host/packet/index.ts";
 import {
@@ -66,6 +68,8 @@ const PEER_WINDOW = 4_096;
 export const PEER_MSS = 1_460;
 /** RFC 9293 MUST-40: an ACK is delayed by less than 500 ms. */
 const DELAYED_ACK_MAX_MS = 499;
+/** What the peer's timestamp clock says first: it wraps after a few segments. */
+const PEER_CLOCK = 2 ** 32 - 4;
 
 export class Conversation {
   readonly rig: Rig;
@@ -80,10 +84,19 @@ export class Conversation {
   window = PEER_WINDOW;
   /** Whether emitted data must be what `write` wrote. Off where a test commits without writing. */
   checksData = true;
+  /**
+   * Whether the peer's segments carry timestamps, and Linger's must, once both SYNs had them
+   * (RFC 7323 §3.2). `expect` does not look at them.
+   */
+  timestamps = false;
+  /** What the peer's timestamp clock says, and how much later at each segment. */
+  peerClock = PEER_CLOCK;
+  peerClockStep = 1;
   /** How much the application has written and read. */
   written = 0;
   readOctets = 0;
   #issKnown = false;
+  #echo = 0;
   #pending: Emitted[] = [];
 
   constructor(rig: Rig, tuple: Tuple, irs: number) {
@@ -107,6 +120,7 @@ export class Conversation {
       this.iss = segment.seq;
       this.#issKnown = true;
     }
+    if (this.timestamps) this.#checkTimestamps(segment);
     this.#pending.push(emitted);
   }
 
@@ -115,6 +129,9 @@ export class Conversation {
     const tuple = { ...this.#tuple(), peerAddress: this.peerAddress };
     const next = new Conversation(this.rig, tuple, irs);
     next.listener = this.listener;
+    next.timestamps = this.timestamps;
+    next.peerClock = this.peerClock;
+    next.peerClockStep = this.peerClockStep;
     return next;
   }
 
@@ -165,7 +182,10 @@ export class Conversation {
         ack: ack === undefined ? 0 : (ack - LINGER_ISS + this.iss) >>> 0,
         flags,
         window: window ?? this.window,
-        options: mss === undefined ? [] : [{ kind: "mss", value: mss }],
+        options: [
+          ...(mss === undefined ? [] : [{ kind: "mss" as const, value: mss }]),
+          ...(this.timestamps ? this.#stamp() : []),
+        ],
         payload: patternOctets("peer", offset, octets),
         ...disguise.tcp,
       },
@@ -173,6 +193,18 @@ export class Conversation {
     // The checksum stands at octet 16 of the header behind 14 of Ethernet and 20 of IPv4.
     if (disguise.badChecksum) frame[14 + 20 + 17]! ^= 0x10;
     return frame;
+  }
+
+  #stamp(): TcpOption[] {
+    const value = (this.peerClock += this.peerClockStep) >>> 0;
+    return [{ kind: "nop" }, { kind: "nop" }, { kind: "timestamps", value, echo: this.#echo }];
+  }
+
+  #checkTimestamps(segment: TcpSegment): void {
+    const option = findOption(segment, "timestamps");
+    if ((segment.flags & Flag.RST) !== 0) return;
+    assert.ok(option !== undefined, `${formatEmitted(segment, this)} has no timestamps`);
+    this.#echo = option.value;
   }
 
   // ── What Linger does ───────────────────────────────────────────────────────────────────────────

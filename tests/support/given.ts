@@ -30,6 +30,8 @@ export interface GivenOptions extends Partial<RigOptions> {
   /** The window that the peer offers. */
   window?: number;
   backlog?: number;
+  /** The peer's segments carry timestamps, its SYN first. */
+  stamped?: boolean;
   beginning?: Partial<Beginning>;
 }
 
@@ -39,6 +41,7 @@ export function fresh(variant: Variant, options: GivenOptions = {}): Conversatio
   const rig = new Rig({ startMs: beginning.startMs, ...options, profile: variant.profile });
   const conversation = new Conversation(rig, beginning, beginning.irs);
   if (options.window !== undefined) conversation.window = options.window;
+  conversation.timestamps = options.stamped ?? false;
   return conversation;
 }
 

@@ -31,6 +31,8 @@ export interface SegmentText {
 export interface Bases {
   iss: number;
   irs: number;
+  /** Leaves timestamps out. */
+  timestamps?: boolean;
 }
 
 const FIELD = /<(SEQ|ACK|WND|CTL|MSS|DATA)=([^>]*)>/g;
@@ -84,8 +86,10 @@ const OFFERED = { "window-scale": "<WS=", "sack-permitted": "<SACK-OK", timestam
 export function formatEmitted(segment: TcpSegment, bases: Bases, like = ""): string {
   const isBareReset = (segment.flags & (Flag.RST | Flag.ACK)) === (Flag.RST | Flag.ACK);
   const isOffer = (segment.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN;
-  const isAskedFor = (kind: string): boolean =>
-    !isOffer || !(kind in OFFERED) || like.includes(OFFERED[kind as keyof typeof OFFERED]);
+  const isAskedFor = (kind: string): boolean => {
+    if (kind === "timestamps" && bases.timestamps === true) return false;
+    return !isOffer || !(kind in OFFERED) || like.includes(OFFERED[kind as keyof typeof OFFERED]);
+  };
   const shown = { ...segment, options: segment.options.filter(({ kind }) => isAskedFor(kind)) };
   const options = {
     seqBase: isBareReset ? 0 : bases.iss - LINGER_ISS,

@@ -1,6 +1,6 @@
 /**
- * Runs the tables of states.test.ts: one test per row, on every profile, in connections opened by
- * either side, with ordinary and with wrapping numbers.
+ * Runs the tables of state-calls.test.ts: one test per row, on every profile, in connections opened
+ * by either side, with ordinary and with wrapping numbers.
  *
  * Each segment comes three times: damaged, when nothing may happen (MUST-3); then as it is; and, in
  * a connection of its own, with options of TCP and of IP that mean nothing (MUST-5, MUST-6,

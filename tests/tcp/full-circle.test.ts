@@ -153,8 +153,7 @@ test("2^32 octets: ISS comes round and means nothing, wherever the peer acknowle
 test("an RST with text is judged by its own number, not its text's end (RFC 5961 §3)", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
-    c.send("<SEQ=292><CTL=RST><DATA=20>");
-    c.expect("<SEQ=101><ACK=301><CTL=ACK>").state("ESTABLISHED");
+    c.send("<SEQ=292><CTL=RST><DATA=20>").expectNothing().state("ESTABLISHED");
   });
 });
 

@@ -1,0 +1,88 @@
+/**
+ * CLOSING (RFC 9293 §3.10.7.4): the two FINs have crossed, and ours is not yet acknowledged.
+ * Read by segments.test.ts.
+ */
+import type { Tables } from "../cells.ts";
+
+export const SEGMENTS: Tables = {
+  CLOSING: `
+# segment                       | answer | next state   | variables      | user is told
+# Second check: RST (RFC 5961 §3)
+RST                             | -      | CLOSED       |                | reset
+RST, ACK of all                 | -      | CLOSED       |                | reset
+RST, old ACK                    | -      | CLOSED       |                | reset
+RST, ACK too new                | -      | CLOSED       |                | reset
+RST with text                   | -      | CLOSED       |                | reset [SHLD-2]
+RST and SYN                     | -      | CLOSED       |                | reset
+RST and SYN,ACK at IRS          | -      |              |                |
+RST and FIN                     | -      | CLOSED       |                | reset
+RST in the window               | ACK    |              |                |
+RST in the window, ACK of all   | ACK    |              |                |
+RST in the window's last place  | ACK    |              |                |
+RST at the right edge           | -      |              |                |
+RST right                       | -      |              |                |
+RST left                        | -      |              |                |
+RST with text, partly left      | -      |              |                |
+RST with text, partly right     | ACK    |              |                |
+# Fourth check: SYN (RFC 5961 §4)
+SYN, the peer's first           | ACK    |              |                |
+SYN with text                   | ACK    |              |                |
+SYN and FIN                     | ACK    |              |                |
+SYN at RCV.NXT                  | ACK    |              |                |
+SYN in the window               | ACK    |              |                |
+SYN left                        | ACK    |              |                |
+SYN right                       | ACK    |              |                |
+SYN,ACK, the peer's first       | ACK    |              |                |
+SYN,ACK with text               | ACK    |              |                |
+SYN,ACK and FIN                 | ACK    |              |                |
+SYN,ACK, duplicate ACK          | ACK    |              |                |
+SYN,ACK, ACK too new            | ACK    |              |                |
+SYN,ACK in the window           | ACK    |              |                |
+# Fifth check: ACK; first check where it lies outside the window
+ACK of a part                   | -      |              | una=nxt-1      |
+ACK of all                      | -      | TIME-WAIT    | una=nxt        | acked closed
+duplicate ACK                   | -      |              |                |
+old ACK                         | -      |              |                |
+ACK older than any window       | ACK    |              |                |
+ACK too new                     | ACK    |              |                |
+ACK of all, in the window       | -      | TIME-WAIT    | una=nxt        | acked closed
+ACK of all, in the last place   | -      | TIME-WAIT    | una=nxt        | acked closed
+ACK of all, at the right edge   | -      | TIME-WAIT    | una=nxt        | acked closed
+ACK of all, right               | ACK    |              |                |
+ACK of all, left                | ACK    |              |                |
+no control bit                  | -      |              |                |
+no control bit, right           | ACK    |              |                |
+no control bit, left            | ACK    |              |                |
+# Seventh check: text
+text                            | (ACK)  |              |                |
+text, ACK of all                | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+text, old ACK                   | (ACK)  |              |                |
+text, ACK older than any window | ACK    |              |                |
+text, ACK too new               | ACK    |              |                |
+text without ACK                | -      |              |                |
+text ahead                      | (ACK)  |              |                |
+text ahead, ACK of all          | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+text partly right               | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+text right                      | ACK    |              |                |
+text partly left                | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+text left                       | ACK    |              |                |
+# Eighth check: FIN
+FIN                             | (ACK)  |              |                |
+FIN, ACK of all                 | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+FIN, old ACK                    | (ACK)  |              |                |
+FIN, ACK too new                | ACK    |              |                |
+FIN without ACK                 | -      |              |                |
+FIN with text                   | (ACK)  |              |                |
+FIN with text, ACK of all       | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+FIN with text, partly left      | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+FIN with text, partly right     | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+FIN ahead                       | (ACK)  | TIME-WAIT    | una=nxt        | acked closed
+FIN right                       | ACK    |              |                |
+FIN left                        | ACK    |              |                |
+FIN left, ACK of all            | ACK    |              |                |
+# Sixth check: URG
+URG with text                   | (ACK)  |              |                |
+URG without text                | -      |              |                |
+URG without ACK                 | -      |              |                |
+`,
+};
