@@ -34,6 +34,8 @@
   isDefined(CONFIG_RECEIVE_RING_OCTETS) ? CONFIG_RECEIVE_RING_OCTETS : 2920;
 /** Ranges remembered per connection and direction: one hole in the stream makes one. */
 @inline export const RANGE_COUNT: u32 = isDefined(CONFIG_RANGE_COUNT) ? CONFIG_RANGE_COUNT : 4;
+/** Runs of octets in flight that tcp/flight tells apart by the time they were sent. */
+@inline export const RUN_COUNT: u32 = isDefined(CONFIG_RUN_COUNT) ? CONFIG_RUN_COUNT : 6;
 /** Passive opens between SYN and the ACK of our SYN. */
 @inline export const HALF_OPEN_COUNT: u32 =
   isDefined(CONFIG_HALF_OPEN_COUNT) ? CONFIG_HALF_OPEN_COUNT : 8;
@@ -51,7 +53,7 @@
 /** RFC 7323: timestamps, PAWS, round trips from them. */
 @inline export const HAS_TIMESTAMPS: bool =
   (isDefined(CONFIG_TIMESTAMPS) ? CONFIG_TIMESTAMPS : 1) != 0;
-/** RFC 2018, 2883, 6675: selective acknowledgements both ways, and the recovery that uses them. */
+/** RFC 2018, 2883, 6675, 8985: selective acknowledgements, and the recovery that uses them. */
 @inline export const HAS_SACK: bool = (isDefined(CONFIG_SACK) ? CONFIG_SACK : 1) != 0;
 
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
@@ -68,6 +70,7 @@ if (RECEIVE_RING_OCTETS > 65535) ERROR("RECEIVE_RING_OCTETS: the window field ha
 if (SEND_RING_OCTETS > 65534) ERROR("SEND_RING_OCTETS: ring offsets have 16 bits");
 if (SEND_RING_OCTETS < 536) ERROR("SEND_RING_OCTETS: below the default MSS (RFC 9293 §3.7.1)");
 if (RECEIVE_RING_OCTETS < 536) ERROR("RECEIVE_RING_OCTETS: below the default MSS");
+if (RUN_COUNT < 2) ERROR("RUN_COUNT: what is sent again must be told from what is not");
 if (CONNECTION_COUNT > 4095) ERROR("CONNECTION_COUNT: a handle has 12 bits for the index");
 if (LISTENER_COUNT > 255) ERROR("LISTENER_COUNT: half-open records hold it in 8 bits");
 if (RX_SLOT_COUNT < 1) ERROR("RX_SLOT_COUNT: at least one");

@@ -228,5 +228,11 @@ export const enum Counter {
   /** A datagram whose rest did not come in time, or that made room for a newer one. */
   REASSEMBLY_TIMEOUTS = 46,
   REASSEMBLY_EVICTED = 47,
-  COUNT = 48,
+  /** The peer reported that something came twice (RFC 2883). */
+  SPURIOUS_RETRANSMITS = 48,
+  /** Tail loss probes (RFC 8985 §7). */
+  LOSS_PROBES = 49,
+  /** Retransmission time-outs that expired. */
+  RETRANSMISSION_TIMEOUTS = 50,
+  COUNT = 51,
 }

@@ -11,11 +11,13 @@ import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { advanceOffset } from "../core/ring";
 import { takeChallenge } from "./challenge";
-import { growWindow, takeDuplicateAck } from "./congestion";
+import { findLosses, growWindow, reduceForProbe, takeDuplicateAck } from "./congestion";
+import { dropRuns } from "./flight";
 import { wantOutput } from "./pending";
 import { acknowledgeNow } from "./receive";
-import { takeSackBlocks } from "./recovery";
+import { beginAck, concludeLossProbe, scheduleLossProbe, widenWindow } from "./rack";
 import { takeRttSample } from "./rtt";
+import { isDuplicateReported, takeCumulativeAck, takeSackBlocks } from "./scoreboard";
 import { Segment } from "./segment";
 import { seqGe, seqGt, seqLe, seqLt, seqMax } from "./seq";
 import { closesRoundTrip } from "./timestamps";
@@ -49,11 +51,10 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
     return false;
   }
   const isNew = seqGt(ack, tcb.sndUna);
+  if (usesSack(tcb)) beginAck(tcb);
   if (isNew) advanceUna(tcb, segment);
-  const isNews = usesSack(tcb) && takeSackBlocks(tcb, segment);
-  // With SACK only news counts (RFC 6675 §2): a report of a duplicate says nothing of a loss.
-  const isDuplicate = usesSack(tcb) ? isNews : isDuplicateAck(tcb, segment);
-  if (!isNew && isDuplicate) takeDuplicateAck(tcb);
+  if (usesSack(tcb)) takeReports(tcb, segment, isNew);
+  else if (!isNew && isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
   updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
   if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) {
@@ -61,6 +62,19 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
   }
   if (tcb.sndUna != sendLimit(tcb)) wantOutput(tcb);
   return true;
+}
+
+/** What the peer reports beyond SEG.ACK, and what is lost by that (RFC 6675 §5, RFC 8985 §6, §7). */
+function takeReports(tcb: Tcb, segment: Segment, isNew: bool): void {
+  const isNews = takeSackBlocks(tcb, segment);
+  const isDuplicate = isDuplicateReported(tcb, segment);
+  if (isDuplicate) {
+    count(Counter.SPURIOUS_RETRANSMITS);
+    widenWindow(tcb);
+  }
+  if (concludeLossProbe(tcb, segment, isDuplicate)) reduceForProbe(tcb);
+  if (isNew || isNews) findLosses(tcb);
+  scheduleLossProbe(tcb);
 }
 
 /** Answers a suspicious segment with the state of things, within the limit of RFC 5961 §7. */
@@ -91,6 +105,10 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   const flight = tcb.sndCursor - tcb.sndUna;
   const acked = ack - tcb.sndUna;
   const isSynAlone = has(tcb, Flag.SYN_OUTSTANDING) && acked == 1;
+  if (usesSack(tcb)) {
+    takeCumulativeAck(tcb, segment);
+    dropRuns(tcb, ack);
+  }
   tcb.sndUna = ack;
   tcb.sndCursor = seqMax(tcb.sndCursor, ack);
   clearFlag(tcb, Flag.SYN_OUTSTANDING);

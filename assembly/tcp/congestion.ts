@@ -2,14 +2,18 @@
  * Congestion control: how much may be in flight.
  *
  * RFC 5681 (slow start, congestion avoidance, fast retransmit and fast recovery, restart after idle
- * time, limited transmit of RFC 3042) with the recovery of RFC 6582 (NewReno), or of RFC 6675 in
- * tcp/recovery where SACK is on. Called by tcp/ack, tcp/timeouts and tcp/output.
+ * time, limited transmit of RFC 3042) with the initial window of RFC 6928, the byte counting of RFC
+ * 3465, and the recovery of RFC 6582 (NewReno), or where SACK is on that of RFC 6675 with the
+ * losses of RFC 8985 (tcp/recovery, tcp/rack). Called by tcp/ack, tcp/timeouts and tcp/output.
  * Decides what goes again and when; what is sent is tcp/output's.
  */
 import { isBefore, now } from "../core/clock";
 import { currentRto } from "./rtt";
-import { forgetReports, isFirstLost, isRecovered, startSackRecovery } from "./recovery";
-import { seqGe, seqGt, seqLe, seqLt } from "./seq";
+import { wantOutput } from "./pending";
+import { abandonRack, detectLosses, recoveryEnded } from "./rack";
+import { isRecovered } from "./recovery";
+import { forgetReports } from "./scoreboard";
+import { seqGe, seqGt, seqLe } from "./seq";
 import { Flag, Tcb, clearFlag, has, raiseFlag, usesSack } from "./tcb";
 
 /** RFC 5681 §3.2: this many duplicates are taken for a loss. */
@@ -18,11 +22,14 @@ import { Flag, Tcb, clearFlag, has, raiseFlag, usesSack } from "./tcb";
 @inline const SSTHRESH_INITIAL: u32 = 0x4000_0000;
 /** Keeps cwnd from wrapping, whatever a peer acknowledges. */
 @inline const CWND_MAX: u32 = 0x4000_0000;
-/** RFC 3390: min(4·MSS, max(2·MSS, 4,380)). */
-@inline const INITIAL_WINDOW_OCTETS: u32 = 4380;
+/** RFC 6928 §2: min(10·MSS, max(2·MSS, 14,600)). */
+@inline const INITIAL_WINDOW_OCTETS: u32 = 14600;
+@inline const INITIAL_WINDOW_SEGMENTS: u32 = 10;
+/** RFC 3465 §2.2, L: by how many segments one acknowledgement may open the window. */
+@inline const BYTE_COUNTING_SEGMENTS: u32 = 2;
 
 function initialWindow(mss: u32): u32 {
-  return min(4 * mss, max(2 * mss, INITIAL_WINDOW_OCTETS));
+  return min(INITIAL_WINDOW_SEGMENTS * mss, max(2 * mss, INITIAL_WINDOW_OCTETS));
 }
 
 /** Sets the windows of a connection whose MSS is known now; a lost SYN costs the initial window. */
@@ -54,8 +61,15 @@ export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
   // A window that is not used says nothing about the path, so it does not grow.
   if (flight << 1 < tcb.cwnd) return;
   const mss = <u32>tcb.sndMss;
-  if (tcb.cwnd < tcb.ssthresh) tcb.cwnd += min(acked, mss);
-  else tcb.cwnd += max<u32>(1, (mss * mss) / tcb.cwnd);
+  if (tcb.cwnd < tcb.ssthresh) {
+    // What a time-out sends again arrives in lumps that say little (RFC 3465 §2.3).
+    tcb.cwnd += min(acked, isRecovered(tcb) ? BYTE_COUNTING_SEGMENTS * mss : mss);
+    return;
+  }
+  tcb.bytesAcked += acked;
+  if (tcb.bytesAcked < tcb.cwnd) return;
+  tcb.bytesAcked -= tcb.cwnd;
+  tcb.cwnd += mss;
 }
 
 /**
@@ -65,7 +79,9 @@ function continueRecovery(tcb: Tcb, acked: u32): void {
   const mss = <u32>tcb.sndMss;
   if (usesSack(tcb)) {
     // The pipe says what may go; cwnd stays at ssthresh until the end (RFC 6675 §5).
-    if (isRecovered(tcb)) endRecovery(tcb);
+    if (!isRecovered(tcb)) return;
+    endRecovery(tcb);
+    recoveryEnded(tcb);
     return;
   }
   if (isRecovered(tcb)) {
@@ -95,29 +111,52 @@ export function limitedTransmit(tcb: Tcb): u32 {
   return <u32>tcb.duplicateAcks * <u32>tcb.sndMss;
 }
 
-/** A duplicate acknowledgement: the third one starts fast retransmit (RFC 5681 §3.2). */
+/**
+ * A duplicate acknowledgement without SACK: the third one starts fast retransmit (RFC 5681 §3.2).
+ */
 export function takeDuplicateAck(tcb: Tcb): void {
   const mss = <u32>tcb.sndMss;
   if (has(tcb, Flag.RECOVERING)) {
-    // Each duplicate says that one more segment has left the network; SACK says which.
-    if (!usesSack(tcb)) tcb.cwnd = min(tcb.cwnd + mss, CWND_MAX);
+    // Each duplicate says that one more segment has left the network.
+    tcb.cwnd = min(tcb.cwnd + mss, CWND_MAX);
     return;
   }
   if (tcb.duplicateAcks < 255) tcb.duplicateAcks += 1;
-  // Duplicates of what was sent twice anyway say nothing (RFC 6582 §3.2 step 1); with SACK they
-  // bring news from above, so the end of the last recovery is enough (RFC 6675 §5.1).
-  const isStale = usesSack(tcb)
-    ? seqLt(tcb.sndUna, tcb.recover)
-    : seqLe(tcb.sndUna, tcb.recover);
-  if (isStale) return;
-  const isLoss = <u32>tcb.duplicateAcks == DUPLICATE_ACKS;
-  if (!isLoss && !(usesSack(tcb) && isFirstLost(tcb))) return;
+  // Duplicates of what was sent twice anyway say nothing (RFC 6582 §3.2 step 1).
+  if (seqLe(tcb.sndUna, tcb.recover) || <u32>tcb.duplicateAcks != DUPLICATE_ACKS) return;
   tcb.ssthresh = lossThreshold(tcb);
-  tcb.cwnd = tcb.ssthresh + (usesSack(tcb) ? 0 : DUPLICATE_ACKS * mss);
+  beginRecovery(tcb, tcb.ssthresh + DUPLICATE_ACKS * mss);
+}
+
+/** With SACK: octets are lost as soon as tcp/rack says so. */
+export function findLosses(tcb: Tcb): void {
+  // While a time-out sends everything again, losses are nothing new.
+  if (tcb.sndCursor != tcb.sndNxt || !detectLosses(tcb)) return;
+  wantOutput(tcb);
+  if (has(tcb, Flag.RECOVERING)) return;
+  // Within what a time-out has sent again the window is small already: one loss, one reduction.
+  if (isRecovered(tcb)) {
+    tcb.ssthresh = lossThreshold(tcb);
+    beginRecovery(tcb, tcb.ssthresh);
+  } else {
+    beginRecovery(tcb, tcb.cwnd);
+  }
+}
+
+function beginRecovery(tcb: Tcb, cwnd: u32): void {
+  tcb.cwnd = cwnd;
+  tcb.bytesAcked = 0;
   tcb.recover = tcb.sndNxt;
-  startSackRecovery(tcb);
   tcb.flags |= Flag.RECOVERING | Flag.RETRANSMIT_DUE;
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
+}
+
+/** A tail loss probe has repaired a loss that nobody saw: the window shrinks all the same. */
+export function reduceForProbe(tcb: Tcb): void {
+  if (has(tcb, Flag.RECOVERING)) return;
+  tcb.ssthresh = lossThreshold(tcb);
+  tcb.cwnd = tcb.ssthresh;
+  tcb.bytesAcked = 0;
 }
 
 /** The retransmission timer expired: back to one segment, everything unacknowledged goes again. */
@@ -129,8 +168,9 @@ export function collapseWindow(tcb: Tcb): void {
   tcb.sndCursor = tcb.sndUna;
   tcb.duplicateAcks = 0;
   tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED);
-  // The peer may have dropped what it had reported (RFC 2018 §8).
+  tcb.bytesAcked = 0;
   forgetReports(tcb);
+  abandonRack(tcb);
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 

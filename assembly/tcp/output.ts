@@ -16,19 +16,13 @@ import { Ctl } from "../wire/tcp";
 import { SACK_BLOCKS_MAX } from "../wire/tcp-options";
 import { limitedTransmit, restartAfterIdle } from "./congestion";
 import { reclaimTcb } from "./end";
+import { noteSent } from "./flight";
 import { Flow, FlowKind } from "./flow";
 import { HalfOpen, commitSynAck, prepareSynAck } from "./half-open";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
-import {
-  Hole,
-  afterLastReport,
-  afterReported,
-  findHole,
-  isSackRecovering,
-  missingFrom,
-  noteRetransmitted,
-  pipeOf,
-} from "./recovery";
+import { isLossProbeDue, noteLossProbe, scheduleLossProbe } from "./rack";
+import { findHole, isPipeKnown, isSackRecovering, pipeOf } from "./recovery";
+import { afterLastReport, afterReported, missingFrom } from "./scoreboard";
 import { OutSegment, Plan, outSegment } from "./segment";
 import { seqGe, seqLt, seqMax } from "./seq";
 import { forgetDuplicate, reportRanges } from "./sack";
@@ -71,8 +65,9 @@ export function prepareSegment(flow: usize): bool {
   superviseUserTimeout(tcb);
   if (has(tcb, Flag.SYN_OUTSTANDING) && tcb.sndCursor == tcb.iss) return planSyn(tcb, out);
   if (maySendText(state)) {
-    if (has(tcb, Flag.RETRANSMIT_DUE)) return planRetransmit(tcb, out);
+    if (has(tcb, Flag.RETRANSMIT_DUE) && planRetransmit(tcb, out)) return true;
     if (isSackRecovering(tcb) ? planRecovery(tcb, out) : planText(tcb, out)) return true;
+    if (isLossProbeDue(tcb) && planLossProbe(tcb, out)) return true;
     if (has(tcb, Flag.PROBE_DUE)) return planProbe(tcb, out);
     persistIfStuck(tcb);
   }
@@ -188,18 +183,22 @@ function usableWindow(tcb: Tcb): u32 {
   const flight = tcb.sndCursor - tcb.sndUna;
   if (flight == 0) restartAfterIdle(tcb);
   if (tcb.sndWnd <= flight) return 0; // a shrunken window may be smaller (MUST-34)
-  const inNetwork = isSackRecovering(tcb) ? pipeOf(tcb) : flight;
-  const congestionWindow = tcb.cwnd + limitedTransmit(tcb);
+  const isKnown = isPipeKnown(tcb);
+  const inNetwork = isKnown ? pipeOf(tcb) : flight;
+  let congestionWindow = tcb.cwnd + (isKnown ? 0 : limitedTransmit(tcb));
+  if (isLossProbeDue(tcb)) congestionWindow += tcb.sndMss;
   if (congestionWindow <= inNetwork) return 0;
   return min(tcb.sndWnd - flight, congestionWindow - inNetwork);
 }
 
-/** RFC 6675 §4, NextSeg: a lost octet, a new one, one that may be late, or the rescue. */
+/**
+ * RFC 6675 §4, NextSeg: lost octets, new ones, or the rescue. What may only be late (rule 3) is left
+ * to the reordering window.
+ */
 function planRecovery(tcb: Tcb, out: OutSegment): bool {
   if (tcb.cwnd < pipeOf(tcb) + <u32>tcb.sndMss) return false;
-  if (planHole(tcb, out, findHole(tcb, false))) return true;
+  if (planHole(tcb, out)) return true;
   if (planText(tcb, out)) return true;
-  if (planHole(tcb, out, findHole(tcb, true))) return true;
   const from = afterLastReport(tcb);
   if (has(tcb, Flag.RESCUED) || seqGe(from, tcb.recover)) return false;
   const octets = min(tcb.recover - from, <u32>tcb.sndMss);
@@ -208,7 +207,17 @@ function planRecovery(tcb: Tcb, out: OutSegment): bool {
   return true;
 }
 
-function planHole(tcb: Tcb, out: OutSegment, hole: Hole): bool {
+/** The last segment in flight once more; new octets have gone before, if there were any to go. */
+function planLossProbe(tcb: Tcb, out: OutSegment): bool {
+  const octets = min(tcb.sndNxt - tcb.sndUna, <u32>tcb.sndMss);
+  if (octets == 0) return false;
+  fillAgain(tcb, out, tcb.sndNxt - octets, octets);
+  out.plan = Plan.LOSS_PROBE;
+  return true;
+}
+
+function planHole(tcb: Tcb, out: OutSegment): bool {
+  const hole = findHole(tcb);
   if (hole.octets == 0) return false;
   fillAgain(tcb, out, hole.seq, hole.octets);
   out.plan = Plan.RETRANSMIT;
@@ -227,6 +236,7 @@ function isWorthSending(tcb: Tcb, octets: u32, takesFin: bool): bool {
   if (octets == <u32>tcb.sndMss || takesFin) return true;
   if (seqLt(tcb.sndCursor, tcb.sndNxt)) return true; // sent before: nothing to save
   if (has(tcb, Flag.PROBE_DUE)) return true; // the override time is over
+  if (isLossProbeDue(tcb)) return true;
   if (tcb.sndCursor != tcb.sndUna && !has(tcb, Flag.NO_DELAY)) return false;
   return tcb.sndCursor + octets == tcb.sndEnd || octets >= tcb.sndWndMax / 2;
 }
@@ -243,10 +253,10 @@ function fillText(tcb: Tcb, out: OutSegment, seq: u32, octets: u32): void {
   fillAck(tcb, out, octets != 0 && seq + octets == tcb.sndEnd ? Ctl.PSH : 0);
 }
 
-/** The first unacknowledged segment once more, whatever the windows say (RFC 5681 §3.2 step 3). */
+/** The first lost segment once more, whatever the windows say (RFC 5681 §3.2 step 3). */
 function planRetransmit(tcb: Tcb, out: OutSegment): bool {
-  const sent = min(tcb.sndNxt - tcb.sndUna, missingFrom(tcb, tcb.sndUna));
-  fillAgain(tcb, out, tcb.sndUna, min(sent, <u32>tcb.sndMss));
+  if (usesSack(tcb)) return planHole(tcb, out);
+  fillAgain(tcb, out, tcb.sndUna, min(tcb.sndNxt - tcb.sndUna, <u32>tcb.sndMss));
   out.plan = Plan.RETRANSMIT;
   return true;
 }
@@ -323,11 +333,21 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
     tcb.sndCursor = end;
     if (has(tcb, Flag.PERSISTING)) stopRetransmission(tcb);
   }
-  if (out.plan == Plan.RETRANSMIT) noteRetransmitted(tcb, end);
   if (out.plan == Plan.RESCUE) raiseFlag(tcb, Flag.RESCUED);
   clearFlag(tcb, Flag.RETRANSMIT_DUE | Flag.PROBE_DUE);
+  // Text waits for the SYN to be acknowledged, so it is never in flight beside it.
+  if (usesSack(tcb) && (out.flags & Ctl.SYN) == 0) noteSent(tcb, out.seq, end);
   tcb.sndNxt = seqMax(tcb.sndNxt, end);
   tcb.lastSentAt = now();
   if (!isRunning(tcb, Timer.RETRANSMISSION)) startRetransmission(tcb);
+  if (isLossProbeDue(tcb)) commitLossProbe(tcb, isRepeated);
+  if (out.plan == Plan.TEXT) scheduleLossProbe(tcb);
   if (out.flags & Ctl.FIN && stateOfTcb(tcb) == State.CLOSE_WAIT) setState(tcb, State.LAST_ACK);
+}
+
+/** A tail loss probe left, and the retransmission time-out begins anew (RFC 8985 §7.3). */
+function commitLossProbe(tcb: Tcb, isRepeated: bool): void {
+  count(Counter.LOSS_PROBES);
+  noteLossProbe(tcb, isRepeated);
+  startRetransmission(tcb);
 }

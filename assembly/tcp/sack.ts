@@ -15,13 +15,11 @@ import { SACK_OFFSET, SACK_SIZE } from "./tcb-layout";
 /** How many of the ranges that were reported last are remembered: all that one option can hold. */
 @inline const RECENT_COUNT: u32 = SACK_BLOCKS_MAX - 1;
 
-/** The part of a TCB that selective acknowledgement needs, on both sides. */
-@unmanaged @final export class Sack {
+/** The part of a TCB that reports need. */
+@unmanaged @final class Sack {
   /** A duplicate that the next acknowledgement reports, if not empty. */
   duplicateStart: u32;
   duplicateEnd: u32;
-  /** The number after what recovery has sent again (RFC 6675 §2, HighRxt; tcp/recovery). */
-  highRxt: u32;
   /**
    * A number in each of the ranges that grew last, the latest first: its lower half, since all lie
    * within one window.
@@ -30,12 +28,12 @@ import { SACK_OFFSET, SACK_SIZE } from "./tcb-layout";
   recent1: u16;
   recent2: u16;
 }
-@inline const RECENT_OFFSET: usize = 12;
+@inline const RECENT_OFFSET: usize = 8;
 if (HAS_SACK && offsetof<Sack>() > SACK_SIZE) ERROR("Sack layout");
 if (offsetof<Sack>("recent0") != RECENT_OFFSET) ERROR("Sack layout");
 if (RECENT_COUNT != 3) ERROR("Sack layout: recent0 … recent2");
 
-@inline export function sackOf(tcb: Tcb): Sack {
+@inline function sackOf(tcb: Tcb): Sack {
   return changetype<Sack>(changetype<usize>(tcb) + SACK_OFFSET);
 }
 

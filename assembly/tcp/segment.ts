@@ -101,6 +101,8 @@ export const enum Plan {
   RESET = 4,
   /** The end of what was sent before a loss, once more (RFC 6675 §4, NextSeg rule 4). */
   RESCUE = 5,
+  /** The last octets once more, because nothing was heard of them (RFC 8985 §7.3). */
+  LOSS_PROBE = 6,
 }
 
 /** The segment to be sent next: a plan that only `commitSegment` turns into a fact. */

@@ -83,6 +83,8 @@ export const enum Timer {
   RETRANSMISSION = 1,
   DELAYED_ACK = 2,
   USER_TIMEOUT = 4,
+  /** The end of a reordering window, or a tail loss probe (tcp/rack). */
+  LOSS = 16,
 }
 
 @unmanaged @final export class Tcb extends Flow {

@@ -5,11 +5,14 @@
  * ACK); RFC 6298 §5. Called by `index` when the connection's entry in core/deadlines fires, which
  * may be early. Sends nothing itself.
  */
-import { EndReason } from "../core/abi";
+import { HAS_SACK } from "../config";
+import { Counter, EndReason } from "../core/abi";
 import { isBefore, now } from "../core/clock";
-import { collapseWindow } from "./congestion";
+import { count } from "../core/counters";
+import { collapseWindow, findLosses } from "./congestion";
 import { endConnection } from "./end";
 import { wantOutput } from "./pending";
+import { lossTimerAt, lossTimerFires } from "./rack";
 import { acknowledgeNow } from "./receive";
 import { backOff, currentRto } from "./rtt";
 import { Flag, Tcb, Timer, has, raiseFlag, tcbAt } from "./tcb";
@@ -37,6 +40,9 @@ export function connectionDeadlineReached(index: u32): void {
     stopTimer(tcb, Timer.RETRANSMISSION);
     if (has(tcb, Flag.PERSISTING)) probeWindow(tcb);
     else retransmit(tcb);
+  } else if (HAS_SACK && isDue(tcb, Timer.LOSS, lossTimerAt(tcb))) {
+    if (lossTimerFires(tcb)) findLosses(tcb);
+    wantOutput(tcb);
   }
   scheduleTimers(tcb);
 }
@@ -59,6 +65,7 @@ function overslept(tcb: Tcb): bool {
 /** RETRANSMISSION TIMEOUT: everything unacknowledged goes again, with twice the patience. */
 function retransmit(tcb: Tcb): void {
   if (has(tcb, Flag.SYN_OUTSTANDING)) raiseFlag(tcb, Flag.SYN_REPEATED);
+  count(Counter.RETRANSMISSION_TIMEOUTS);
   collapseWindow(tcb);
   backOff(tcb);
   wantOutput(tcb);

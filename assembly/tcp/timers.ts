@@ -5,9 +5,11 @@
  * core/deadlines for all its timers, armed no later than the earliest. Stopping a timer or pushing
  * it back touches the TCB only; the entry then fires early and tcp/timeouts arms it again.
  */
+import { HAS_SACK } from "../config";
 import { now } from "../core/clock";
 import { armDeadline, disarmDeadline } from "../core/deadlines";
 import { State } from "../core/abi";
+import { lossTimerAt } from "./rack";
 import { currentRto } from "./rtt";
 import { Flag, Tcb, Timer, clearFlag, deadlineOf, has, sendLimit, stateOfTcb } from "./tcb";
 
@@ -85,6 +87,7 @@ export function scheduleTimers(tcb: Tcb): void {
   if (isRunning(tcb, Timer.RETRANSMISSION)) armDeadline(id, tcb.retransmissionAt);
   if (isRunning(tcb, Timer.DELAYED_ACK)) armDeadline(id, tcb.delayedAckAt);
   if (isRunning(tcb, Timer.USER_TIMEOUT)) armDeadline(id, tcb.userTimeoutAt);
+  if (HAS_SACK && isRunning(tcb, Timer.LOSS)) armDeadline(id, lossTimerAt(tcb));
 }
 
 /** Stops all timers: the connection has ended. */

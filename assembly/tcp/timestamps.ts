@@ -105,6 +105,11 @@ export function closesRoundTrip(tcb: Tcb, segment: Segment): bool {
   return now() + timestampsOf(tcb).offset - segment.tsEcr <= now() - tcb.rttStart;
 }
 
+/** Whether the segment echoes something from before `sentAt`: it answers an earlier copy. */
+export function isEchoBefore(tcb: Tcb, segment: Segment, sentAt: u32): bool {
+  return segment.hasTimestamps && seqLt(segment.tsEcr, sentAt + timestampsOf(tcb).offset);
+}
+
 /** RFC 6191: whether a SYN with this timestamp is newer than everything a TIME-WAIT record saw. */
 export function isNewerIncarnation(segment: Segment, recent: u32, isSeqNewer: bool): bool {
   return seqGt(segment.tsVal, recent) || (segment.tsVal == recent && isSeqNewer);

@@ -3,6 +3,7 @@
  * peer's reports.
  *
  * RFC 2018 §3, §4, §8; RFC 2883 (D-SACK); RFC 6675 (loss recovery); RFC 3042 (limited transmit).
+ * What RFC 8985 adds (losses by time, probes) is in rack.test.ts.
  * Numbers of Linger's stream are offsets from `una`, the first octet in flight, and the MSS is 100.
  */
 import assert from "node:assert/strict";
@@ -291,10 +292,10 @@ test("lost segments go again hole by hole, as the pipe allows, nothing else does
     assert.deepEqual(s.ack(0, [100, 200]), []);
     assert.deepEqual(s.ack(0, [300, 400], [100, 200]), []);
     assert.deepEqual(s.ack(0, [500, 600], [300, 400], [100, 200]), [nth(0)]);
-    // Hole 4 is not lost yet: 100 again, 100 late, 300 behind make a pipe of 500.
-    assert.deepEqual(s.ack(0, [500, 700], [300, 400], [100, 200]), []);
-    // Now it is: the pipe is 300, and there is room for two.
-    assert.deepEqual(s.ack(0, [500, 800], [300, 400], [100, 200]), [nth(2), nth(4)]);
+    // The holes 2 and 4 are lost too, 100 went again and 400 are behind: a pipe of 500. Each report
+    // makes room for one segment.
+    assert.deepEqual(s.ack(0, [500, 700], [300, 400], [100, 200]), [nth(2)]);
+    assert.deepEqual(s.ack(0, [500, 800], [300, 400], [100, 200]), [nth(4)]);
     // Only the end is left to try, once (NextSeg rule 4).
     assert.deepEqual(s.ack(0, [500, 900], [300, 400], [100, 200]), [nth(9)]);
     assert.deepEqual(s.ack(200, [500, 900], [300, 400]), []);
@@ -305,7 +306,7 @@ test("lost segments go again hole by hole, as the pipe allows, nothing else does
   });
 });
 
-test("new text goes before a hole that may only be late (NextSeg rules 2 and 3)", () => {
+test("a lost hole goes before new text (NextSeg rules 1 and 2)", () => {
   // The smallest ring has no room for an eleventh segment.
   const roomy = VARIANTS.filter(({ profile }) => profile !== "tiny");
   onEachVariant((variant) => {
@@ -316,10 +317,9 @@ test("new text goes before a hole that may only be late (NextSeg rules 2 and 3)"
     assert.deepEqual(s.ack(0, [100, 500]), []);
     s.c.write(MSS);
     assert.deepEqual(s.sent(), [], "600 octets in the pipe, 500 allowed");
-    assert.deepEqual(s.ack(0, [600, 700], [100, 500]), []);
-    // The pipe is 400: the hole, which is not lost yet, and 300 behind it.
+    // In a recovery what others have overtaken is lost (RFC 8985 §6.2): a pipe of 400.
+    assert.deepEqual(s.ack(0, [600, 700], [100, 500]), [nth(5)]);
     assert.deepEqual(s.ack(500, [600, 700]), [nth(10)]);
-    assert.deepEqual(s.ack(500, [600, 800]), [nth(5)]);
     s.ack(1_100);
     assert.equal(s.c.status("SEND_QUEUED"), 0);
   }, roomy);
@@ -374,6 +374,10 @@ test("reported text never goes again, even as the rescue", () => {
       ...s.ack(0, [200, 1_000]),
       ...s.ack(0, [100, 1_000]),
     ];
+    // They came in the wrong order: a hole may be late for the reordering window.
+    assert.deepEqual(sent, []);
+    s.c.advance(100);
+    sent.push(...s.sent());
     assert.deepEqual(sent[0], nth(0));
     const missing = new Map(sent.map(([from, to]) => [from, to]));
     for (const [from, to] of missing) assert.ok(to <= 500, `${from} … ${to} was reported`);
@@ -386,7 +390,8 @@ test("a time-out forgets all reports: the peer may have dropped what it had (RFC
     const s = new Sender(variant).tenInFlight();
     assert.deepEqual(s.ack(0, [100, 300]), []);
     s.c.advance(1_000);
-    assert.deepEqual(s.sent(), [nth(0)]);
+    // Once when the reordering window ended, once at the time-out.
+    assert.deepEqual(s.sent(), [nth(0), nth(0)]);
     assert.equal(s.c.status("CWND"), MSS);
     assert.deepEqual(s.ack(100), [nth(1), nth(2)]);
     // But what is reported afterwards is not sent again.
@@ -488,17 +493,34 @@ test("overlapping blocks, and more than the list holds: all arrives in the end",
 
 // ── Limited transmit (RFC 3042) ──────────────────────────────────────────────────────────────────
 
+/** Five segments in flight, which is all that cwnd allows, and five that wait. */
+function fiveInFlight(variant: Variant, sack: boolean): Sender {
+  const s = new Sender(variant, sack).tenInFlight();
+  if (sack) s.ack(0, [100, 1_000]);
+  else for (let i = 0; i < 3; i++) s.ack(0);
+  // The recovery has halved the window, and slow start leads back to the half.
+  s.ack(FLIGHT);
+  s.base += FLIGHT;
+  while (s.c.status("CWND") < HALF) {
+    s.c.write(HALF);
+    s.sent();
+    for (let octets = MSS; octets <= HALF; octets += MSS) s.ack(octets);
+    s.base += HALF;
+  }
+  s.c.write(FLIGHT);
+  assert.equal(s.sent().length, 5);
+  return s;
+}
+
 test("limited transmit: each of the first two duplicates lets one new segment go", () => {
   onEachVariant((variant) => {
     for (const sack of [true, false]) {
-      const s = new Sender(variant, sack);
-      s.c.write(FLIGHT);
-      assert.equal(s.sent().length, 4);
+      const s = fiveInFlight(variant, sack);
       const duplicate = (end: number): [number, number][] =>
         sack ? s.ack(0, [100, end]) : s.ack(0);
       const cwnd = s.c.status("CWND");
-      assert.deepEqual(duplicate(200), [nth(4)]);
-      assert.deepEqual(duplicate(300), [nth(5)]);
+      assert.deepEqual(duplicate(200), [nth(5)]);
+      assert.deepEqual(duplicate(300), [nth(6)]);
       assert.equal(s.c.status("CWND"), cwnd);
       assert.deepEqual(duplicate(400)[0], nth(0));
     }
@@ -507,11 +529,9 @@ test("limited transmit: each of the first two duplicates lets one new segment go
 
 test("limited transmit: not for a duplicate that reports nothing new under SACK (§2)", () => {
   onEachVariant((variant) => {
-    const s = new Sender(variant);
-    s.c.write(FLIGHT);
-    assert.equal(s.sent().length, 4);
+    const s = fiveInFlight(variant, true);
     for (let i = 0; i < 2; i++) assert.deepEqual(s.ack(0), []);
-    assert.deepEqual(s.ack(0, [100, 200]), [nth(4)]);
+    assert.deepEqual(s.ack(0, [100, 200]), [nth(5)]);
     for (let i = 0; i < 2; i++) assert.deepEqual(s.ack(0, [100, 200]), []);
   });
 });
