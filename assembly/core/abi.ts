@@ -94,13 +94,21 @@ export const enum Option {
   NO_DELAY = 0,
   /** R2 in milliseconds, 1,000 to 86,400,000; default 300,000. RFC 9293 MUST-21. */
   USER_TIMEOUT_MS = 1,
+  /** 1 delays acknowledgements (the default), 0 sends each at once. RFC 9293 SHLD-18. */
+  DELAYED_ACK = 6,
+  /** Time to live, 1 to 255; default Parameter.TTL. Listeners pass it on (MUST-49). */
+  TTL = 7,
+  /** Differentiated services, 0 to 63; default 0. Listeners pass it on (MUST-48). */
+  DSCP = 8,
 }
 
 /** What `setParameter` sets for the whole stack. `init` brings the defaults back. */
 export const enum Parameter {
   /** The least retransmission timeout in ms, 10 to 60,000; default 1,000 (RFC 6298 §2.4). */
   RTO_MIN_MS = 0,
-  COUNT = 1,
+  /** Time to live of all that has no other one, 1 to 255; default 64. RFC 9293 MUST-49. */
+  TTL = 2,
+  COUNT = 3,
 }
 
 /** What `limit` can be asked. Counts are of pool entries, sizes in octets. */

@@ -146,6 +146,7 @@ function sendReply(mac: u64): void {
   out.ack = answer.ack;
   out.flags = answer.flags;
   out.wnd = answer.wnd;
+  out.marks = answer.marks;
   out.mss = 0;
   out.hasWindowScale = false;
   out.isSackPermitted = false;

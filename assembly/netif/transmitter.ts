@@ -7,13 +7,15 @@
  */
 
 import { FRAME_OCTETS_MAX } from "../config";
-import { Counter } from "../core/abi";
+import { Counter, Parameter } from "../core/abi";
 import { count } from "../core/counters";
 import { transmit } from "../hal";
+import { tosOf, ttlOf } from "../tcp/marks";
+import { parameter } from "../tcp/parameters";
 import { RCV_WINDOW_SHIFT } from "../tcp/receive";
 import { OutSegment, sackBlockAt } from "../tcp/segment";
 import { EtherType, ETHERNET_HEADER_OCTETS, emitEthernet } from "../wire/ethernet";
-import { IPV4_HEADER_OCTETS, Protocol, emitIpv4 } from "../wire/ipv4";
+import { IPV4_HEADER_OCTETS, Protocol, emitIpv4, ipv4Kind } from "../wire/ipv4";
 import { TCP_HEADER_OCTETS, emitTcp, sealTcp, tcpControl } from "../wire/tcp";
 import {
   MSS_OPTION_OCTETS, SACK_BLOCK_OCTETS, SACK_HEAD_OCTETS, SACK_PERMITTED_OPTION_OCTETS,
@@ -49,7 +51,7 @@ export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
  */
 export function sendIcmp(mac: u64, addresses: u64, octets: u32): bool {
   const total = IPV4_HEADER_OCTETS + octets;
-  emitIpv4(PACKET, total, Protocol.ICMP, addresses);
+  emitIpv4(PACKET, total, ipv4Kind(0, parameter(Parameter.TTL), Protocol.ICMP), addresses);
   return sendPacket(mac, EtherType.IPV4, total);
 }
 
@@ -88,7 +90,8 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   const octets = headerOctets + firstOctets + segment.moreTextOctets;
   const total = IPV4_HEADER_OCTETS + octets;
   const addresses = (<u64>segment.localAddress << 32) | segment.remoteAddress;
-  emitIpv4(PACKET, total, Protocol.TCP, addresses);
+  const marks = <u32>segment.marks;
+  emitIpv4(PACKET, total, ipv4Kind(tosOf(marks), ttlOf(marks), Protocol.TCP), addresses);
   sealTcp(PAYLOAD, octets, PACKET);
   if (!sendPacket(mac, EtherType.IPV4, total)) return false;
   count(Counter.SEGMENTS_OUT);

@@ -11,12 +11,16 @@ import { RTO_MAX_MS } from "../tcp/rtt";
 /** Below this a peer that answers within its own clock's tick would be too slow. */
 @inline const RTO_MIN_LEAST_MS: u32 = 10;
 
+@inline export const TTL_MAX: u32 = 255;
+
 /** Sets a Parameter of the whole stack. */
 export function setParameter(which: u32, value: u32): Status {
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   switch (which) {
     case Parameter.RTO_MIN_MS:
       return setBetween(Parameter.RTO_MIN_MS, value, RTO_MIN_LEAST_MS, RTO_MAX_MS);
+    case Parameter.TTL:
+      return setBetween(Parameter.TTL, value, 1, TTL_MAX);
     default:
       return Status.BAD_ARGUMENT;
   }

@@ -29,14 +29,19 @@ import {
   takeReady,
   withdrawReady,
 } from "../tcp/ready";
+import { withDscp, withTtl } from "../tcp/marks";
 import { wantOutput } from "../tcp/pending";
+import { setDelayedAck } from "../tcp/receive";
 import { Flag, Tcb, clearFlag, indexOfTcb, raiseFlag, tcbAt } from "../tcp/tcb";
 import { setUserTimeout } from "../tcp/timers";
 import { handleOfListener, handleOfTcb, listenerOf, tcbOf } from "./handles";
+import { TTL_MAX } from "./parameters";
 import { statusOfListener, statusOfTcb } from "./status";
 
 @inline const PORT_MAX: u32 = 65535;
 @inline const BACKLOG_MAX: u32 = 255;
+/** RFC 2474 §3: six bits. */
+@inline const DSCP_MAX: u32 = 63;
 /** Range of the user timeout: below a second it would beat the first retransmission. */
 @inline const USER_TIMEOUT_MIN_MS: u32 = 1_000;
 @inline const USER_TIMEOUT_MAX_MS: u32 = 86_400_000;
@@ -151,18 +156,43 @@ export function tcpRelease(handle: i32): i32 {
   return Status.OK;
 }
 
-/** Sets an Option of a connection. */
+/** Sets an Option of a connection, or of those that a listener will accept. */
 export function tcpSetOption(handle: i32, option: u32, value: u32): i32 {
   const tcb = tcbOf(handle);
-  if (tcb == null) return Status.BAD_HANDLE;
+  if (tcb != null) return setOptionOf(tcb, option, value);
+  const listener = listenerOf(handle);
+  if (listener == null) return Status.BAD_HANDLE;
+  if (option != Option.TTL && option != Option.DSCP) return Status.BAD_HANDLE;
+  if (!areMarksRight(option, value)) return Status.BAD_ARGUMENT;
+  listener.marks = marked(listener.marks, option, value);
+  return Status.OK;
+}
+
+function setOptionOf(tcb: Tcb, option: u32, value: u32): i32 {
   switch (option) {
     case Option.NO_DELAY:
       return setNoDelay(tcb, value);
     case Option.USER_TIMEOUT_MS:
       return setUserTimeoutOf(tcb, value);
+    case Option.DELAYED_ACK:
+      if (value > 1) return Status.BAD_ARGUMENT;
+      setDelayedAck(tcb, value != 0);
+      return Status.OK;
     default:
-      return Status.BAD_ARGUMENT;
+      if (!areMarksRight(option, value)) return Status.BAD_ARGUMENT;
+      tcb.marks = marked(tcb.marks, option, value);
+      return Status.OK;
   }
+}
+
+/** Whether this is a TTL or a DSCP, and within its range. */
+function areMarksRight(option: u32, value: u32): bool {
+  if (option == Option.TTL) return value - 1 < TTL_MAX;
+  return option == Option.DSCP && value <= DSCP_MAX;
+}
+
+@inline function marked(marks: u16, option: u32, value: u32): u16 {
+  return option == Option.TTL ? withTtl(marks, value) : withDscp(marks, value);
 }
 
 function setNoDelay(tcb: Tcb, value: u32): i32 {

@@ -20,6 +20,7 @@ import { FlowKind } from "./flow";
 import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
 import { chooseIsn } from "./isn";
 import { findListener } from "./listener";
+import { marksOf } from "./marks";
 import { wantOutput } from "./pending";
 import {
   INITIAL_RCV_WND,
@@ -78,6 +79,7 @@ export function segmentArrives(
     return;
   }
   const flow = findFlow(destination, source, segment.ports);
+  segment.answerMarks = flow == null ? 0 : marksOf(flow);
   if (flow == null) {
     arrivesWithoutRecord(segment);
   } else if (flow.kind == FlowKind.CONNECTION) {

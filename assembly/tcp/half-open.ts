@@ -218,6 +218,7 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   tcb.rcvRead = half.irs + 1;
   tcb.rcvAcked = half.irs + 1;
   tcb.rcvAdv = half.irs + 1 + INITIAL_RCV_WND;
+  tcb.marks = listener.marks;
   tcb.sndMss = half.sndMss;
   tcb.sndShift = half.sndShift;
   if (HAS_SACK && half.isSackPermitted) raiseFlag(tcb, Flag.SACK);

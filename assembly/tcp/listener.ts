@@ -25,8 +25,11 @@ import { Tcb, indexOfTcb, tcbAt } from "./tcb";
   waiting: u8;
   events: u8;
   private padding: u8;
+  /** TTL and TOS of its connections' segments (tcp/marks). */
+  marks: u16;
+  private morePadding: u16;
 }
-@inline const LISTENER_SIZE: u32 = 16;
+@inline const LISTENER_SIZE: u32 = 20;
 if (offsetof<Listener>() != LISTENER_SIZE) ERROR("Listener layout");
 const LISTENERS: usize = memory.data(LISTENER_SIZE * LISTENER_COUNT, 8);
 

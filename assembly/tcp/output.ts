@@ -19,6 +19,7 @@ import { reclaimTcb } from "./end";
 import { noteSent } from "./flight";
 import { Flow, FlowKind } from "./flow";
 import { HalfOpen, commitSynAck, prepareSynAck } from "./half-open";
+import { marksOf } from "./marks";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
 import { isLossProbeDue, noteLossProbe, scheduleLossProbe } from "./rack";
 import { findHole, isPipeKnown, isSackRecovering, pipeOf } from "./recovery";
@@ -109,6 +110,7 @@ function addressTo(out: OutSegment, flow: Flow): void {
   out.localAddress = flow.localAddress;
   out.remoteAddress = flow.remoteAddress;
   out.ports = flow.ports;
+  out.marks = marksOf(flow);
   out.mss = 0;
   out.hasWindowScale = false;
   out.hasTimestamps = false;

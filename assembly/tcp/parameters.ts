@@ -8,12 +8,16 @@ import { Parameter } from "../core/abi";
 /** RFC 6298 §2.4. */
 @inline const RTO_MIN_DEFAULT_MS: u32 = 1_000;
 
+/** The recommended default (RFC 1122 §3.2.1.7, RFC 1700). */
+@inline const TTL_DEFAULT: u32 = 64;
+
 /** Parameter.COUNT times u32. */
 const VALUES: usize = memory.data(<i32>Parameter.COUNT * 4, 4);
 
 /** All defaults. */
 export function resetParameters(): void {
   setParameterValue(Parameter.RTO_MIN_MS, RTO_MIN_DEFAULT_MS);
+  setParameterValue(Parameter.TTL, TTL_DEFAULT);
 }
 
 @inline export function parameter(which: Parameter): u32 {

@@ -16,8 +16,18 @@ import { wantOutput } from "./pending";
 import { Segment } from "./segment";
 import { noteDuplicate, noteRecent } from "./sack";
 import { seqGe, seqGt, seqLt, seqMin } from "./seq";
-import { Flag, Tcb, Timer, has, raiseFlag, receiveRingOf, receivedRanges, signal } from "./tcb";
-import { startDelayedAck, stopTimer } from "./timers";
+import {
+  Flag,
+  Tcb,
+  Timer,
+  clearFlag,
+  has,
+  raiseFlag,
+  receiveRingOf,
+  receivedRanges,
+  signal,
+} from "./tcb";
+import { isRunning, startDelayedAck, stopTimer } from "./timers";
 
 /** What we can take in one segment, and say so in our SYN (RFC 9293 §3.7.1): MTU less 40. */
 @inline export const RCV_MSS: u32 = MTU_OCTETS - 40;
@@ -157,8 +167,21 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
 function acknowledgeText(tcb: Tcb): void {
   const fullSized = max(<u32>tcb.rcvMss, FULL_SIZED_MIN);
   const unacknowledged = tcb.rcvNxt - tcb.rcvAcked;
-  if (unacknowledged >= 2 * fullSized || receiveWindow(tcb) < 2 * fullSized) acknowledgeNow(tcb);
+  if (
+    unacknowledged >= 2 * fullSized || receiveWindow(tcb) < 2 * fullSized ||
+    has(tcb, Flag.NO_DELAYED_ACK)
+  ) acknowledgeNow(tcb);
   else startDelayedAck(tcb, DELAYED_ACK_MS);
+}
+
+/** Turns the delay of acknowledgements on or off; one that waits goes at once then. */
+export function setDelayedAck(tcb: Tcb, isOn: bool): void {
+  if (isOn) {
+    clearFlag(tcb, Flag.NO_DELAYED_ACK);
+    return;
+  }
+  raiseFlag(tcb, Flag.NO_DELAYED_ACK);
+  if (isRunning(tcb, Timer.DELAYED_ACK)) acknowledgeNow(tcb);
 }
 
 /**

@@ -21,6 +21,8 @@ import { Segment } from "./segment";
   ack: u32;
   flags: u32;
   wnd: u32;
+  /** TTL and TOS (tcp/marks). */
+  marks: u16;
   tsVal: u32;
   tsEcr: u32;
   hasTimestamps: bool;
@@ -42,6 +44,7 @@ export function replyWith(segment: Segment, flags: u32, seq: u32, ack: u32): voi
   answer.ack = ack;
   answer.flags = flags;
   answer.wnd = 0;
+  answer.marks = segment.answerMarks;
   answer.hasTimestamps = false;
 }
 

@@ -44,6 +44,8 @@ import { SACK_BLOCKS_MAX, SACK_BLOCK_OCTETS, parseOptions } from "../wire/tcp-op
   sackCount: u32;
   /** It came without text, SYN or FIN, whatever trimming has left of it. */
   isBare: bool;
+  /** TTL and TOS of what answers it (tcp/marks). */
+  answerMarks: u16;
 
   /** SEG.LEN: data plus one each for SYN and FIN. */
   @inline get length(): u32 {
@@ -131,6 +133,8 @@ export const enum Plan {
   moreTextOctets: u32;
   /** A value of Plan. */
   plan: u32;
+  /** TTL and TOS (tcp/marks). */
+  marks: u16;
 }
 const OUT: usize = memory.data(offsetof<OutSegment>(), 8);
 

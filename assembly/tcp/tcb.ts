@@ -74,6 +74,8 @@ export const enum Flag {
   SACK = 1 << 20,
   /** The rescue retransmission of this recovery was sent (RFC 6675 §4, NextSeg rule 4). */
   RESCUED = 1 << 21,
+  /** The user wants each acknowledgement at once. */
+  NO_DELAYED_ACK = 1 << 22,
   /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
   SYN_OUTSTANDING = 1 << 19,
 }
@@ -151,6 +153,8 @@ export const enum Timer {
 
   /** Bits of Event that the user has not taken. */
   events: u16;
+  /** TTL and TOS of its segments (tcp/marks). */
+  marks: u16;
   timers: u8;
   endReason: u8;
   duplicateAcks: u8;

@@ -45,6 +45,8 @@ import { isAcceptable } from "./seq";
   rcvWnd: u16;
   /** Index + 1 of the TCB whose handle the user still holds, or 0. */
   owner: u16;
+  /** TTL and TOS (tcp/marks). */
+  marks: u16;
   hasTimestamps: bool;
 }
 if (offsetof<TimeWait>() > TIME_WAIT_SIZE) ERROR("TimeWait layout");
@@ -95,6 +97,7 @@ export function enterTimeWait(tcb: Tcb): void {
   record.sndNxt = tcb.sndNxt;
   record.rcvNxt = tcb.rcvNxt;
   record.rcvWnd = <u16>window;
+  record.marks = tcb.marks;
   record.hasTimestamps = usesTimestamps(tcb);
   record.tsRecent = recentTimestamp(tcb);
   insertFlow(record);

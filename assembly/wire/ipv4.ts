@@ -10,6 +10,7 @@ import { checksumOf, fold, sum } from "../core/checksum";
 @inline const TOTAL_LENGTH: usize = 2;
 @inline const IDENTIFICATION: usize = 4;
 @inline const FLAGS_AND_FRAGMENT: usize = 6;
+@inline const TTL_AND_PROTOCOL: usize = 8;
 @inline const PROTOCOL: usize = 9;
 @inline const CHECKSUM: usize = 10;
 @inline const SOURCE: usize = 12;
@@ -23,12 +24,10 @@ import { checksumOf, fold, sum } from "../core/checksum";
 @inline const OFFSET_MASK: u32 = 0x1fff;
 @inline const VERSION_4_FIVE_WORDS: u8 = 0x45;
 /**
- * The first eight octets but for the length: version 4, five words, TOS 0, identification 0, DF. A
+ * The first eight octets but for TOS and length: version 4, five words, identification 0, DF. A
  * datagram that is never fragmented may carry any identification (RFC 6864 §4.1).
  */
 @inline const FIRST_WORDS: u64 = 0x0040_0000_0000_0045;
-/** The recommended default (RFC 1700). */
-@inline const TTL: u32 = 64;
 
 export const enum Protocol {
   ICMP = 1,
@@ -111,14 +110,20 @@ export function makeWhole(at: usize, totalOctets: u32): void {
   return bswap<u32>(load<u32>(at, DESTINATION));
 }
 
+/** What `emitIpv4` is told of a datagram: type of service (RFC 2474, RFC 3168), TTL, protocol. */
+@inline export function ipv4Kind(tos: u32, ttl: u32, protocol: Protocol): u32 {
+  return (tos << 16) | (<u32>protocol << 8) | ttl;
+}
+
 /**
  * Writes a header of 20 octets with its checksum. `addresses`: source << 32 | destination.
- * `totalOctets` counts header and payload.
+ * `totalOctets` counts header and payload. `kind`: as `ipv4Kind` makes it.
  */
-export function emitIpv4(at: usize, totalOctets: u32, protocol: Protocol, addresses: u64): void {
+export function emitIpv4(at: usize, totalOctets: u32, kind: u32, addresses: u64): void {
   const length = <u64>bswap<u16>(<u16>totalOctets);
-  store<u64>(at, FIRST_WORDS | (length << 16), VERSION_AND_LENGTH);
-  store<u32>(at, TTL | (<u32>protocol << 8), 8);
+  const tos = <u64>(kind >> 16);
+  store<u64>(at, FIRST_WORDS | (length << 16) | (tos << 8), VERSION_AND_LENGTH);
+  store<u32>(at, kind & 0xffff, TTL_AND_PROTOCOL); // and a checksum of 0
   store<u64>(at, bswap<u64>(addresses), SOURCE);
   store<u16>(at, <u16>checksumOf(sum(at, IPV4_HEADER_OCTETS)), CHECKSUM);
 }

@@ -39,7 +39,15 @@ export interface ConnectionEvents {
   ended: [end: ConnectionEnd, error?: LingerError];
 }
 
-export interface ConnectionOptions {
+/** What the IPv4 headers of a connection say to routers. */
+export interface Marks {
+  /** Time to live, 1 to 255; default the stack's, which is 64 (RFC 9293 MUST-49). */
+  ttl?: number;
+  /** Differentiated services, 0 to 63; default 0 (RFC 9293 MUST-48). */
+  dscp?: number;
+}
+
+export interface ConnectionOptions extends Marks {
   /**
    * True, the default: as soon as `ended` was told, what is unread moves into JavaScript's memory
    * and the handle goes back to the module. False: the handle, and with it `status()` of a
@@ -50,6 +58,8 @@ export interface ConnectionOptions {
   noDelay?: boolean;
   /** R2 in ms, 1,000 to 86,400,000; default 300,000 (RFC 9293 MUST-21). */
   userTimeoutMs?: number;
+  /** False sends each acknowledgement at once; default true (RFC 9293 SHLD-18). */
+  delayedAck?: boolean;
 }
 
 /** What a connection or a listener needs of its stack. */
@@ -61,6 +71,8 @@ export interface HandleOwner {
 
 const USER_TIMEOUT_MS_MIN = 1000;
 const USER_TIMEOUT_MS_MAX = 86_400_000;
+const TTL_MAX = 255;
+const DSCP_MAX = 63;
 
 const END_TEXT: Record<ConnectionEnd, string> = {
   CLOSED: "the connection is closed",
@@ -119,6 +131,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     this.remotePort = status.REMOTE_PORT;
     if (options.noDelay !== undefined) this.setNoDelay(options.noDelay);
     if (options.userTimeoutMs !== undefined) this.setUserTimeout(options.userTimeoutMs);
+    if (options.delayedAck !== undefined) this.setDelayedAck(options.delayedAck);
+    for (const [option, value] of marksOf(options)) this.#setOption(option, value);
   }
 
   /** Octets read so far. */
@@ -250,6 +264,16 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     integerOption(ms, USER_TIMEOUT_MS_MIN, USER_TIMEOUT_MS_MAX, "userTimeoutMs");
     const option = Option.USER_TIMEOUT_MS;
     this.#command("setUserTimeout", (calls) => calls.tcpSetOption(this.handle, option, ms));
+  }
+
+  /** False sends each acknowledgement at once, true lets them wait for a while. */
+  setDelayedAck(on: boolean): void {
+    this.#setOption(Option.DELAYED_ACK, on ? 1 : 0);
+  }
+
+  /** Time to live and differentiated services of what is sent from now on. */
+  setMarks(marks: Marks): void {
+    for (const [option, value] of marksOf(marks)) this.#setOption(option, value);
   }
 
   /**
@@ -432,6 +456,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     checkStatus(result, what);
   }
 
+  #setOption(option: Option, value: number): void {
+    this.#command("tcpSetOption", (calls) => calls.tcpSetOption(this.handle, option, value));
+  }
+
   /** The error for a status below 0: how the connection ended, if it did. */
   #refused(status: number, what: string): LingerError {
     if (status !== Status.CONNECTION_ENDED) return statusError(status, `${what} ${this.#name()}`);
@@ -474,6 +502,14 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   async #until(condition: () => boolean): Promise<void> {
     while (!condition()) await this.#change();
   }
+}
+
+/** The options of the module that marks are, with their values. Throws BAD_OPTION. */
+export function marksOf({ ttl, dscp }: Marks): [Option, number][] {
+  const options: [Option, number][] = [];
+  if (ttl !== undefined) options.push([Option.TTL, integerOption(ttl, 1, TTL_MAX, "ttl")]);
+  if (dscp !== undefined) options.push([Option.DSCP, integerOption(dscp, 0, DSCP_MAX, "dscp")]);
+  return options;
 }
 
 function ignore(): void {}

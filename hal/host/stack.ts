@@ -7,7 +7,7 @@
 import { EventEmitter } from "node:events";
 import { Parameter, Status } from "./abi.ts";
 import { type Clock, RealClock, type TimerHandle } from "./clock.ts";
-import { Connection, type ConnectionOptions } from "./connection.ts";
+import { Connection, type ConnectionOptions, marksOf } from "./connection.ts";
 import { Driver } from "./driver.ts";
 import { type Entropy, SystemEntropy } from "./entropy.ts";
 import { checkStatus, LingerError, statusError } from "./errors.ts";
@@ -23,6 +23,8 @@ export type { Counters, Limits, Profile } from "./module.ts";
 export interface StackParameters {
   /** The least retransmission timeout, 10 to 60,000 ms; default 1,000 (RFC 6298 §2.4). */
   rtoMinMs?: number;
+  /** Time to live of all that has no other one, 1 to 255; default 64 (RFC 9293 MUST-49). */
+  ttl?: number;
 }
 
 export interface StackOptions {
@@ -184,7 +186,12 @@ export class Stack extends EventEmitter<StackEvents> {
     const backlog = integerOption(options.backlog ?? BACKLOG_DEFAULT, 1, 255, "backlog");
     const address =
       options.address === undefined ? 0 : addressOption(options.address, "listen address");
+    const marks = marksOf(options);
     const handle = checkStatus(calls.tcpListen(address, port, backlog), `listen on port ${port}`);
+    // For the handshake; what is accepted has its options from its Connection.
+    for (const [option, value] of marks) {
+      checkStatus(calls.tcpSetOption(handle, option, value), `listen on port ${port}`);
+    }
     const listener = new Listener(this.#owner, handle, port, options);
     this.#handles.set(handle, listener);
     this.#driver.pollSoon();
@@ -229,8 +236,9 @@ export class Stack extends EventEmitter<StackEvents> {
   }
 
   /** Sets what holds for all connections, open ones included. Throws BAD_ARGUMENT. */
-  setParameters({ rtoMinMs }: StackParameters): void {
+  setParameters({ rtoMinMs, ttl }: StackParameters): void {
     if (rtoMinMs !== undefined) this.#setParameter(Parameter.RTO_MIN_MS, rtoMinMs, "rtoMinMs");
+    if (ttl !== undefined) this.#setParameter(Parameter.TTL, ttl, "ttl");
   }
 
   /** All counters of the module, by name. Throws STACK_CLOSED once the stack is dead. */

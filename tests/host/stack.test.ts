@@ -5,6 +5,7 @@ import { Stack } from "../../hal/host/stack.ts";
 import type { Connection } from "../../hal/host/connection.ts";
 import { VirtualClock } from "../../hal/host/clock.ts";
 import { SeededEntropy } from "../../hal/host/entropy.ts";
+import { parseFrame } from "../../hal/host/packet/index.ts";
 import { createMemoryPair, dropNth } from "../../hal/host/wires/index.ts";
 import {
   CLIENT,
@@ -215,6 +216,40 @@ describe("how connections end", () => {
     assert.deepEqual([near.end, far.end], ["CLOSED", "CLOSED"]);
     assert.equal(rig.client.lookup(SERVER, PORT, near.localPort), "TIME_WAIT");
     assert.equal(rig.server.lookup(CLIENT, near.localPort, PORT), "TIME_WAIT");
+  });
+
+  test("TTL and DSCP: from the SYN and the SYN-ACK on, and changed later", () => {
+    const seen: string[] = [];
+    const rig = twoStacks({
+      watch(octets) {
+        const { ipv4 } = parseFrame(octets);
+        if (ipv4 !== undefined) seen.push(`${ipv4.ttl}/${ipv4.typeOfService >> 2}`);
+      },
+    });
+    rig.server.setParameters({ ttl: 17 });
+    const options = { client: { ttl: 3, dscp: 46 }, server: { dscp: 9 } };
+    const { near, far } = connected(rig, options);
+    assert.deepEqual(seen.splice(0), ["3/46", "17/9", "3/46"]);
+    near.setMarks({ dscp: 10 });
+    near.write("x");
+    far.setMarks({ ttl: 64, dscp: 1 });
+    rig.clock.advance(1000);
+    assert.deepEqual(seen.splice(0), ["3/10", "64/1"]);
+  });
+
+  test("an acknowledgement is delayed, unless the connection wants it at once", () => {
+    for (const [delayedAck, ms] of [
+      [false, 2],
+      [true, 102],
+    ] as const) {
+      const rig = twoStacks();
+      const { near } = connected(rig, { server: { delayedAck } });
+      near.write("x");
+      rig.clock.advance(ms - 1);
+      assert.equal(near.status().SEND_QUEUED, 1);
+      rig.clock.advance(1);
+      assert.equal(near.status().SEND_QUEUED, 0);
+    }
   });
 
   test("a pulled wire: timed out by the user timeout, with data or FIN unanswered", () => {
@@ -464,6 +499,10 @@ describe("handles", () => {
       [() => rig.client.listen(70_000), "BAD_OPTION"],
       [() => rig.client.listen(80, { backlog: 0 }), "BAD_OPTION"],
       [() => rig.client.listen(80, { address: "10.9.0.77" }), "BAD_ADDRESS"],
+      [() => rig.client.listen(80, { ttl: 0 }), "BAD_OPTION"],
+      [() => rig.client.listen(80, { dscp: 64 }), "BAD_OPTION"],
+      [() => rig.client.connect(SERVER, 80, { ttl: 256 }), "BAD_OPTION"],
+      [() => rig.client.connect(SERVER, 80, { dscp: -1 }), "BAD_OPTION"],
     ];
     for (const [call, code] of bad) assert.throws(call, { code }, String(call));
   });

@@ -10,6 +10,7 @@ import { SeededEntropy } from "../../hal/host/entropy.ts";
 import { LingerError } from "../../hal/host/errors.ts";
 import type { Profile } from "../../hal/host/module.ts";
 import { Stack, type StackOptions } from "../../hal/host/stack.ts";
+import type { Wire } from "../../hal/host/wire.ts";
 import {
   createMemoryPair,
   type ImpairedWire,
@@ -32,6 +33,8 @@ export interface RigOptions {
   impairment?: Impairment;
   client?: Partial<StackOptions>;
   server?: Partial<StackOptions>;
+  /** Sees the frames of both, in the order in which the server sends and gets them. */
+  watch?: (frame: Uint8Array) => void;
 }
 
 export interface Rig {
@@ -58,12 +61,29 @@ export function twoStacks(options: RigOptions = {}): Rig {
   });
   const server = Stack.create({
     ...common,
-    wire: far,
+    wire: options.watch === undefined ? far : watched(far, options.watch),
     address: `${SERVER}/24`,
     entropy: new SeededEntropy(seed + 1),
     ...options.server,
   });
   return { clock, client, server, wire };
+}
+
+function watched(inner: Wire, watch: (frame: Uint8Array) => void): Wire {
+  return {
+    send(frame) {
+      watch(frame);
+      return inner.send(frame);
+    },
+    onFrame(callback) {
+      inner.onFrame((frame) => {
+        watch(frame);
+        callback(frame);
+      });
+    },
+    onClose: (callback) => inner.onClose(callback),
+    close: () => inner.close(),
+  };
 }
 
 /** Two ends of one established connection. */

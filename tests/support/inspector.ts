@@ -4,7 +4,8 @@
  *
  *     Ethernet  from our MAC, to one station (ARP requests to all), no longer than MTU + 14
  *     ARP       our addresses, 28 octets
- *     IPv4      length, checksum, source, destination, TTL, no fragments, no options
+ *     IPv4      length, checksum, source, destination, no fragments, no options; TTL 64 and DSCP 0
+ *               unless the test has set others
  *     TCP       checksum, reserved bits, options and their padding; MSS with SYN only; ACK in all
  *               but SYN and RST; SEG.ACK at most what the peer sent, never going back; the right
  *               edge of the window never going left; nothing beyond the peer's window but probes of
@@ -101,7 +102,15 @@ const WINDOW_SHIFT_MAX = 14;
 const TIMESTAMPS_OCTETS = 12;
 const TIMESTAMP_VALID_MS = 24 * 86_400_000;
 
+/** What the IPv4 header says of TTL and differentiated services (RFC 9293 MUST-48, MUST-49). */
+export interface Marks {
+  ttl: number;
+  dscp: number;
+}
+
 export class Inspector {
+  /** What every frame must carry from now on. A test that sets others in the module says so. */
+  marks: Marks = { ttl: 64, dscp: 0 };
   readonly #identity: Identity;
   readonly #tuples = new Map<string, TupleRecord>();
   #isReply = false;
@@ -175,10 +184,10 @@ export class Inspector {
     assert.equal(ipv4!.checksumOk, true, "IPv4: checksum");
     const { address, formerAddresses } = this.#identity;
     assert.ok([address, ...formerAddresses].includes(ipv4!.source), "IPv4: source");
-    assert.ok(ipv4!.ttl >= 32, `IPv4: TTL ${ipv4!.ttl}`);
+    assert.equal(ipv4!.ttl, this.marks.ttl, "IPv4: TTL");
     assert.equal(ipv4!.moreFragments || ipv4!.fragmentOffset !== 0, false, "IPv4: a fragment");
     assert.equal(octets[20]! & 0x80, 0, "IPv4: reserved bit");
-    assert.equal(ipv4!.typeOfService, 0, "IPv4: type of service");
+    assert.equal(ipv4!.typeOfService, this.marks.dscp << 2, "IPv4: DSCP and ECN");
     assert.ok([IpProtocol.TCP, IpProtocol.ICMP].includes(ipv4!.protocol as 1), "IPv4: protocol");
   }
 

@@ -19,6 +19,7 @@ export interface ModuleExports {
   init(nowMs: number, mslMs: number): number;
   setLinkAddress(high: number, low: number): number;
   setAddress(address: number, prefixLength: number, gateway: number): number;
+  setParameter(which: number, value: number): number;
   rxSlotAddress(slot: number): number;
   frameReceived(slot: number, length: number, nowMs: number): number;
   poll(nowMs: number): number;

@@ -7,7 +7,9 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Option } from "../../hal/host/abi.ts";
 import type { Conversation } from "../support/conversation.ts";
+import { statusName } from "../support/device.ts";
 import { given } from "../support/given.ts";
 import { PEER_ISS } from "../support/notation.ts";
 import { Pair } from "../support/pair.ts";
@@ -47,6 +49,22 @@ test("one small segment: an ACK, a little later, within 500 ms, once [MUST-40 SH
     const c = given("ESTABLISHED", variant).send(data(0, 10));
     if (delaysAcks(c)) c.expectNothing().quiet(5);
     c.expectSoon("<SEQ=101><ACK=311><CTL=ACK>").quiet(600_000);
+  });
+});
+
+test("with the delay off each segment is acknowledged at once; on again, they wait again", () => {
+  onEachVariant((variant) => {
+    if (variant.profile === "tiny") return; // its window is too small to delay anything
+    const c = given("ESTABLISHED", variant).setOption("DELAYED_ACK", 0);
+    c.send(data(0, 10)).expect("<SEQ=101><ACK=311><CTL=ACK>");
+    c.send(data(10, 10)).expect("<SEQ=101><ACK=321><CTL=ACK>").quiet(600_000);
+    c.setOption("DELAYED_ACK", 1).send(data(20, 10)).quiet(20);
+    // The one that waits goes at once, and only once.
+    c.setOption("DELAYED_ACK", 0).expect("<SEQ=101><ACK=331><CTL=ACK>").quiet(600_000);
+    const { device } = c.rig;
+    const { DELAYED_ACK } = Option;
+    assert.equal(statusName(device.call("tcpSetOption", c.handle, DELAYED_ACK, 2)), "BAD_ARGUMENT");
+    c.send(data(30, 10)).expect("<SEQ=101><ACK=341><CTL=ACK>");
   });
 });
 

@@ -10,6 +10,7 @@ import {
   checkIpv4,
   checkQuotedIpv4,
   emitIpv4,
+  ipv4Kind,
   ipv4Destination,
   ipv4Protocol,
   ipv4Source,
@@ -24,14 +25,14 @@ const ADDRESSES: u64 = 0x0a09_0002_0a09_0001;
 
 /** A header of `words` words over `total` octets, the options random. */
 function emitWithOptions(at: usize, words: u32, total: u32): void {
-  emitIpv4(at, total, Protocol.TCP, ADDRESSES);
+  emitIpv4(at, total, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
   store<u8>(at, <u8>(0x40 | words));
 }
 
 describe("IPv4 header", () => {
   test("is written as RFC 791 has it, do not fragment, TTL 64", () => {
     seedRandomOctets(1, 0);
-    emitIpv4(SCRATCH, 0x1234, Protocol.TCP, ADDRESSES);
+    emitIpv4(SCRATCH, 0x1234, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
     const octets: StaticArray<u8> = [
       0x45, 0x00, 0x12, 0x34, 0x00, 0x00, 0x40, 0x00, 0x40, 0x06, 0x14, 0xb0, 0x0a, 0x09, 0x00,
       0x02, 0x0a, 0x09, 0x00, 0x01,
@@ -40,10 +41,20 @@ describe("IPv4 header", () => {
     expect<bool>(isIpv4ChecksumRight(SCRATCH, 20)).toBe(true);
   });
 
+  test("has the type of service and the time to live that it is told", () => {
+    seedRandomOctets(3, 0);
+    emitIpv4(SCRATCH, 40, ipv4Kind(0xb9, 255, Protocol.TCP), ADDRESSES);
+    expect<u32>(load<u8>(SCRATCH)).toBe(0x45);
+    expect<u32>(load<u8>(SCRATCH + 1)).toBe(0xb9);
+    expect<u32>(load<u8>(SCRATCH + 8)).toBe(255);
+    expect<u32>(load<u8>(SCRATCH + 9)).toBe(6);
+    expect<bool>(isIpv4ChecksumRight(SCRATCH, 20)).toBe(true);
+  });
+
   test("is read at any alignment", () => {
     for (let alignment: u32 = 0; alignment < 8; ++alignment) {
       const at = SCRATCH + alignment;
-      emitIpv4(at, 40, Protocol.ICMP, ADDRESSES);
+      emitIpv4(at, 40, ipv4Kind(0, 64, Protocol.ICMP), ADDRESSES);
       expect<u32>(checkIpv4(at, 40)).toBe(20);
       expect<u32>(ipv4TotalOctets(at)).toBe(40);
       expect<u32>(ipv4Protocol(at)).toBe(1);
@@ -54,7 +65,7 @@ describe("IPv4 header", () => {
   });
 
   test("every truncation is refused, padding is not", () => {
-    emitIpv4(SCRATCH, 40, Protocol.TCP, ADDRESSES);
+    emitIpv4(SCRATCH, 40, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
     for (let octets: u32 = 0; octets < 40; ++octets)
       expect<u32>(checkIpv4(SCRATCH, octets)).toBe(0);
     for (let octets: u32 = 40; octets < 60; ++octets)
@@ -63,7 +74,7 @@ describe("IPv4 header", () => {
 
   test("versions other than 4 are refused", () => {
     for (let version: u32 = 0; version < 16; ++version) {
-      emitIpv4(SCRATCH, 40, Protocol.TCP, ADDRESSES);
+      emitIpv4(SCRATCH, 40, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
       store<u8>(SCRATCH, <u8>((version << 4) | 5));
       expect<u32>(checkIpv4(SCRATCH, 40)).toBe(version == 4 ? 20 : 0);
       expect<u32>(checkQuotedIpv4(SCRATCH, 40)).toBe(version == 4 ? 20 : 0);
@@ -82,15 +93,15 @@ describe("IPv4 header", () => {
 
   test("total lengths below the header's or beyond the frame are refused", () => {
     for (let total: u32 = 0; total < 70; ++total) {
-      emitIpv4(SCRATCH, total, Protocol.TCP, ADDRESSES);
+      emitIpv4(SCRATCH, total, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
       expect<u32>(checkIpv4(SCRATCH, 50)).toBe(total >= 20 && total <= 50 ? 20 : 0);
     }
-    emitIpv4(SCRATCH, 0xffff, Protocol.TCP, ADDRESSES);
+    emitIpv4(SCRATCH, 0xffff, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
     expect<u32>(checkIpv4(SCRATCH, 1500)).toBe(0);
   });
 
   test("a quoted header may promise more than is there, but must be whole itself", () => {
-    emitIpv4(SCRATCH, 1500, Protocol.TCP, ADDRESSES);
+    emitIpv4(SCRATCH, 1500, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
     for (let octets: u32 = 0; octets < 20; ++octets) {
       expect<u32>(checkQuotedIpv4(SCRATCH, octets)).toBe(0);
     }
@@ -101,7 +112,7 @@ describe("IPv4 header", () => {
   });
 
   test("more fragments or an offset make a fragment, the other flags do not", () => {
-    emitIpv4(SCRATCH, 40, Protocol.TCP, ADDRESSES);
+    emitIpv4(SCRATCH, 40, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
     for (let bit: u32 = 0; bit < 16; ++bit) {
       put16(SCRATCH, 6, (<u32>1) << bit);
       expect<bool>(isFragment(SCRATCH)).toBe(bit < 14);
@@ -110,7 +121,7 @@ describe("IPv4 header", () => {
 
   test("any flipped bit breaks the checksum", () => {
     for (let bit: u32 = 0; bit < 160; ++bit) {
-      emitIpv4(SCRATCH, 40, Protocol.TCP, ADDRESSES);
+      emitIpv4(SCRATCH, 40, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
       flipBit(SCRATCH, bit);
       expect<bool>(isIpv4ChecksumRight(SCRATCH, 20)).toBe(false);
     }
@@ -136,7 +147,7 @@ describe("IPv4 header", () => {
       const source = nextRandom();
       const destination = nextRandom();
       const octets = nextRandom() & 0xffff;
-      emitIpv4(SCRATCH, 40, Protocol.TCP, ((<u64>source) << 32) | destination);
+      emitIpv4(SCRATCH, 40, ipv4Kind(0, 64, Protocol.TCP), ((<u64>source) << 32) | destination);
       put32(pseudo, 0, source);
       put32(pseudo, 4, destination);
       put16(pseudo, 8, 6);

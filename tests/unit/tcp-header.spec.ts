@@ -4,7 +4,7 @@
  */
 
 import { get16 } from "../../assembly/core/octets";
-import { Protocol, emitIpv4 } from "../../assembly/wire/ipv4";
+import { Protocol, emitIpv4, ipv4Kind } from "../../assembly/wire/ipv4";
 import {
   Ctl,
   checkTcp,
@@ -27,7 +27,7 @@ const SOURCE: u32 = 0x0a09_0002;
 const DESTINATION: u32 = 0xc0a8_fffe;
 
 function emitSegment(octets: u32): void {
-  emitIpv4(IP, 20 + octets, Protocol.TCP, ((<u64>SOURCE) << 32) | DESTINATION);
+  emitIpv4(IP, 20 + octets, ipv4Kind(0, 64, Protocol.TCP), ((<u64>SOURCE) << 32) | DESTINATION);
   emitTcp(TCP, 0x1f90_c001, 0x8000_0001_ffff_fffe, tcpControl(20, Ctl.ACK | Ctl.PSH, 0xfedc));
   sealTcp(TCP, octets, IP);
 }
