@@ -78,11 +78,19 @@ function formatCode(code = []) {
 
 /** Each file with the titles in it. */
 function formatTests(tests) {
-  const files = groupBy(tests.map(({ file, title }) => [file, `“${title}”`]));
+  const files = groupBy(tests.map(({ file, title }) => [file, title]));
   const format = ([file, titles]) => {
-    return `${linkTo(file, /^tests\/|\.test\.ts$/g)}: ${titles.join(", ")}`;
+    const quoted = mergeTitles(titles).map((title) => `“${title}”`);
+    return `${linkTo(file, /^tests\/|\.test\.ts$/g)}: ${quoted.join(", ")}`;
   };
   return files.map(format).join("<br>");
+}
+
+/** The same in several situations, as a table of states has it: `A: x` and `B: x` are `A, B: x`. */
+function mergeTitles(titles) {
+  const split = (title) => /^(.*?): (.*)$/.exec(title)?.slice(1) ?? ["", title];
+  const groups = groupBy(titles.map((title) => split(title).reverse()));
+  return groups.map(([what, where]) => (where[0] === "" ? what : `${where.join(", ")}: ${what}`));
 }
 
 /** [key, values] of each key in [key, value] pairs, in their order. */

@@ -259,6 +259,14 @@ describe("the command", () => {
   });
 });
 
+test("the page names what several states have in common once", () => {
+  const titles = ["LISTEN: RST", "b", "CLOSED: RST", "CLOSED: SYN"];
+  const page = formatPage([
+    { ...REQUIREMENT, tests: titles.map((title) => ({ ...PASSED, title })) },
+  ]);
+  assert.match(page, /: “LISTEN, CLOSED: RST”, “b”, “CLOSED: SYN” \|$/m);
+});
+
 test("the page shows every part of a row, and nothing breaks its table", () => {
   const page = formatPage([{ ...REQUIREMENT, reason: "a | b", tests: [PASSED] }]);
   const row = page.split("\n").find((line) => line.startsWith("| MUST-1"));
