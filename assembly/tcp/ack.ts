@@ -51,9 +51,10 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
     return false;
   }
   const isNew = seqGt(ack, tcb.sndUna);
+  const flight = tcb.sndNxt - tcb.sndUna;
   if (usesSack(tcb)) beginAck(tcb);
   if (isNew) advanceUna(tcb, segment);
-  if (usesSack(tcb)) takeReports(tcb, segment, isNew);
+  if (usesSack(tcb)) takeReports(tcb, segment, flight);
   else if (!isNew && isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
   updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
@@ -64,16 +65,20 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
   return true;
 }
 
-/** What the peer reports beyond SEG.ACK, and what is lost by that (RFC 6675 §5, RFC 8985 §6, §7). */
-function takeReports(tcb: Tcb, segment: Segment, isNew: bool): void {
+/**
+ * What the peer reports beyond SEG.ACK, and what is lost by that (RFC 6675 §5, RFC 8985 §6, §7).
+ * `flight`: octets in flight before this acknowledgement, which may have come to a burst as a whole.
+ */
+function takeReports(tcb: Tcb, segment: Segment, flight: u32): void {
+  const isNew = flight != tcb.sndNxt - tcb.sndUna;
   const isNews = takeSackBlocks(tcb, segment);
   const isDuplicate = isDuplicateReported(tcb, segment);
   if (isDuplicate) {
     count(Counter.SPURIOUS_RETRANSMITS);
     widenWindow(tcb);
   }
-  if (concludeLossProbe(tcb, segment, isDuplicate)) reduceForProbe(tcb);
-  if (isNew || isNews) findLosses(tcb);
+  if (concludeLossProbe(tcb, segment, isDuplicate)) reduceForProbe(tcb, flight);
+  if (isNew || isNews) findLosses(tcb, flight);
   scheduleLossProbe(tcb);
 }
 

@@ -42,11 +42,15 @@ export function startCongestion(tcb: Tcb): void {
 
 /**
  * Half of what is in flight, at least two segments (RFC 5681 equation 4). What went beyond cwnd by
- * limited transmit does not count.
+ * limited transmit does not count. Whole segments only: a part of one is never sent, and would have
+ * to be acknowledged all the same before the window grows.
+ * `flight`: FlightSize before the acknowledgement that tells of the loss. One that answers a burst
+ * takes most of it, and says nothing of how much the network bore.
  */
-function lossThreshold(tcb: Tcb): u32 {
-  const flight = min(tcb.sndNxt - tcb.sndUna, tcb.cwnd);
-  return max(flight >> 1, 2 * <u32>tcb.sndMss);
+function lossThreshold(tcb: Tcb, flight: u32): u32 {
+  const mss = <u32>tcb.sndMss;
+  const half = min(flight, tcb.cwnd) >> 1;
+  return max(half - (half % mss), 2 * mss);
 }
 
 /** New data was acknowledged. `flight`: octets in flight before. SND.UNA has moved. */
@@ -124,19 +128,19 @@ export function takeDuplicateAck(tcb: Tcb): void {
   if (tcb.duplicateAcks < 255) tcb.duplicateAcks += 1;
   // Duplicates of what was sent twice anyway say nothing (RFC 6582 §3.2 step 1).
   if (seqLe(tcb.sndUna, tcb.recover) || <u32>tcb.duplicateAcks != DUPLICATE_ACKS) return;
-  tcb.ssthresh = lossThreshold(tcb);
+  tcb.ssthresh = lossThreshold(tcb, tcb.sndNxt - tcb.sndUna);
   beginRecovery(tcb, tcb.ssthresh + DUPLICATE_ACKS * mss);
 }
 
 /** With SACK: octets are lost as soon as tcp/rack says so. */
-export function findLosses(tcb: Tcb): void {
+export function findLosses(tcb: Tcb, flight: u32): void {
   // While a time-out sends everything again, losses are nothing new.
   if (tcb.sndCursor != tcb.sndNxt || !detectLosses(tcb)) return;
   wantOutput(tcb);
   if (has(tcb, Flag.RECOVERING)) return;
   // Within what a time-out has sent again the window is small already: one loss, one reduction.
   if (isRecovered(tcb)) {
-    tcb.ssthresh = lossThreshold(tcb);
+    tcb.ssthresh = lossThreshold(tcb, flight);
     beginRecovery(tcb, tcb.ssthresh);
   } else {
     beginRecovery(tcb, tcb.cwnd);
@@ -152,9 +156,9 @@ function beginRecovery(tcb: Tcb, cwnd: u32): void {
 }
 
 /** A tail loss probe has repaired a loss that nobody saw: the window shrinks all the same. */
-export function reduceForProbe(tcb: Tcb): void {
+export function reduceForProbe(tcb: Tcb, flight: u32): void {
   if (has(tcb, Flag.RECOVERING)) return;
-  tcb.ssthresh = lossThreshold(tcb);
+  tcb.ssthresh = lossThreshold(tcb, flight);
   tcb.cwnd = tcb.ssthresh;
   tcb.bytesAcked = 0;
 }
@@ -162,7 +166,7 @@ export function reduceForProbe(tcb: Tcb): void {
 /** The retransmission timer expired: back to one segment, everything unacknowledged goes again. */
 export function collapseWindow(tcb: Tcb): void {
   // Repeated expiries are one loss (RFC 5681 §3.1).
-  if (seqGe(tcb.sndUna, tcb.recover)) tcb.ssthresh = lossThreshold(tcb);
+  if (seqGe(tcb.sndUna, tcb.recover)) tcb.ssthresh = lossThreshold(tcb, tcb.sndNxt - tcb.sndUna);
   tcb.cwnd = tcb.sndMss;
   tcb.recover = tcb.sndNxt;
   tcb.sndCursor = tcb.sndUna;

@@ -41,7 +41,7 @@ export function connectionDeadlineReached(index: u32): void {
     if (has(tcb, Flag.PERSISTING)) probeWindow(tcb);
     else retransmit(tcb);
   } else if (HAS_SACK && isDue(tcb, Timer.LOSS, lossTimerAt(tcb))) {
-    if (lossTimerFires(tcb)) findLosses(tcb);
+    if (lossTimerFires(tcb)) findLosses(tcb, tcb.sndNxt - tcb.sndUna);
     wantOutput(tcb);
   }
   scheduleTimers(tcb);

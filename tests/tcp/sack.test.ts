@@ -344,7 +344,18 @@ test("the recovery ends at the recovery point, not before, and starts no other o
     s.c.write(5 * MSS);
     assert.equal(s.sent().length, 5);
     assert.deepEqual(s.ack(0, [100, 500]), [nth(0)]);
-    assert.equal(s.c.status("SSTHRESH"), 250);
+    // 500 were in flight: two whole segments are the half of that.
+    assert.equal(s.c.status("SSTHRESH"), 2 * MSS);
+  });
+});
+
+test("FlightSize counts what the acknowledgement that tells of the loss has taken", () => {
+  onEachVariant((variant) => {
+    // One ACK answers the whole burst: 600 octets at once, and a hole behind them.
+    const s = new Sender(variant).tenInFlight();
+    assert.deepEqual(s.ack(600, [700, 1_000])[0], nth(6));
+    assert.equal(s.c.status("SSTHRESH"), HALF);
+    assert.equal(s.c.status("CWND"), HALF);
   });
 });
 
