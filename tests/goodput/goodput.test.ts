@@ -22,8 +22,10 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const EXTENT = { octets: OCTETS, seeds: [1, 2, 3], rtoMinMs: RTO_MIN_DEFAULT_MS };
 
 describe("goodput over 100 ms, in octets per second", () => {
-  // With 32 KB the window does not grow fast enough yet.
-  for (const point of POINTS.filter((p) => p.required !== undefined && p.ringOctets < 32_768)) {
+  // With 32 KB and losses it is reached too narrowly yet.
+  for (const point of POINTS.filter(
+    (p) => p.required !== undefined && (p.ringOctets < 32_768 || p.loss === 0),
+  )) {
     const { ringOctets, loss, required = 0 } = point;
     test(`rings of ${ringOctets}, ${formatLoss(loss)} loss: ${required} at least`, () => {
       const measured = measure(point, EXTENT);
