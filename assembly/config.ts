@@ -55,6 +55,9 @@
   (isDefined(CONFIG_TIMESTAMPS) ? CONFIG_TIMESTAMPS : 1) != 0;
 /** RFC 2018, 2883, 6675, 8985: selective acknowledgements, and the recovery that uses them. */
 @inline export const HAS_SACK: bool = (isDefined(CONFIG_SACK) ? CONFIG_SACK : 1) != 0;
+/** RFC 9293 §3.8.4: probes of a peer that is silent. */
+@inline export const HAS_KEEP_ALIVE: bool =
+  (isDefined(CONFIG_KEEP_ALIVE) ? CONFIG_KEEP_ALIVE : 1) != 0;
 
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
 

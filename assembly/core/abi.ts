@@ -62,9 +62,9 @@ export const enum EndReason {
   RESET = 2,
   /** The peer answered our SYN with RST, or said that nobody listens there. */
   REFUSED = 3,
-  /** The user timeout ran out, and the network had reported the peer as unreachable. */
+  /** As TIMED_OUT, and the network had reported the peer as unreachable. */
   UNREACHABLE = 4,
-  /** The user timeout ran out. */
+  /** The user timeout ran out, or the peer left all keep-alive probes unanswered. */
   TIMED_OUT = 5,
   /** We sent RST: ABORT, or a full close that lost data. */
   ABORTED = 6,
@@ -94,6 +94,17 @@ export const enum Option {
   NO_DELAY = 0,
   /** R2 in milliseconds, 1,000 to 86,400,000; default 300,000. RFC 9293 MUST-21. */
   USER_TIMEOUT_MS = 1,
+  /** 1 turns keep-alive on, 0 off (the default). RFC 9293 MUST-24, MUST-25. */
+  KEEP_ALIVE = 2,
+  /**
+   * Silence before the first probe: 1 to 65,535,000 ms, kept in whole seconds, rounded up; default
+   * 7,200,000. RFC 9293 MUST-27, MUST-28.
+   */
+  KEEP_ALIVE_IDLE_MS = 3,
+  /** Between probes: as above; default 75,000. */
+  KEEP_ALIVE_INTERVAL_MS = 4,
+  /** Probes without an answer that end the connection: 2 to 255; default 9. RFC 9293 MUST-29. */
+  KEEP_ALIVE_COUNT = 5,
   /** 1 delays acknowledgements (the default), 0 sends each at once. RFC 9293 SHLD-18. */
   DELAYED_ACK = 6,
   /** Time to live, 1 to 255; default Parameter.TTL. Listeners pass it on (MUST-49). */
@@ -242,5 +253,6 @@ export const enum Counter {
   LOSS_PROBES = 49,
   /** Retransmission time-outs that expired. */
   RETRANSMISSION_TIMEOUTS = 50,
-  COUNT = 51,
+  KEEP_ALIVE_PROBES = 51,
+  COUNT = 52,
 }

@@ -15,6 +15,7 @@ import {
 } from "../netif/interface";
 import * as calls from "../tcp/calls";
 import { findFlow } from "../tcp/demux";
+import { setKeepAlive } from "../tcp/keep-alive";
 import {
   allocateListener,
   findListener,
@@ -174,6 +175,11 @@ function setOptionOf(tcb: Tcb, option: u32, value: u32): i32 {
       return setNoDelay(tcb, value);
     case Option.USER_TIMEOUT_MS:
       return setUserTimeoutOf(tcb, value);
+    case Option.KEEP_ALIVE:
+    case Option.KEEP_ALIVE_IDLE_MS:
+    case Option.KEEP_ALIVE_INTERVAL_MS:
+    case Option.KEEP_ALIVE_COUNT:
+      return setKeepAlive(tcb, <Option>option, value) ? Status.OK : Status.BAD_ARGUMENT;
     case Option.DELAYED_ACK:
       if (value > 1) return Status.BAD_ARGUMENT;
       setDelayedAck(tcb, value != 0);

@@ -19,6 +19,7 @@ import { endConnection, resetConnection } from "./end";
 import { FlowKind } from "./flow";
 import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
 import { chooseIsn } from "./isn";
+import { noteHeard } from "./keep-alive";
 import { findListener } from "./listener";
 import { marksOf } from "./marks";
 import { wantOutput } from "./pending";
@@ -195,6 +196,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
     return;
   }
   enterEstablished(tcb, segment);
+  noteHeard(tcb);
   acknowledgeNow(tcb);
   // What came with the SYN is processed from the sixth check on.
   segment.flags &= ~Ctl.SYN;
@@ -233,6 +235,7 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   rememberTimestamp(tcb, segment);
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
+  noteHeard(tcb);
   if (processText(tcb, segment)) processFin(tcb, segment);
 }
 

@@ -15,6 +15,7 @@ import { endConnection, reclaimTcb, resetConnection } from "./end";
 import { flowAt } from "./flow";
 import { SND_MSS_DEFAULT, dropHalfOpensOf } from "./half-open";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset, timestampOffset } from "./isn";
+import { resetKeepAlive } from "./keep-alive";
 import { Listener, dequeueAcceptable, findListener, freeListener } from "./listener";
 import { wantOutput } from "./pending";
 import { offerWindow } from "./receive";
@@ -77,6 +78,7 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
   tcb.sndMss = <u16>SND_MSS_DEFAULT;
   tcb.rto = RTO_INITIAL_MS;
   tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
+  resetKeepAlive(tcb);
   tcb.lastSentAt = now();
   startCongestion(tcb);
   setState(tcb, State.SYN_SENT);

@@ -28,6 +28,7 @@ import {
   linkTo,
   offsetOf,
 } from "./flow";
+import { resetKeepAlive } from "./keep-alive";
 import { Listener, enqueueAcceptable, indexOfListener, listenerAt } from "./listener";
 import { wantOutput, withdrawFlow } from "./pending";
 import { INITIAL_RCV_WND, RCV_MSS } from "./receive";
@@ -225,6 +226,7 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   setTimestampOffset(tcb, offsetOfTimestamps(half));
   if (half.hasTimestamps) startTimestamps(tcb, half.tsRecent);
   tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
+  resetKeepAlive(tcb);
   tcb.rto = half.tries > 1 ? RTO_AFTER_SYN_LOSS_MS : RTO_INITIAL_MS;
   tcb.lastSentAt = now();
   if (half.tries > 1) raiseFlag(tcb, Flag.SYN_REPEATED);

@@ -10,6 +10,7 @@ import { EndReason, State } from "../core/abi";
 import { findFlow } from "./demux";
 import { endConnection, reclaimTcb } from "./end";
 import { Flow, FlowKind } from "./flow";
+import { isOfKeepAlive } from "./keep-alive";
 import { seqGe, seqLt } from "./seq";
 import { withdrawFlow } from "./pending";
 import { Flag, Tcb, clearFlag, has, raiseFlag, stateOfTcb } from "./tcb";
@@ -25,7 +26,8 @@ export function icmpErrorArrives(hard: bool, addresses: u64, ports: u32, seq: u3
   const flow = findFlow(<u32>(addresses >> 32), <u32>addresses, ports);
   if (flow == null || flow.kind != FlowKind.CONNECTION) return false;
   const tcb = changetype<Tcb>(flow);
-  if (!(seqGe(seq, tcb.sndUna) && seqLt(seq, tcb.sndNxt))) return false;
+  const isInFlight = seqGe(seq, tcb.sndUna) && seqLt(seq, tcb.sndNxt);
+  if (!isInFlight && !isOfKeepAlive(tcb, seq)) return false;
   if (hard && stateOfTcb(tcb) == State.SYN_SENT) endConnection(tcb, EndReason.REFUSED);
   else raiseFlag(tcb, Flag.SOFT_ERROR);
   return true;

@@ -1,13 +1,13 @@
 /**
  * What a connection would send next, and what having sent it changes.
  *
- * RFC 9293 §3.8.6.2.1 (silly window avoidance), §3.7.4 (Nagle), §3.8.6.1 (probes), §3.10.4 and
- * §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond that, only starts the
- * timers that waiting needs; `commitSegment` makes it a fact once the transmitter has taken it, so
- * that a segment which a BUSY transmitter refuses stays unsent.
+ * RFC 9293 §3.8.6.2.1 (silly window avoidance), §3.7.4 (Nagle), §3.8.6.1 (probes), §3.8.4
+ * (keep-alive), §3.10.4 and §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond
+ * that, only starts the timers that waiting needs; `commitSegment` makes it a fact once the
+ * transmitter has taken it, so that a segment which a BUSY transmitter refuses stays unsent.
  * Called by netif/egress within `poll`, for TCBs and half-open records.
  */
-import { HAS_SACK, SEND_RING_OCTETS } from "../config";
+import { HAS_KEEP_ALIVE, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { Counter, State } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -72,7 +72,8 @@ export function prepareSegment(flow: usize): bool {
     if (has(tcb, Flag.PROBE_DUE)) return planProbe(tcb, out);
     persistIfStuck(tcb);
   }
-  return tcb.acksDue != 0 && planAck(tcb, out);
+  if (tcb.acksDue != 0) return planAck(tcb, out);
+  return HAS_KEEP_ALIVE && has(tcb, Flag.KEEP_ALIVE_DUE) && planKeepAlive(tcb, out);
 }
 
 /** The OutSegment was transmitted. */
@@ -90,7 +91,12 @@ export function commitSegment(flow: usize): void {
     return;
   }
   if (out.flags & Ctl.ACK) commitAck(tcb, out);
-  if (out.plan != Plan.ACK) commitSequence(tcb, out);
+  if (HAS_KEEP_ALIVE && out.plan == Plan.KEEP_ALIVE) {
+    count(Counter.KEEP_ALIVE_PROBES);
+    clearFlag(tcb, Flag.KEEP_ALIVE_DUE);
+  } else if (out.plan != Plan.ACK) {
+    commitSequence(tcb, out);
+  }
 }
 
 /** The states in which octets and FIN are sent, or sent again. */
@@ -287,6 +293,14 @@ function planAck(tcb: Tcb, out: OutSegment): bool {
   // Only on acknowledgements without text, which may take the place of a whole segment otherwise.
   reportRanges(tcb, out, usesTimestamps(tcb) ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX);
   out.plan = Plan.ACK;
+  return true;
+}
+
+/** `<SEQ=SND.NXT-1><ACK=RCV.NXT><CTL=ACK>`: an old number, so that it draws an acknowledgement. */
+function planKeepAlive(tcb: Tcb, out: OutSegment): bool {
+  out.seq = tcb.sndNxt - 1;
+  fillAck(tcb, out, 0);
+  out.plan = Plan.KEEP_ALIVE;
   return true;
 }
 

@@ -105,6 +105,8 @@ export const enum Plan {
   RESCUE = 5,
   /** The last octets once more, because nothing was heard of them (RFC 8985 §7.3). */
   LOSS_PROBE = 6,
+  /** An acknowledgement that asks for one (RFC 9293 §3.8.4). */
+  KEEP_ALIVE = 7,
 }
 
 /** The segment to be sent next: a plan that only `commitSegment` turns into a fact. */

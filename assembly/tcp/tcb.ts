@@ -78,6 +78,10 @@ export const enum Flag {
   NO_DELAYED_ACK = 1 << 22,
   /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
   SYN_OUTSTANDING = 1 << 19,
+  /** The user wants keep-alive probes (RFC 9293 §3.8.4). */
+  KEEP_ALIVE = 1 << 29,
+  /** One of them is to be sent. */
+  KEEP_ALIVE_DUE = 1 << 30,
 }
 
 /** Bits of `Tcb.timers`: which of its deadlines run. */
@@ -85,6 +89,8 @@ export const enum Timer {
   RETRANSMISSION = 1,
   DELAYED_ACK = 2,
   USER_TIMEOUT = 4,
+  /** In the place of the user timeout, while nothing is outstanding (tcp/keep-alive). */
+  KEEP_ALIVE = 8,
   /** The end of a reordering window, or a tail loss probe (tcp/rack). */
   LOSS = 16,
 }
@@ -132,6 +138,7 @@ export const enum Timer {
   // Deadlines, valid where `timers` has the bit.
   retransmissionAt: u32;
   delayedAckAt: u32;
+  /** Also the deadline of keep-alive, while that runs. */
   userTimeoutAt: u32;
   userTimeoutMs: u32;
 

@@ -1,16 +1,17 @@
 /**
  * What the expiry of a connection's timers means.
  *
- * RFC 9293 §3.10.8 (USER TIMEOUT, RETRANSMISSION TIMEOUT), §3.8.6.1 (probes), §3.8.6.3 (delayed
- * ACK); RFC 6298 §5. Called by `index` when the connection's entry in core/deadlines fires, which
- * may be early. Sends nothing itself.
+ * RFC 9293 §3.10.8 (USER TIMEOUT, RETRANSMISSION TIMEOUT), §3.8.4 (keep-alive), §3.8.6.1 (probes),
+ * §3.8.6.3 (delayed ACK); RFC 6298 §5. Called by `index` when the connection's entry in
+ * core/deadlines fires, which may be early. Sends nothing itself.
  */
-import { HAS_SACK } from "../config";
+import { HAS_KEEP_ALIVE, HAS_SACK } from "../config";
 import { Counter, EndReason } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
 import { collapseWindow, findLosses } from "./congestion";
 import { endConnection } from "./end";
+import { keepAliveTimeout } from "./keep-alive";
 import { wantOutput } from "./pending";
 import { lossTimerAt, lossTimerFires } from "./rack";
 import { acknowledgeNow } from "./receive";
@@ -27,7 +28,7 @@ import {
 /** The entry of the TCB with this index fired. */
 export function connectionDeadlineReached(index: u32): void {
   const tcb = tcbAt(index);
-  if (isDue(tcb, Timer.USER_TIMEOUT, tcb.userTimeoutAt) && !overslept(tcb)) {
+  if (isGivenUp(tcb)) {
     // The reason tells whether the network had an explanation (MUST-47, SHLD-25).
     endConnection(tcb, has(tcb, Flag.SOFT_ERROR) ? EndReason.UNREACHABLE : EndReason.TIMED_OUT);
     return;
@@ -45,6 +46,16 @@ export function connectionDeadlineReached(index: u32): void {
     wantOutput(tcb);
   }
   scheduleTimers(tcb);
+}
+
+/** Whether the peer has been silent for too long: R2 (RFC 9293 §3.8.3), or keep-alive's count. */
+function isGivenUp(tcb: Tcb): bool {
+  if (isDue(tcb, Timer.USER_TIMEOUT, tcb.userTimeoutAt)) return !overslept(tcb);
+  return (
+    HAS_KEEP_ALIVE &&
+    isDue(tcb, Timer.KEEP_ALIVE, tcb.userTimeoutAt) &&
+    !keepAliveTimeout(tcb)
+  );
 }
 
 /**

@@ -9,6 +9,7 @@ import { HAS_SACK } from "../config";
 import { now } from "../core/clock";
 import { armDeadline, disarmDeadline } from "../core/deadlines";
 import { State } from "../core/abi";
+import { stopKeepAlive, superviseKeepAlive } from "./keep-alive";
 import { lossTimerAt } from "./rack";
 import { currentRto } from "./rtt";
 import { Flag, Tcb, Timer, clearFlag, deadlineOf, has, sendLimit, stateOfTcb } from "./tcb";
@@ -49,6 +50,7 @@ export function startDelayedAck(tcb: Tcb, delayMs: u32): void {
 
 /** (Re)starts the user timeout: there was progress, or the wait has just begun. */
 export function startUserTimeout(tcb: Tcb): void {
+  stopKeepAlive(tcb);
   tcb.userTimeoutAt = now() + tcb.userTimeoutMs;
   tcb.timers |= <u8>Timer.USER_TIMEOUT;
   armDeadline(deadlineOf(tcb), tcb.userTimeoutAt);
@@ -64,21 +66,28 @@ export function isWaitingForPeer(tcb: Tcb): bool {
 }
 
 /**
- * Starts or stops the user timeout as the state asks, without restarting a running one. While a
+ * Starts or stops the user timeout as the state asks, without restarting a running one; while
+ * nothing is waited for, keep-alive has its place. While a
  * closed window is probed it runs from a probe to its answer only; but nobody waits for the window
  * of a peer on behalf of a connection that was closed in full.
  */
 export function superviseUserTimeout(tcb: Tcb): void {
   if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) return;
-  if (!isWaitingForPeer(tcb)) stopTimer(tcb, Timer.USER_TIMEOUT);
-  else if (!isRunning(tcb, Timer.USER_TIMEOUT)) startUserTimeout(tcb);
+  if (!isWaitingForPeer(tcb)) {
+    stopTimer(tcb, Timer.USER_TIMEOUT);
+    superviseKeepAlive(tcb);
+  } else if (!isRunning(tcb, Timer.USER_TIMEOUT)) {
+    startUserTimeout(tcb);
+  }
 }
 
 /** Changes R2 (RFC 9293 MUST-21), of a running user timeout as well. */
 export function setUserTimeout(tcb: Tcb, timeoutMs: u32): void {
-  tcb.userTimeoutAt += timeoutMs - tcb.userTimeoutMs;
+  const difference = timeoutMs - tcb.userTimeoutMs;
   tcb.userTimeoutMs = timeoutMs;
-  if (isRunning(tcb, Timer.USER_TIMEOUT)) armDeadline(deadlineOf(tcb), tcb.userTimeoutAt);
+  if (!isRunning(tcb, Timer.USER_TIMEOUT)) return;
+  tcb.userTimeoutAt += difference;
+  armDeadline(deadlineOf(tcb), tcb.userTimeoutAt);
 }
 
 /** Arms the connection's entry for the earliest of its running timers. */
@@ -86,7 +95,9 @@ export function scheduleTimers(tcb: Tcb): void {
   const id = deadlineOf(tcb);
   if (isRunning(tcb, Timer.RETRANSMISSION)) armDeadline(id, tcb.retransmissionAt);
   if (isRunning(tcb, Timer.DELAYED_ACK)) armDeadline(id, tcb.delayedAckAt);
-  if (isRunning(tcb, Timer.USER_TIMEOUT)) armDeadline(id, tcb.userTimeoutAt);
+  if ((tcb.timers & (Timer.USER_TIMEOUT | Timer.KEEP_ALIVE)) != 0) {
+    armDeadline(id, tcb.userTimeoutAt);
+  }
   if (HAS_SACK && isRunning(tcb, Timer.LOSS)) armDeadline(id, lossTimerAt(tcb));
 }
 

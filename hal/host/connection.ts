@@ -47,6 +47,16 @@ export interface Marks {
   dscp?: number;
 }
 
+/** When a silent peer is asked whether it is still there (RFC 9293 §3.8.4). */
+export interface KeepAliveOptions {
+  /** Silence before the first probe: 1 to 65,535,000 ms, in whole seconds; default 7,200,000. */
+  idleMs?: number;
+  /** Between probes, likewise; default 75,000. */
+  intervalMs?: number;
+  /** So many probes without an answer end the connection: 2 to 255; default 9. */
+  count?: number;
+}
+
 export interface ConnectionOptions extends Marks {
   /**
    * True, the default: as soon as `ended` was told, what is unread moves into JavaScript's memory
@@ -60,6 +70,8 @@ export interface ConnectionOptions extends Marks {
   userTimeoutMs?: number;
   /** False sends each acknowledgement at once; default true (RFC 9293 SHLD-18). */
   delayedAck?: boolean;
+  /** Keep-alive, off by default: true, or when to ask (RFC 9293 MUST-24). */
+  keepAlive?: boolean | KeepAliveOptions;
 }
 
 /** What a connection or a listener needs of its stack. */
@@ -73,13 +85,16 @@ const USER_TIMEOUT_MS_MIN = 1000;
 const USER_TIMEOUT_MS_MAX = 86_400_000;
 const TTL_MAX = 255;
 const DSCP_MAX = 63;
+const KEEP_ALIVE_MS_MAX = 65_535_000;
+const KEEP_ALIVE_COUNT_MIN = 2;
+const KEEP_ALIVE_COUNT_MAX = 255;
 
 const END_TEXT: Record<ConnectionEnd, string> = {
   CLOSED: "the connection is closed",
   RESET: "the peer reset the connection",
   REFUSED: "the peer refused the connection: nobody listens there",
   UNREACHABLE: "the peer cannot be reached",
-  TIMED_OUT: "the peer did not answer within the user timeout",
+  TIMED_OUT: "the peer did not answer within the user timeout, or to keep-alive",
   ABORTED: "the connection was aborted on this side",
   RELEASED: "the connection was released on this side",
   STACK_CLOSED: "the stack was closed",
@@ -133,6 +148,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (options.userTimeoutMs !== undefined) this.setUserTimeout(options.userTimeoutMs);
     if (options.delayedAck !== undefined) this.setDelayedAck(options.delayedAck);
     for (const [option, value] of marksOf(options)) this.#setOption(option, value);
+    const { keepAlive } = options;
+    if (typeof keepAlive === "object") this.setKeepAlive(true, keepAlive);
+    else if (keepAlive !== undefined) this.setKeepAlive(keepAlive);
   }
 
   /** Octets read so far. */
@@ -255,15 +273,29 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   /** True turns Nagle's algorithm off. */
   setNoDelay(on: boolean): void {
-    const value = on ? 1 : 0;
-    this.#command("setNoDelay", (calls) => calls.tcpSetOption(this.handle, Option.NO_DELAY, value));
+    this.#setOption(Option.NO_DELAY, on ? 1 : 0);
   }
 
   /** R2: after so many ms without an answer the connection ends as TIMED_OUT or UNREACHABLE. */
   setUserTimeout(ms: number): void {
     integerOption(ms, USER_TIMEOUT_MS_MIN, USER_TIMEOUT_MS_MAX, "userTimeoutMs");
-    const option = Option.USER_TIMEOUT_MS;
-    this.#command("setUserTimeout", (calls) => calls.tcpSetOption(this.handle, option, ms));
+    this.#setOption(Option.USER_TIMEOUT_MS, ms);
+  }
+
+  /** Keep-alive on or off; what `options` does not name stays as it is. */
+  setKeepAlive(on: boolean, options: KeepAliveOptions = {}): void {
+    const { idleMs, intervalMs, count } = options;
+    const [min, max] = [KEEP_ALIVE_COUNT_MIN, KEEP_ALIVE_COUNT_MAX];
+    if (idleMs !== undefined) integerOption(idleMs, 1, KEEP_ALIVE_MS_MAX, "idleMs");
+    if (intervalMs !== undefined) integerOption(intervalMs, 1, KEEP_ALIVE_MS_MAX, "intervalMs");
+    if (count !== undefined) integerOption(count, min, max, "count");
+    const set = (option: Option, value: number | undefined): void => {
+      if (value !== undefined) this.#setOption(option, value);
+    };
+    set(Option.KEEP_ALIVE_IDLE_MS, idleMs);
+    set(Option.KEEP_ALIVE_INTERVAL_MS, intervalMs);
+    set(Option.KEEP_ALIVE_COUNT, count);
+    set(Option.KEEP_ALIVE, on ? 1 : 0);
   }
 
   /** False sends each acknowledgement at once, true lets them wait for a while. */

@@ -21,7 +21,9 @@ describe("loading", () => {
       const instance = LingerModule.load(profile).instantiate(imports);
       assert.equal(instance.calls.abiVersion(), Abi.VERSION);
       assert.deepEqual(Object.keys(instance.limits), Object.keys(Limit));
-      for (const value of Object.values(instance.limits)) assert.ok(value > 0);
+      const { REASSEMBLY_COUNT, ...others } = instance.limits; // a build may have none of these
+      assert.ok(REASSEMBLY_COUNT >= 0);
+      for (const value of Object.values(others)) assert.ok(value > 0);
       assert.equal(instance.limits.COUNTER_COUNT, Counter.COUNT);
       assert.equal(instance.application, undefined);
       assert.equal(instance.calls.init(0, 0), Status.OK);

@@ -273,6 +273,31 @@ describe("how connections end", () => {
     }
   });
 
+  test("a pulled wire, nothing outstanding: keep-alive notices where it is asked for", () => {
+    const rig = twoStacks();
+    const keepAlive = { idleMs: 20_000, intervalMs: 5_000, count: 3 };
+    const { near, far } = connected(rig, { client: { keepAlive } });
+    rig.clock.advance(3_600_000);
+    assert.ok(rig.client.counters().KEEP_ALIVE_PROBES > 100);
+    assert.deepEqual([near.end, far.end], [undefined, undefined]);
+    rig.wire.setImpairment({ outbound: { loss: 1 }, inbound: { loss: 1 } });
+    rig.clock.advance(50_000);
+    assert.equal(near.end, "TIMED_OUT");
+    assert.equal(far.end, undefined);
+    far.setKeepAlive(true, keepAlive);
+    far.setKeepAlive(false);
+    rig.clock.advance(3_600_000);
+    assert.equal(far.end, undefined);
+    far.setKeepAlive(true);
+    rig.clock.advance(40_000);
+    assert.equal(far.end, "UNREACHABLE"); // by then ARP has said so
+    for (const bad of [{ idleMs: 0 }, { intervalMs: 65_535_001 }, { count: 1 }]) {
+      assert.throws(() => rig.client.connect(SERVER, PORT, { keepAlive: bad }), {
+        code: "BAD_OPTION",
+      });
+    }
+  });
+
   test("nobody has the address: the connection ends as unreachable", () => {
     const rig = twoStacks();
     const connection = rig.client.connect("10.9.0.77", 80, { userTimeoutMs: 10_000 });

@@ -409,6 +409,7 @@ export class Conversation {
   setOption(option: keyof typeof Option, value: number): this {
     const status = this.rig.device.call("tcpSetOption", this.handle, Option[option], value);
     assert.equal(statusName(status), "OK", "tcpSetOption");
+    if (option === "KEEP_ALIVE" && value === 1) this.rig.device.inspector.allowsKeepAlive = true;
     this.rig.settle();
     return this;
   }

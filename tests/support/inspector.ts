@@ -114,6 +114,8 @@ export class Inspector {
   readonly #identity: Identity;
   readonly #tuples = new Map<string, TupleRecord>();
   #isReply = false;
+  /** Whether a connection may send keep-alive probes, which begin one before SND.NXT. */
+  allowsKeepAlive = false;
 
   constructor(identity: Identity) {
     this.#identity = identity;
@@ -199,7 +201,7 @@ export class Inspector {
     judgeControl(tcp);
     const record = this.#record(ipv4!.destination, tcp.destinationPort, tcp.sourcePort);
     if ((tcp.flags & Flag.RST) !== 0) judgeReset(record, tcp, this.#isReply);
-    else judgeSegment(incarnationOf(record, tcp), record, tcp);
+    else judgeSegment(incarnationOf(record, tcp), record, tcp, this.allowsKeepAlive);
     if ((tcp.flags & Flag.RST) === 0)
       judgeTimestamps(incarnationOf(record, tcp), tcp, this.#identity.nowMs);
   }
@@ -338,13 +340,22 @@ function isNextNumber({ sndMax, edges }: Incarnation, seq: number): boolean {
   return seq === sndMax || edges.has(seq);
 }
 
-function judgeSegment(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment): void {
+function judgeSegment(
+  incarnation: Incarnation,
+  record: TupleRecord,
+  tcp: TcpSegment,
+  allowsKeepAlive: boolean,
+): void {
   assert.equal(incarnation.isReset, false, "TCP: a segment after our RST");
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   judgeNegotiated(incarnation, tcp);
   if (end === tcp.seq) {
-    assert.ok(isNextNumber(incarnation, tcp.seq), "TCP: an empty segment's SEG.SEQ is not SND.NXT");
+    const isKeepAlive = allowsKeepAlive && seqDistance(tcp.seq, incarnation.sndMax) === 1;
+    assert.ok(
+      isKeepAlive || isNextNumber(incarnation, tcp.seq),
+      "TCP: an empty segment's SEG.SEQ is not SND.NXT",
+    );
     return;
   }
   if ((tcp.flags & Flag.SYN) === 0) {

@@ -62,8 +62,8 @@ test("with IP options every segment counts as without them, and none comes back 
           c.write(5).expect("<SEQ=101><ACK=342><CTL=PSH,ACK><DATA=5>");
           c.send("<SEQ=342><ACK=106><CTL=ACK>", { ipv4 }).eventsWith("ALL_ACKNOWLEDGED");
           c.send("<SEQ=342><ACK=106><CTL=FIN,ACK>", { ipv4 });
-          const [{ frame }] = c.takeTimed() as [{ frame: Frame }];
-          assert.equal(frame.ipv4!.headerLength, 20);
+          const [last] = c.takeTimed();
+          assert.equal(last!.frame.ipv4!.headerLength, 20);
           c.state("CLOSE-WAIT").send("<SEQ=343><CTL=RST>", { ipv4 }).ended("RESET");
         });
       }
