@@ -1,15 +1,19 @@
 /**
  * The tables' notation: one line per cell, read into data, and what its words stand for.
  *
- *     segment | answer | next state | variables | the user is told
- *     FIN     | ACK    | CLOSE-WAIT | rcv+1     | closing               [MUST-12]
+ *     segment | answer | next state | variables | user is told
+ *     FIN     | ACK    | CLOSE-WAIT | rcv+1     | closing [MUST-12]
  *
- * answer      a name of ANSWERS, `-` for none; `ACK~` may take as long as an ACK may be delayed,
+ *     call    | returns | answer | next state | variables | user is told
+ *     CLOSE   | OK      | FIN    | LAST-ACK   | nxt+1     |
+ *
+ * returns     the name of a Status, or EOF
+ * answer      names of ANSWERS, `-` for none; `ACK~` may take as long as an ACK may be delayed,
  *             `(ACK)` may be left out
  * next state  empty: it stays
  * variables   una, nxt and rcv for SND.UNA, SND.NXT and RCV.NXT: `rcv+9` is 9 more than before,
  *             `una=nxt` what SND.NXT was before; those that are not named stay
- * told        words of TOLD, and nothing else
+ * is told     words of TOLD, and nothing else
  * [labels]    requirements of RFC 9293 that the cell proves
  *
  * `segment | cannot | reason` says why there is no such cell. `#` begins a comment.
@@ -24,13 +28,30 @@ import type { Variables } from "./situations.ts";
 /** The tables of one state's situations, by the name of the situation. */
 export type Tables = Record<string, string>;
 
+/** The page of one state. */
+export interface StateTables {
+  segments: Tables;
+  calls: Tables;
+  timeouts: Tables;
+}
+
 /** What Linger may answer, as the RFC writes it; the variables are those after the event. */
 const ANSWERS: Record<string, string> = {
   ACK: "<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>",
   ACK0: "<SEQ=SND.NXT><ACK=RCV.NXT><WND=0><CTL=ACK>",
   RST: "<SEQ=SEG.ACK><CTL=RST>",
   "RST,ACK": "<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>",
+  SYN: "<SEQ=ISS><CTL=SYN><MSS=1460>",
   "SYN,ACK": "<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK><MSS=1460>",
+  // What calls send: nine octets of text, the FIN, both, or ABORT's RST.
+  TEXT: "<SEQ=SND.NXT-9><ACK=RCV.NXT><CTL=PSH,ACK><DATA=9>",
+  FIN: "<SEQ=SND.NXT-1><ACK=RCV.NXT><CTL=FIN,ACK>",
+  "TEXT,FIN": "<SEQ=SND.NXT-10><ACK=RCV.NXT><CTL=FIN,PSH,ACK><DATA=9>",
+  RESET: "<SEQ=SND.NXT><CTL=RST>",
+  // What time-outs send: what is in flight again, or an octet into a closed window.
+  FLIGHT: "<SEQ=SND.UNA><ACK=RCV.NXT><CTL=PSH,ACK><DATA=20>",
+  "FLIGHT,FIN": "<SEQ=SND.UNA><ACK=RCV.NXT><CTL=FIN,PSH,ACK><DATA=20>",
+  PROBE: "<SEQ=SND.NXT-1><ACK=RCV.NXT><CTL=ACK><DATA=1>",
 };
 
 interface Telling {
@@ -57,8 +78,10 @@ export interface Cell {
   event: string;
   /** Why there is no such cell. */
   cannot?: string;
-  answer: string | undefined;
-  /** How it comes: at once, within the delay of an ACK, or perhaps. */
+  /** What a call returns. */
+  returns: string | undefined;
+  answers: readonly string[];
+  /** How they come: at once, within the delay of an ACK, or perhaps. */
   manner: "now" | "soon" | "perhaps";
   /** The state stays if none is named. */
   next: RfcState | undefined;
@@ -68,33 +91,46 @@ export interface Cell {
   labels: readonly string[];
 }
 
-export function parseTable(text: string): Cell[] {
+/** The cells of a table of segments or time-outs, or, with what they return, of calls. */
+export function parseTable(text: string, kind: "calls" | "others" = "others"): Cell[] {
   const lines = text.split("\n").map((line) => line.trim());
-  return lines.filter((line) => line !== "" && !line.startsWith("#")).map(parseCell);
+  return lines
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line) => parseCell(line, kind === "calls"));
 }
 
-function parseCell(line: string): Cell {
+function parseCell(line: string, hasReturns: boolean): Cell {
   const labels = /\[([^\]]+)\]$/.exec(line);
   const columns = line
     .slice(0, labels?.index)
     .split("|")
     .map((column) => column.trim());
-  const [event = "", answer = "", next = "", changes = "", told = ""] = columns;
-  const cell = { event, labels: words(labels?.[1] ?? ""), told: words(told) };
-  if (answer === "cannot") {
-    const nothing = { answer: undefined, manner: "now", next: undefined, changes: [] } as const;
-    return { ...cell, ...nothing, cannot: next };
+  const event = columns.shift() ?? "";
+  const nothing = { answers: [], manner: "now", next: undefined, changes: [], told: [] } as const;
+  if (columns[0] === "cannot") {
+    return { event, ...nothing, labels: [], returns: undefined, cannot: columns[1] ?? "" };
   }
-  const name = answer.replaceAll(/[()~]/g, "");
-  const isKnown = (name === "-" || name in ANSWERS) && cell.told.every((word) => word in TOLD);
-  if (columns.length !== 5 || !isKnown) throw new Error(`not a cell: ${line}`);
+  const returns = hasReturns ? columns.shift() : undefined;
+  const [answer = "", next = "", changes = "", told = ""] = columns;
+  const names = answer.replaceAll(/[()~]|^-$/g, "").split(" + ");
+  const answers = names.filter((name) => name !== "").map((name) => ANSWERS[name] ?? "");
+  const isKnown = !answers.includes("") && words(told).every((word) => word in TOLD);
+  if (columns.length !== 4 || answer === "" || !isKnown) throw new Error(`not a cell: ${line}`);
   return {
-    ...cell,
-    answer: ANSWERS[name],
+    event,
+    returns,
+    answers,
     manner: answer.endsWith("~") ? "soon" : answer.endsWith(")") ? "perhaps" : "now",
     next: next === "" ? undefined : (next as RfcState),
     changes: words(changes),
+    told: words(told),
+    labels: words(labels?.[1] ?? ""),
   };
+}
+
+/** The event with the labels that its test proves. */
+export function titleOf({ event, labels }: Cell): string {
+  return labels.length === 0 ? event : `${event} [${labels.join(" ")}]`;
 }
 
 function words(text: string): string[] {

@@ -39,14 +39,10 @@ export function judgeSilence(c: Conversation): void {
 }
 
 function judgeAnswer(cell: Cell, c: Conversation, after: Variables, segment?: string): void {
-  if (cell.answer === undefined) {
-    c.expectNothing();
-    return;
-  }
-  const answer = resolveAnswer(cell.answer, after, segment);
-  if (cell.manner === "perhaps") c.expectNothingOr(answer);
-  else if (cell.manner === "soon") c.expectSoon(answer);
-  else c.expect(answer);
+  const answers = cell.answers.map((answer) => resolveAnswer(answer, after, segment));
+  if (cell.manner === "perhaps") c.expectNothingOr(answers[0]!);
+  else if (cell.manner === "soon") c.expectSoon(...answers);
+  else c.expect(...answers);
 }
 
 /** The events since the last look. A connection that waits to be accepted is. */

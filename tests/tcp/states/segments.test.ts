@@ -9,35 +9,13 @@ import { test } from "node:test";
 import type { Conversation, Disguise } from "../../support/conversation.ts";
 import { State } from "../../../hal/host/abi.ts";
 import { naming, onEachVariant, type Variant, VARIANTS } from "../../support/variants.ts";
-import { type Cell, parseTable, resolve, type Tables } from "./cells.ts";
+import { type Cell, parseTable, resolve, titleOf } from "./cells.ts";
 import { edgeOf, judge, judgeSilence, variablesOf } from "./judge.ts";
 import { SEGMENTS } from "./segments.ts";
 import { reach, type Situation, SITUATIONS } from "./situations.ts";
-import * as closeWait from "./tables/close-wait.ts";
-import * as closed from "./tables/closed.ts";
-import * as closing from "./tables/closing.ts";
-import * as established from "./tables/established.ts";
-import * as finWait1 from "./tables/fin-wait-1.ts";
-import * as finWait2 from "./tables/fin-wait-2.ts";
-import * as lastAck from "./tables/last-ack.ts";
-import * as listen from "./tables/listen.ts";
-import * as synReceived from "./tables/syn-received.ts";
-import * as synSent from "./tables/syn-sent.ts";
-import * as timeWait from "./tables/time-wait.ts";
+import { tablesOf } from "./tables/index.ts";
 
-const TABLES: Tables = {
-  ...closed.SEGMENTS,
-  ...listen.SEGMENTS,
-  ...synSent.SEGMENTS,
-  ...synReceived.SEGMENTS,
-  ...established.SEGMENTS,
-  ...finWait1.SEGMENTS,
-  ...finWait2.SEGMENTS,
-  ...closeWait.SEGMENTS,
-  ...closing.SEGMENTS,
-  ...lastAck.SEGMENTS,
-  ...timeWait.SEGMENTS,
-};
+const TABLES = tablesOf("segments");
 const TEXTS = new Map(SEGMENTS);
 /** Where numbers and sizes do not matter. */
 const PLAIN: Variant = VARIANTS[0]!;
@@ -55,7 +33,7 @@ for (const situation of SITUATIONS) {
   });
 
   for (const cell of possible) {
-    test(`${situation.name}: ${cell.event}${suffixOf(cell)}`, () => {
+    test(`${situation.name}: ${titleOf(cell)}`, () => {
       onEachVariant((variant) => {
         for (const role of situation.roles) {
           naming(`${role} open`, () => meet(situation, cell, reach(situation, variant, { role })));
@@ -106,17 +84,11 @@ for (const situation of SITUATIONS) {
 }
 
 test("the tables are those of the situations, and these of the eleven states", () => {
-  assert.deepEqual(
-    Object.keys(TABLES),
-    SITUATIONS.map(({ name }) => name),
-  );
+  const names = SITUATIONS.map(({ name }) => name);
+  assert.deepEqual(Object.keys(TABLES), names);
   const states = new Set<string>(SITUATIONS.map(({ state }) => state.replaceAll("-", "_")));
   assert.deepEqual([...states].sort(), Object.keys(State).sort());
 });
-
-function suffixOf({ labels }: Cell): string {
-  return labels.length === 0 ? "" : ` [${labels.join(" ")}]`;
-}
 
 function meet(situation: Situation, cell: Cell, c: Conversation, disguise: Disguise = {}): void {
   const segment = segmentOf(situation, cell, c);

@@ -102,6 +102,22 @@ export const SITUATIONS: readonly Situation[] = [
   },
 ];
 
+/** What is left of a connection for its user, when the peer has reset it. */
+const RESET: Situation = {
+  ...situation("CLOSED", 101, 101, 301),
+  name: "CLOSED, reset before",
+  roles: ["active"],
+  from: "ESTABLISHED",
+  steps: (c) => c.send("<SEQ=301><CTL=RST>"),
+};
+
+/** Those that user calls and time-outs find different. */
+export const CALL_SITUATIONS: readonly Situation[] = [
+  ...SITUATIONS.filter(({ name }) => name !== "ESTABLISHED, RCV.WND = 0"),
+  RESET,
+];
+export const TIMEOUT_SITUATIONS = CALL_SITUATIONS.filter((other) => other !== RESET);
+
 function situation(state: RfcState, una: number, nxt: number, rcv: number): Situation {
   return { name: state, state, roles: ROLES, at: () => ({ una, nxt, rcv }) };
 }

@@ -1,12 +1,13 @@
 /**
  * CLOSE-WAIT (RFC 9293 §3.10.7.4): the peer has closed, our octets are in flight. Text and
  * another FIN "should not occur": what they carry is ignored, their ACK is not.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  "CLOSE-WAIT": `
+export const CLOSE_WAIT: StateTables = {
+  segments: {
+    "CLOSE-WAIT": `
 # segment                       | answer | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -      | CLOSED       |                | reset
@@ -86,4 +87,41 @@ URG with text                   | (ACK)  |              |                |
 URG without text                | -      |              |                |
 URG without ACK                 | -      |              |                |
 `,
+  },
+  calls: {
+    "CLOSE-WAIT": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | OK                 | -        |            |        |
+SEND, Nagle off       | OK                 | TEXT     |            | nxt+9  |
+RECEIVE               | EOF                | -        |            |        |
+RECEIVE of text       | cannot             | the peer has closed, and all is read
+CLOSE                 | OK                 | FIN      | LAST-ACK   | nxt+1  |
+CLOSE after SEND      | OK                 | TEXT,FIN | LAST-ACK   | nxt+10 |
+full close            | OK                 | FIN      | LAST-ACK   | nxt+1  |
+full close, unread    | cannot             | the peer has closed, and all is read
+full close, then text | cannot             | the peer has closed, and all is read
+ABORT                 | OK                 | RESET    | CLOSED     |        | aborted
+ABORT after SEND      | OK                 | RESET    | CLOSED     |        | aborted
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | FIN      | LAST-ACK   | nxt+1  |
+CLOSE of the listener | OK                 | -        |            |        |
+`,
+  },
+  timeouts: {
+    "CLOSE-WAIT": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | FLIGHT        |              |                |
+second RETRANSMISSION TIMEOUT     | FLIGHT        |              |                |
+USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | no text is taken here
+window probe                      | PROBE         |              | una=nxt nxt+1  | acked
+`,
+  },
 };

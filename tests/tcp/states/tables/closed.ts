@@ -1,11 +1,12 @@
 /**
  * CLOSED (RFC 9293 §3.10.7.1): no TCB holds the tuple, and nobody listens on the port.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  CLOSED: `
+export const CLOSED: StateTables = {
+  segments: {
+    CLOSED: `
 # segment                       | answer  | next state   | variables      | user is told
 # An incoming segment containing a RST is discarded
 RST                             | -       |              |                |
@@ -85,4 +86,61 @@ URG with text                   | RST     |              |                |
 URG without text                | RST     |              |                |
 URG without ACK                 | RST,ACK |              |                |
 `,
+  },
+  calls: {
+    CLOSED: `
+# call                | returns            | answer   | next state | change  | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        | LISTEN     |         |
+active OPEN again     | OK                 | SYN      | SYN-SENT   | una=100 |
+active OPEN elsewhere | OK                 | -        |            |         |
+SEND                  | BAD_HANDLE         | -        |            |         |
+SEND, Nagle off       | BAD_HANDLE         | -        |            |         |
+RECEIVE               | BAD_HANDLE         | -        |            |         |
+RECEIVE of text       | BAD_HANDLE         | -        |            |         |
+CLOSE                 | BAD_HANDLE         | -        |            |         |
+CLOSE after SEND      | BAD_HANDLE         | -        |            |         |
+full close            | BAD_HANDLE         | -        |            |         |
+full close, unread    | BAD_HANDLE         | -        |            |         |
+full close, then text | cannot             | there is no connection
+ABORT                 | BAD_HANDLE         | -        |            |         |
+ABORT after SEND      | BAD_HANDLE         | -        |            |         |
+STATUS                | BAD_HANDLE         | -        |            |         |
+release               | BAD_HANDLE         | -        |            |         |
+CLOSE of the listener | cannot             | nobody listens
+`,
+    "CLOSED, reset before": `
+# call                | returns            | answer   | next state | change  | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |         |
+active OPEN again     | cannot             | the handle would be another: see CLOSED
+active OPEN elsewhere | OK                 | -        |            |         |
+SEND                  | CONNECTION_ENDED   | -        |            |         |
+SEND, Nagle off       | CONNECTION_ENDED   | -        |            |         |
+RECEIVE               | CONNECTION_ENDED   | -        |            |         |
+RECEIVE of text       | cannot             | there is no connection
+CLOSE                 | CONNECTION_ENDED   | -        |            |         |
+CLOSE after SEND      | CONNECTION_ENDED   | -        |            |         |
+full close            | CONNECTION_ENDED   | -        |            |         |
+full close, unread    | cannot             | there is no connection
+full close, then text | cannot             | there is no connection
+ABORT                 | CONNECTION_ENDED   | -        |            |         |
+ABORT after SEND      | CONNECTION_ENDED   | -        |            |         |
+STATUS                | OK                 | -        |            |         |
+release               | OK                 | -        |            |         |
+CLOSE of the listener | cannot             | nobody listens
+`,
+  },
+  timeouts: {
+    CLOSED: `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | -             |              |                |
+second RETRANSMISSION TIMEOUT     | -             |              |                |
+USER TIMEOUT                      | -             |              |                |
+USER TIMEOUT, full close          | cannot        | there is no connection
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | no text is taken here
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };

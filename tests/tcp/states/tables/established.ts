@@ -4,12 +4,13 @@
  *
  * Documented deviations: an empty segment is taken at the right edge, and a FIN without text where
  * the window is closed.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  ESTABLISHED: `
+export const ESTABLISHED: StateTables = {
+  segments: {
+    ESTABLISHED: `
 # segment                       | answer | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -      | CLOSED       |                | reset [MUST-12]
@@ -89,7 +90,7 @@ URG with text                   | ACK~   |              | rcv+9          | text
 URG without text                | -      |              |                |
 URG without ACK                 | -      |              |                |
 `,
-  "ESTABLISHED, RCV.WND = 0": `
+    "ESTABLISHED, RCV.WND = 0": `
 # segment                       | answer | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -      | CLOSED       |                | reset [MUST-66]
@@ -169,4 +170,41 @@ URG with text                   | ACK0   |              |                |
 URG without text                | -      |              |                |
 URG without ACK                 | -      |              |                |
 `,
+  },
+  calls: {
+    ESTABLISHED: `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        | [MUST-41]
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | OK                 | -        |            |        |
+SEND, Nagle off       | OK                 | TEXT     |            | nxt+9  |
+RECEIVE               | WOULD_BLOCK        | -        |            |        |
+RECEIVE of text       | OK                 | -        |            | rcv+9  | text
+CLOSE                 | OK                 | FIN      | FIN-WAIT-1 | nxt+1  |
+CLOSE after SEND      | OK                 | TEXT,FIN | FIN-WAIT-1 | nxt+10 |
+full close            | OK                 | FIN      | FIN-WAIT-1 | nxt+1  |
+full close, unread    | OK                 | RESET    | CLOSED     | rcv+9  | text aborted [SHLD-3]
+full close, then text | OK                 | RESET    | CLOSED     | nxt+1  | aborted [SHLD-3]
+ABORT                 | OK                 | RESET    | CLOSED     |        | aborted
+ABORT after SEND      | OK                 | RESET    | CLOSED     |        | aborted
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | FIN      | FIN-WAIT-1 | nxt+1  |
+CLOSE of the listener | OK                 | -        |            |        |
+`,
+  },
+  timeouts: {
+    ESTABLISHED: `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | FLIGHT        |              |                |
+second RETRANSMISSION TIMEOUT     | FLIGHT        |              |                |
+USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | ACK~          |              | rcv+9          | text [MUST-40]
+window probe                      | PROBE         |              | una=nxt nxt+1  | acked
+`,
+  },
 };

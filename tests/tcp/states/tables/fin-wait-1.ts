@@ -4,12 +4,13 @@
  *
  * Documented deviations: an empty segment is taken at the right edge, and while our SYN is
  * outstanding its ACK is judged as in SYN-RECEIVED.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  "FIN-WAIT-1": `
+export const FIN_WAIT_1: StateTables = {
+  segments: {
+    "FIN-WAIT-1": `
 # segment                       | answer | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -      | CLOSED       |                | reset
@@ -89,7 +90,7 @@ URG with text                   | ACK~   |              | rcv+9          | text
 URG without text                | -      |              |                |
 URG without ACK                 | -      |              |                |
 `,
-  "FIN-WAIT-1, SYN outstanding": `
+    "FIN-WAIT-1, SYN outstanding": `
 # segment                       | answer | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -      | CLOSED       |                | reset
@@ -169,4 +170,73 @@ URG with text                   | RST    |              |                |
 URG without text                | RST    |              |                |
 URG without ACK                 | -      |              |                |
 `,
+  },
+  calls: {
+    "FIN-WAIT-1": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | CONNECTION_CLOSING | -        |            |        |
+SEND, Nagle off       | CONNECTION_CLOSING | -        |            |        |
+RECEIVE               | WOULD_BLOCK        | -        |            |        |
+RECEIVE of text       | OK                 | -        |            | rcv+9  | text
+CLOSE                 | CONNECTION_CLOSING | -        |            |        |
+CLOSE after SEND      | cannot             | SEND is refused
+full close            | OK                 | -        |            |        |
+full close, unread    | OK                 | RESET    | CLOSED     | rcv+9  | text aborted [SHLD-3]
+full close, then text | OK                 | RESET    | CLOSED     |        | aborted [SHLD-3]
+ABORT                 | OK                 | RESET    | CLOSED     |        | aborted
+ABORT after SEND      | cannot             | SEND is refused
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        |            |        |
+CLOSE of the listener | OK                 | -        |            |        |
+`,
+    "FIN-WAIT-1, SYN outstanding": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | CONNECTION_CLOSING | -        |            |        |
+SEND, Nagle off       | CONNECTION_CLOSING | -        |            |        |
+RECEIVE               | WOULD_BLOCK        | -        |            |        |
+RECEIVE of text       | cannot             | text comes with the ACK of our SYN
+CLOSE                 | CONNECTION_CLOSING | -        |            |        |
+CLOSE after SEND      | cannot             | SEND is refused
+full close            | OK                 | -        |            |        |
+full close, unread    | cannot             | text comes with the ACK of our SYN
+full close, then text | cannot             | text comes with the ACK of our SYN
+ABORT                 | OK                 | RESET    | CLOSED     |        | aborted
+ABORT after SEND      | cannot             | SEND is refused
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        |            |        |
+CLOSE of the listener | cannot             | nobody listens
+`,
+  },
+  timeouts: {
+    "FIN-WAIT-1": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | FLIGHT,FIN    |              |                |
+second RETRANSMISSION TIMEOUT     | FLIGHT,FIN    |              |                |
+USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | ACK~          |              | rcv+9          | text [MUST-40]
+window probe                      | cannot        | nothing can wait for the window
+`,
+    "FIN-WAIT-1, SYN outstanding": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | SYN,ACK + FIN |              |                |
+second RETRANSMISSION TIMEOUT     | SYN,ACK + FIN |              |                |
+USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | text comes with the ACK of our SYN
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };

@@ -1,11 +1,12 @@
 /**
  * FIN-WAIT-2 (RFC 9293 §3.10.7.4): our FIN is acknowledged, the peer goes on.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  "FIN-WAIT-2": `
+export const FIN_WAIT_2: StateTables = {
+  segments: {
+    "FIN-WAIT-2": `
 # segment                       | answer | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -      | CLOSED       |                | reset
@@ -85,4 +86,41 @@ URG with text                   | ACK~   |              | rcv+9          | text
 URG without text                | -      |              |                |
 URG without ACK                 | -      |              |                |
 `,
+  },
+  calls: {
+    "FIN-WAIT-2": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | CONNECTION_CLOSING | -        |            |        |
+SEND, Nagle off       | CONNECTION_CLOSING | -        |            |        |
+RECEIVE               | WOULD_BLOCK        | -        |            |        |
+RECEIVE of text       | OK                 | -        |            | rcv+9  | text
+CLOSE                 | CONNECTION_CLOSING | -        |            |        |
+CLOSE after SEND      | cannot             | SEND is refused
+full close            | OK                 | -        |            |        |
+full close, unread    | OK                 | RESET    | CLOSED     | rcv+9  | text aborted [SHLD-3]
+full close, then text | OK                 | RESET    | CLOSED     |        | aborted [SHLD-3]
+ABORT                 | OK                 | RESET    | CLOSED     |        | aborted
+ABORT after SEND      | cannot             | SEND is refused
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        |            |        |
+CLOSE of the listener | OK                 | -        |            |        |
+`,
+  },
+  timeouts: {
+    "FIN-WAIT-2": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | -             |              |                |
+second RETRANSMISSION TIMEOUT     | -             |              |                |
+USER TIMEOUT                      | -             |              |                |
+USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | ACK~          |              | rcv+9          | text [MUST-40]
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };

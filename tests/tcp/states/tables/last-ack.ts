@@ -1,11 +1,12 @@
 /**
  * LAST-ACK (RFC 9293 §3.10.7.4): the peer closed first, our octets and our FIN are in flight.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  "LAST-ACK": `
+export const LAST_ACK: StateTables = {
+  segments: {
+    "LAST-ACK": `
 # segment                       | answer | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -      | CLOSED       |                | reset
@@ -85,4 +86,41 @@ URG with text                   | (ACK)  |              |                |
 URG without text                | -      |              |                |
 URG without ACK                 | -      |              |                |
 `,
+  },
+  calls: {
+    "LAST-ACK": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | CONNECTION_CLOSING | -        |            |        |
+SEND, Nagle off       | CONNECTION_CLOSING | -        |            |        |
+RECEIVE               | EOF                | -        |            |        |
+RECEIVE of text       | cannot             | the peer has closed, and all is read
+CLOSE                 | CONNECTION_CLOSING | -        |            |        |
+CLOSE after SEND      | cannot             | SEND is refused
+full close            | OK                 | -        |            |        |
+full close, unread    | cannot             | the peer has closed, and all is read
+full close, then text | cannot             | the peer has closed, and all is read
+ABORT                 | OK                 | -        | CLOSED     |        | aborted
+ABORT after SEND      | cannot             | SEND is refused
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        |            |        |
+CLOSE of the listener | OK                 | -        |            |        |
+`,
+  },
+  timeouts: {
+    "LAST-ACK": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | FLIGHT,FIN    |              |                |
+second RETRANSMISSION TIMEOUT     | FLIGHT,FIN    |              |                |
+USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | no text is taken here
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };

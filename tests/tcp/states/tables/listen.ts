@@ -1,11 +1,12 @@
 /**
  * LISTEN (RFC 9293 §3.10.7.2): a listener, and no record of the peer.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  LISTEN: `
+export const LISTEN: StateTables = {
+  segments: {
+    LISTEN: `
 # segment                       | answer  | next state   | variables               | user is told
 # First: RST
 RST                             | -       |              |                         |
@@ -85,4 +86,41 @@ URG with text                   | RST     |              |                      
 URG without text                | RST     |              |                         |
 URG without ACK                 | -       |              |                         |
 `,
+  },
+  calls: {
+    LISTEN: `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | OK                 | SYN      | SYN-SENT   | una=100 |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | BAD_HANDLE         | -        |            |        |
+SEND, Nagle off       | BAD_HANDLE         | -        |            |        |
+RECEIVE               | BAD_HANDLE         | -        |            |        |
+RECEIVE of text       | BAD_HANDLE         | -        |            |        |
+CLOSE                 | BAD_HANDLE         | -        |            |        |
+CLOSE after SEND      | BAD_HANDLE         | -        |            |        |
+full close            | OK                 | -        | CLOSED     |        |
+full close, unread    | cannot             | there is no connection
+full close, then text | cannot             | there is no connection
+ABORT                 | BAD_HANDLE         | -        |            |        |
+ABORT after SEND      | BAD_HANDLE         | -        |            |        |
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        | CLOSED     |        |
+CLOSE of the listener | OK                 | -        | CLOSED     |        |
+`,
+  },
+  timeouts: {
+    LISTEN: `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | -             |              |                |
+second RETRANSMISSION TIMEOUT     | -             |              |                |
+USER TIMEOUT                      | -             |              |                |
+USER TIMEOUT, full close          | cannot        | there is no connection
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | no text is taken here
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };

@@ -4,12 +4,13 @@
  *
  * Documented deviations: the peer's SYN again draws our SYN,ACK again, and an empty segment is
  * taken at the right edge.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  "SYN-RECEIVED, passive OPEN": `
+export const SYN_RECEIVED: StateTables = {
+  segments: {
+    "SYN-RECEIVED, passive OPEN": `
 # segment                       | answer  | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -       | LISTEN       |                | [MUST-11]
@@ -89,7 +90,7 @@ URG with text                   | RST     |              |                |
 URG without text                | RST     |              |                |
 URG without ACK                 | -       |              |                |
 `,
-  "SYN-RECEIVED, active OPEN": `
+    "SYN-RECEIVED, active OPEN": `
 # segment                       | answer  | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -       | CLOSED       |                | refused [MUST-11]
@@ -169,4 +170,73 @@ URG with text                   | RST     |              |                |
 URG without text                | RST     |              |                |
 URG without ACK                 | -       |              |                |
 `,
+  },
+  calls: {
+    "SYN-RECEIVED, passive OPEN": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | cannot             | the user has no handle before ESTABLISHED
+SEND, Nagle off       | cannot             | the user has no handle before ESTABLISHED
+RECEIVE               | cannot             | the user has no handle before ESTABLISHED
+RECEIVE of text       | cannot             | the user has no handle before ESTABLISHED
+CLOSE                 | cannot             | the user has no handle before ESTABLISHED
+CLOSE after SEND      | cannot             | the user has no handle before ESTABLISHED
+full close            | cannot             | the user has no handle before ESTABLISHED
+full close, unread    | cannot             | the user has no handle before ESTABLISHED
+full close, then text | cannot             | the user has no handle before ESTABLISHED
+ABORT                 | cannot             | the user has no handle before ESTABLISHED
+ABORT after SEND      | cannot             | the user has no handle before ESTABLISHED
+STATUS                | cannot             | the user has no handle before ESTABLISHED
+release               | cannot             | the user has no handle before ESTABLISHED
+CLOSE of the listener | OK                 | -        | CLOSED     |        |
+`,
+    "SYN-RECEIVED, active OPEN": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        | [MUST-42]
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | OK                 | -        |            |        |
+SEND, Nagle off       | OK                 | -        |            |        |
+RECEIVE               | WOULD_BLOCK        | -        |            |        |
+RECEIVE of text       | cannot             | text comes with the ACK of our SYN
+CLOSE                 | OK                 | FIN      | FIN-WAIT-1 | nxt+1  |
+CLOSE after SEND      | OK                 | -        |            |        |
+full close            | OK                 | FIN      | FIN-WAIT-1 | nxt+1  |
+full close, unread    | cannot             | text comes with the ACK of our SYN
+full close, then text | cannot             | text comes with the ACK of our SYN
+ABORT                 | OK                 | RESET    | CLOSED     |        | aborted
+ABORT after SEND      | OK                 | RESET    | CLOSED     |        | aborted
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | FIN      | FIN-WAIT-1 | nxt+1  |
+CLOSE of the listener | cannot             | nobody listens
+`,
+  },
+  timeouts: {
+    "SYN-RECEIVED, passive OPEN": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | SYN,ACK       |              |                |
+second RETRANSMISSION TIMEOUT     | SYN,ACK       |              |                |
+USER TIMEOUT                      | -             | LISTEN       |                |
+USER TIMEOUT, full close          | cannot        | the user has no handle before ESTABLISHED
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | text comes with the ACK of our SYN
+window probe                      | cannot        | nothing can wait for the window
+`,
+    "SYN-RECEIVED, active OPEN": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | SYN,ACK       |              |                |
+second RETRANSMISSION TIMEOUT     | SYN,ACK       |              |                |
+USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | text comes with the ACK of our SYN
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };

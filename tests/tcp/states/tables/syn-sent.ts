@@ -1,11 +1,12 @@
 /**
  * SYN-SENT (RFC 9293 §3.10.7.3): our SYN is out, nothing has come back.
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  "SYN-SENT": `
+export const SYN_SENT: StateTables = {
+  segments: {
+    "SYN-SENT": `
 # segment                       | answer  | next state   | variables               | user is told
 # Second: RST
 RST                             | -       |              |                         |
@@ -85,4 +86,41 @@ URG with text                   | RST     |              |                      
 URG without text                | RST     |              |                         |
 URG without ACK                 | -       |              |                         |
 `,
+  },
+  calls: {
+    "SYN-SENT": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        | [MUST-42]
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | OK                 | -        |            |        |
+SEND, Nagle off       | OK                 | -        |            |        |
+RECEIVE               | WOULD_BLOCK        | -        |            |        |
+RECEIVE of text       | cannot             | nothing can have come
+CLOSE                 | OK                 | -        | CLOSED     |        | aborted
+CLOSE after SEND      | OK                 | -        |            |        |
+full close            | OK                 | -        | CLOSED     |        | aborted
+full close, unread    | cannot             | nothing can have come
+full close, then text | cannot             | nothing can have come
+ABORT                 | OK                 | -        | CLOSED     |        | aborted
+ABORT after SEND      | OK                 | -        | CLOSED     |        | aborted
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        | CLOSED     |        |
+CLOSE of the listener | cannot             | nobody listens
+`,
+  },
+  timeouts: {
+    "SYN-SENT": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | SYN           |              |                |
+second RETRANSMISSION TIMEOUT     | SYN           |              |                |
+USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT, full close          | cannot        | a full close ends it at once
+before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
+TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
+delayed ACK                       | cannot        | no text is taken here
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };

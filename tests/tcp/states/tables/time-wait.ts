@@ -3,12 +3,13 @@
  * port a fresh SYN opens the tuple again (MAY-2).
  *
  * Documented deviation: RST is ignored (RFC 1337).
- * Read by segments.test.ts.
+ * Read by segments.test.ts, calls.test.ts and timeouts.test.ts.
  */
-import type { Tables } from "../cells.ts";
+import type { StateTables } from "../cells.ts";
 
-export const SEGMENTS: Tables = {
-  "TIME-WAIT": `
+export const TIME_WAIT: StateTables = {
+  segments: {
+    "TIME-WAIT": `
 # segment                       | answer  | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -       |              |                |
@@ -88,7 +89,7 @@ URG with text                   | (ACK)   |              |                |
 URG without text                | -       |              |                |
 URG without ACK                 | -       |              |                |
 `,
-  "TIME-WAIT, LISTEN on the port": `
+    "TIME-WAIT, LISTEN on the port": `
 # segment                       | answer  | next state   | variables      | user is told
 # Second check: RST (RFC 5961 §3)
 RST                             | -       |              |                |
@@ -168,4 +169,73 @@ URG with text                   | (ACK)   |              |                |
 URG without text                | -       |              |                |
 URG without ACK                 | -       |              |                |
 `,
+  },
+  calls: {
+    "TIME-WAIT": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | CONNECTION_CLOSING | -        |            |        |
+SEND, Nagle off       | CONNECTION_CLOSING | -        |            |        |
+RECEIVE               | EOF                | -        |            |        |
+RECEIVE of text       | cannot             | the peer has closed, and all is read
+CLOSE                 | CONNECTION_CLOSING | -        |            |        |
+CLOSE after SEND      | cannot             | SEND is refused
+full close            | OK                 | -        |            |        |
+full close, unread    | cannot             | the peer has closed, and all is read
+full close, then text | cannot             | the peer has closed, and all is read
+ABORT                 | OK                 | -        | CLOSED     |        |
+ABORT after SEND      | cannot             | SEND is refused
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        |            |        |
+CLOSE of the listener | cannot             | nobody listens
+`,
+    "TIME-WAIT, LISTEN on the port": `
+# call                | returns            | answer   | next state | change | user is told
+passive OPEN again    | ADDRESS_IN_USE     | -        |            |        |
+active OPEN again     | ADDRESS_IN_USE     | -        |            |        |
+active OPEN elsewhere | OK                 | -        |            |        |
+SEND                  | CONNECTION_CLOSING | -        |            |        |
+SEND, Nagle off       | CONNECTION_CLOSING | -        |            |        |
+RECEIVE               | EOF                | -        |            |        |
+RECEIVE of text       | cannot             | the peer has closed, and all is read
+CLOSE                 | CONNECTION_CLOSING | -        |            |        |
+CLOSE after SEND      | cannot             | SEND is refused
+full close            | OK                 | -        |            |        |
+full close, unread    | cannot             | the peer has closed, and all is read
+full close, then text | cannot             | the peer has closed, and all is read
+ABORT                 | OK                 | -        | CLOSED     |        |
+ABORT after SEND      | cannot             | SEND is refused
+STATUS                | OK                 | -        |            |        |
+release               | OK                 | -        |            |        |
+CLOSE of the listener | OK                 | -        |            |        |
+`,
+  },
+  timeouts: {
+    "TIME-WAIT": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | -             |              |                |
+second RETRANSMISSION TIMEOUT     | -             |              |                |
+USER TIMEOUT                      | cannot        | TIME-WAIT TIMEOUT comes before
+USER TIMEOUT, full close          | cannot        | TIME-WAIT TIMEOUT comes before
+before TIME-WAIT TIMEOUT          | -             |              |                | [MUST-13]
+TIME-WAIT TIMEOUT                 | -             | CLOSED       |                | [MUST-13]
+TIME-WAIT TIMEOUT, FIN came again | -             | CLOSED       |                |
+delayed ACK                       | cannot        | no text is taken here
+window probe                      | cannot        | nothing can wait for the window
+`,
+    "TIME-WAIT, LISTEN on the port": `
+# time-out                        | answer        | next state   | variables      | user is told
+RETRANSMISSION TIMEOUT            | -             |              |                |
+second RETRANSMISSION TIMEOUT     | -             |              |                |
+USER TIMEOUT                      | cannot        | TIME-WAIT TIMEOUT comes before
+USER TIMEOUT, full close          | cannot        | TIME-WAIT TIMEOUT comes before
+before TIME-WAIT TIMEOUT          | -             |              |                | [MUST-13]
+TIME-WAIT TIMEOUT                 | -             | CLOSED       |                | [MUST-13]
+TIME-WAIT TIMEOUT, FIN came again | -             | CLOSED       |                |
+delayed ACK                       | cannot        | no text is taken here
+window probe                      | cannot        | nothing can wait for the window
+`,
+  },
 };
