@@ -10,6 +10,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { findOption } from "../../hal/host/packet/index.ts";
 import { open, OPENINGS, type OptionPeer } from "../support/option-peer.ts";
+import { FLIGHT, MSS, nth, Sender } from "../support/sender.ts";
 import { Seeded } from "../support/pattern.ts";
 import { seqDistance } from "../support/sequence.ts";
 import { naming, onEachVariant, type Variant, VARIANTS } from "../support/variants.ts";
@@ -182,67 +183,6 @@ test("D-SACK needs the agreement too", () => {
 });
 
 // ── What the peer reports: the sender ────────────────────────────────────────────────────────────
-
-const MSS = 100;
-const WINDOW = 60_000;
-const FLIGHT = 10 * MSS;
-
-/** A sender with one round trip behind it. */
-class Sender {
-  readonly peer: OptionPeer;
-  /** Where offset 0 lies in Linger's stream. */
-  base = 0;
-  /** What the peer said last. */
-  acked = 0;
-
-  constructor(variant: Variant, sack = true) {
-    this.peer = open(variant, { sack, mss: MSS, window: WINDOW });
-  }
-
-  get c(): OptionPeer["c"] {
-    return this.peer.c;
-  }
-
-  /** An ACK of `octets`, reporting `ranges`; what Linger then sends, first and last number. */
-  ack(octets: number, ...ranges: [number, number][]): [number, number][] {
-    this.acked = octets;
-    const sack = ranges.map(([from, to]) => [this.#seq(from), this.#seq(to)] as const);
-    const extra = ranges.length === 0 ? {} : { sack };
-    this.peer.send(`<SEQ=301><ACK=${this.#seq(octets)}><CTL=ACK>`, extra);
-    return this.sent();
-  }
-
-  #seq(offset: number): number {
-    return 101 + this.base + offset;
-  }
-
-  /** What was emitted since the last look. */
-  sent(): [number, number][] {
-    const first = (this.c.iss + 1 + this.base) >>> 0;
-    return this.peer.take().map(({ seq, payload }): [number, number] => {
-      const from = seqDistance(first, seq) | 0;
-      return [from, from + payload.length];
-    });
-  }
-
-  /** Lets the congestion window grow, then has ten segments in flight, and nothing unsent. */
-  tenInFlight(): this {
-    while (this.c.status("CWND") < FLIGHT) {
-      this.c.write(FLIGHT);
-      this.sent();
-      for (let octets = MSS; octets <= FLIGHT; octets += MSS) this.ack(octets);
-      this.base += FLIGHT;
-    }
-    this.c.write(FLIGHT);
-    assert.equal(this.sent().length, 10);
-    return this;
-  }
-}
-
-/** The segment with this index, as `Sender` shows it. */
-function nth(index: number): [number, number] {
-  return [index * MSS, (index + 1) * MSS];
-}
 
 /** FlightSize / 2 (RFC 6675 §5, step 4.2). */
 const HALF = FLIGHT / 2;
