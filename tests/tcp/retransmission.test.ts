@@ -3,6 +3,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Parameter, Status } from "../../hal/host/abi.ts";
 import { ArpOperation } from "../../hal/host/packet/index.ts";
 import type { Conversation } from "../support/conversation.ts";
 import { fresh, given, type GivenOptions } from "../support/given.ts";
@@ -179,5 +180,23 @@ test("a user timeout that is changed while something is outstanding holds for th
     c.setOption("USER_TIMEOUT_MS", 20_000).advance(9_900).take();
     c.state("ESTABLISHED").advance(10_200).take();
     c.ended("TIMED_OUT");
+  });
+});
+
+test("RTO_MIN_MS can be set at run time, and init brings the default back", () => {
+  onEachVariant((variant) => {
+    const c = openedIn(variant, 20);
+    const device = c.rig.device;
+    for (const value of [0, 9, 60_001, 0xffff_ffff]) {
+      assert.equal(device.call("setParameter", Parameter.RTO_MIN_MS, value), Status.BAD_ARGUMENT);
+    }
+    assert.equal(device.call("setParameter", Parameter.COUNT, 1), Status.BAD_ARGUMENT);
+    assert.equal(device.call("setParameter", Parameter.RTO_MIN_MS, 200), Status.OK);
+    // The RTT sample of this exchange brings the new minimum into force.
+    c.write(30).expect(DATA).advance(20).send("<SEQ=301><ACK=131><CTL=ACK>");
+    assert.equal(c.status("RTO_MS"), 200);
+    const again = openedIn(variant, 20);
+    again.write(30).expect(DATA).advance(20).send("<SEQ=301><ACK=131><CTL=ACK>");
+    assert.equal(again.status("RTO_MS"), RTO_MIN_MS);
   });
 });
