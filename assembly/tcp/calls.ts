@@ -93,7 +93,7 @@ export function reserve(tcb: Tcb): i32 {
   if (stateOfTcb(tcb) == State.CLOSED) return Status.CONNECTION_ENDED;
   const room = SEND_RING_OCTETS - queuedOctets(tcb);
   if (room == 0) {
-    raiseFlag(tcb, Flag.WRITE_BLOCKED);
+    raiseFlag(tcb, Flag.WRITE_BLOCKED | Flag.SEND_CUT);
     return Status.WOULD_BLOCK;
   }
   return <i32>contiguousOctets(writeOffset(tcb), room, SEND_RING_OCTETS);
@@ -109,9 +109,11 @@ export function commit(tcb: Tcb, octets: u32): i32 {
   const room = reserve(tcb);
   if (room < 0) return octets == 0 && room == Status.WOULD_BLOCK ? Status.OK : room;
   if (octets > <u32>room) return Status.BAD_ARGUMENT;
+  if (octets == 0) return Status.OK;
   tcb.sndEnd += octets;
-  if (queuedOctets(tcb) == SEND_RING_OCTETS) raiseFlag(tcb, Flag.WRITE_BLOCKED);
-  if (octets != 0) wantOutput(tcb);
+  clearFlag(tcb, Flag.SEND_CUT);
+  if (queuedOctets(tcb) == SEND_RING_OCTETS) raiseFlag(tcb, Flag.WRITE_BLOCKED | Flag.SEND_CUT);
+  wantOutput(tcb);
   return Status.OK;
 }
 

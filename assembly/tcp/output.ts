@@ -35,6 +35,7 @@ import {
   clearFlag,
   firstTextSeq,
   has,
+  queuedOctets,
   raiseFlag,
   receivedRanges,
   sendLimit,
@@ -245,8 +246,18 @@ function isWorthSending(tcb: Tcb, octets: u32, takesFin: bool): bool {
   if (seqLt(tcb.sndCursor, tcb.sndNxt)) return true; // sent before: nothing to save
   if (has(tcb, Flag.PROBE_DUE)) return true; // the override time is over
   if (isLossProbeDue(tcb)) return true;
-  if (tcb.sndCursor != tcb.sndUna && !has(tcb, Flag.NO_DELAY)) return false;
-  return tcb.sndCursor + octets == tcb.sndEnd || octets >= tcb.sndWndMax / 2;
+  const isIdle = tcb.sndCursor == tcb.sndUna;
+  if (!isIdle && !has(tcb, Flag.NO_DELAY)) return false;
+  if (octets >= tcb.sndWndMax / 2) return true;
+  return tcb.sndCursor + octets == tcb.sndEnd && (isIdle || !isSendGoingOn(tcb));
+}
+
+/**
+ * Whether the queue ends in the middle of a SEND that the ring has cut, and there is room again.
+ * What stands there is not PUSHed (RFC 9293 §3.8.6.2.1): the rest of the segment is about to come.
+ */
+function isSendGoingOn(tcb: Tcb): bool {
+  return has(tcb, Flag.SEND_CUT) && queuedOctets(tcb) != SEND_RING_OCTETS;
 }
 
 /** `octets` of text at `seq` out of the send ring, PSH where the queue ends (MUST-61). */

@@ -67,7 +67,7 @@ export const LANES = [
   }),
   lane("goodput", "what gets through a lossy link, under virtual time", {
     tests: ["tests/goodput"],
-    timeoutS: 180,
+    timeoutS: 240,
   }),
   lane("netif", "ARP, ICMP, the ways in and out, against the release modules", {
     tests: ["tests/netif"],

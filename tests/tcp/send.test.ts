@@ -50,6 +50,51 @@ test("NO_DELAY sends each write at once, and what was held back when it is set [
   });
 });
 
+test("NO_DELAY: where the ring has cut a SEND, its end waits for the rest of its segment", () => {
+  onEachVariant((variant) => {
+    const c = given("ESTABLISHED", variant, { mss: 100, window: 60_000 }).setOption("NO_DELAY", 1);
+    const ring = c.rig.device.limit("SEND_RING_SIZE");
+    const rest = ring % 100;
+    assert.ok(rest > 0, "the ring is no multiple of the segments");
+    assert.equal(c.writeSome(100_000), ring);
+    // One segment stays in flight, until only the ring's end is unsent.
+    let sent = 0;
+    for (let more = textOf(c); more > 0; more = textOf(c)) {
+      sent += more;
+      c.send(`<SEQ=301><ACK=${1 + sent}><CTL=ACK>`);
+    }
+    assert.equal(sent, ring - rest);
+    // Full segments, and with the end of a SEND that found room the rest.
+    const ack = (c.iss + 1 + sent) >>> 0;
+    c.write(250);
+    const seqs = c.take().map(({ seq, payload }) => [(seq - ack) >>> 0, payload.length]);
+    const more = rest + 250;
+    const full = Array.from({ length: Math.floor(more / 100) }, (_, i) => [i * 100, 100]);
+    assert.deepEqual(seqs, [...full, [full.length * 100, more % 100]]);
+    // A user who has nothing to add waits for the acknowledgement, no longer.
+    c.send(`<SEQ=301><ACK=${101 + sent + more}><CTL=ACK>`).expectNothing();
+  });
+});
+
+test("NO_DELAY: the end of a SEND that exactly filled the ring leaves when all is acknowledged", () => {
+  onEachVariant((variant) => {
+    const c = given("ESTABLISHED", variant, { mss: 100, window: 60_000 }).setOption("NO_DELAY", 1);
+    const ring = c.rig.device.limit("SEND_RING_SIZE");
+    c.write(ring);
+    let sent = 0;
+    for (let more = textOf(c); more > 0; more = textOf(c)) {
+      sent += more;
+      c.send(`<SEQ=301><ACK=${101 + sent}><CTL=ACK>`);
+    }
+    assert.equal(sent, ring);
+  });
+});
+
+/** How many octets were emitted since the last look. */
+function textOf(c: Conversation): number {
+  return c.take().reduce((sum, { payload }) => sum + payload.length, 0);
+}
+
 test("writes before one poll leave as one segment [MAY-16]", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant);
