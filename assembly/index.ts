@@ -21,7 +21,7 @@ import {
 } from "./core/deadlines";
 import { seedRandom } from "./core/random";
 import { arpDeadlineReached, resetArp } from "./netif/arp";
-import { runEgress } from "./netif/egress";
+import { runEgress, sendAtOnce } from "./netif/egress";
 import { resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
@@ -175,7 +175,7 @@ export function poll(nowMs: u32): u32 {
 /** Maps an expired entry of core/deadlines to its owner. */
 function deadlineReached(id: u32): void {
   if (id >= FIRST_HALF_OPEN_DEADLINE) {
-    halfOpenDeadlineReached(id - FIRST_HALF_OPEN_DEADLINE);
+    if (halfOpenDeadlineReached(id - FIRST_HALF_OPEN_DEADLINE)) sendAtOnce();
   } else if (id >= FIRST_CONNECTION_DEADLINE) {
     connectionDeadlineReached(id - FIRST_CONNECTION_DEADLINE);
   } else if (id == TIME_WAIT_DEADLINE) timeWaitDeadlineReached();

@@ -29,6 +29,7 @@ const LEAST = {
 };
 const TINY_HEAP_BASE_MAX = 16_384;
 const TIME_WAIT_OCTETS_MAX = 48;
+const HALF_OPEN_OCTETS_MAX = 40;
 const PAGE_OCTETS = 65_536;
 
 /** The features that every WAMR build has: wasm-opt refuses a module that uses another one. */
@@ -193,6 +194,7 @@ for (const profile of PROFILES) {
       assert.ok(limit(Limit.LISTENER_COUNT) >= wanted.listeners);
       assert.ok(limit(Limit.RX_SLOT_COUNT) >= 1);
       assert.ok(limit(Limit.TIME_WAIT_SIZE) <= TIME_WAIT_OCTETS_MAX);
+      assert.ok(limit(Limit.HALF_OPEN_SIZE) <= HALF_OPEN_OCTETS_MAX);
       if (profile === "tiny") assert.ok(heapBase <= TINY_HEAP_BASE_MAX, `${heapBase}`);
     });
 

@@ -6,10 +6,10 @@
  *     level 4:  32 slots of 17.5 minutes  (32^5 ms = 9.3 hours; what lies farther fires early)
  *
  * An entry fires when the wheel reaches the start of its slot: never late, but on the upper levels
- * early. Its owner then looks at its own deadlines and arms the rest again, which moves the entry
- * to a finer level. That one rule replaces cascading between levels, and it makes pushing a
- * deadline back free: the owner only writes its own field. Arming, firing and finding the next slot
- * cost the same with 1 entry and with 1,000.
+ * early. Its owner then looks at its own deadlines, or at the one that the entry was armed for, and
+ * arms the rest again, which moves the entry to a finer level. That one rule replaces cascading
+ * between levels, and it makes pushing a deadline back free: the owner only writes its own field.
+ * Arming, firing and finding the next slot cost the same with 1 entry and with 1,000.
  *
  * Armed by tcp/, netif/arp and netif/reassembly; `index` asks for what is due and calls the owner.
  * Reads no clock.
@@ -38,7 +38,8 @@ if (ENTRY_COUNT > 0x7fff) ERROR("deadlines: an entry number has 15 bits");
 
 /** An entry is armed exactly when `previous` is not 0. */
 @unmanaged @final class Entry {
-  firesAt: u32;
+  /** What it was armed for; it fires at the start of its slot. */
+  dueAt: u32;
   next: u16;
   /** The entry before, or HEAD + slot for the first one in a slot. */
   previous: u16;
@@ -65,10 +66,15 @@ export function resetDeadlines(nowMs: u32): void {
 export function armDeadline(id: u32, deadline: u32): void {
   const entry = entryAt(id);
   if (entry.previous != 0) {
-    if (<i32>(entry.firesAt - deadline) <= 0) return;
+    if (<i32>(entry.dueAt - deadline) <= 0) return;
     unlink(entry);
   }
   link(id, entry, deadline);
+}
+
+/** What `id` was armed for last: an owner without a time of its own asks when it fires early. */
+export function dueTime(id: u32): u32 {
+  return entryAt(id).dueAt;
 }
 
 /** Takes `id` out of the queue, if it is there. */
@@ -144,7 +150,7 @@ function link(id: u32, entry: Entry, deadline: u32): void {
   const position = (soonest + ahead) >> shift;
   const slot = level * SLOT_COUNT + (position & (SLOT_COUNT - 1));
   const first = <u32>load<u16>(HEADS + (slot << 1));
-  entry.firesAt = position << shift;
+  entry.dueAt = deadline;
   entry.next = <u16>first;
   entry.previous = <u16>(HEAD + slot);
   if (first != 0) entryAt(first).previous = <u16>id;

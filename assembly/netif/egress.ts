@@ -5,14 +5,15 @@
  * Called by `index`. Each flow that has something to say sends one segment and goes to the end of
  * the line, so that all take turns; a flow whose neighbour is not resolved is parked, and the ARP
  * request that it needs leaves in the same call. When the transmitter is BUSY everything stays as
- * it is for the next `poll`.
+ * it is for the next `poll`. Only a half-open record's SYN and ACK waits for nothing: it leaves
+ * when its time has come, or is lost until the next time-out.
  */
 
 import { EGRESS_BUDGET } from "../config";
 import { flowUnreachable } from "../tcp/icmp-error";
 import { finishFlow, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, prepareSegment } from "../tcp/output";
-import { outSegment } from "../tcp/segment";
+import { OutSegment, outSegment } from "../tcp/segment";
 import { NEIGHBOUR_FAILED, isArpOwed, neighbourMac, resolve, sendOwedArp } from "./arp";
 import { sendOwedPing } from "./icmp";
 import { isConfigured, nextHopOf } from "./interface";
@@ -38,6 +39,19 @@ export function runEgress(): bool {
   return nextPendingFlow() != 0;
 }
 
+/** Sends the OutSegment that a deadline has filled, if that can be done now. */
+export function sendAtOnce(): void {
+  const segment = outSegment();
+  const neighbour = neighbourOf(segment);
+  if (neighbour > NEIGHBOUR_FAILED) sendSegment(neighbourMac(neighbour), segment);
+}
+
+/** What `resolve` says of the next hop. */
+function neighbourOf(segment: OutSegment): usize {
+  const nextHop = nextHopOf(segment.remoteAddress);
+  return nextHop == 0 ? NEIGHBOUR_FAILED : resolve(nextHop);
+}
+
 /** Sends one segment of a flow, or takes it off the list. False when the transmitter is BUSY. */
 function takeTurn(flow: usize): bool {
   if (!prepareSegment(flow)) {
@@ -45,8 +59,7 @@ function takeTurn(flow: usize): bool {
     return true;
   }
   const segment = outSegment();
-  const nextHop = nextHopOf(segment.remoteAddress);
-  const neighbour = nextHop == 0 ? NEIGHBOUR_FAILED : resolve(nextHop);
+  const neighbour = neighbourOf(segment);
   if (neighbour <= NEIGHBOUR_FAILED) {
     if (neighbour == NEIGHBOUR_FAILED) flowUnreachable(flow);
     parkFlow(flow);

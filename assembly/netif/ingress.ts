@@ -10,7 +10,6 @@ import { FRAME_OCTETS_MAX, REASSEMBLY_COUNT } from "../config";
 import { Counter } from "../core/abi";
 import { count } from "../core/counters";
 import { segmentArrives } from "../tcp/arrives";
-import { reply } from "../tcp/reply";
 import { outSegment } from "../tcp/segment";
 import {
   ETHERNET_HEADER_OCTETS,
@@ -132,30 +131,11 @@ function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): void {
     return;
   }
   segmentArrives(ipv4Source(ip), ipv4Destination(ip), segment, octets);
-  if (reply().pending) sendReply(mac);
+  if (outSegment().isReply) sendReply(mac);
 }
 
 /** Sends the reply and forgets it: when the transmitter is BUSY it is lost, and counted. */
 function sendReply(mac: u64): void {
-  const answer = reply();
-  const out = outSegment();
-  out.localAddress = answer.localAddress;
-  out.remoteAddress = answer.remoteAddress;
-  out.ports = answer.ports;
-  out.seq = answer.seq;
-  out.ack = answer.ack;
-  out.flags = answer.flags;
-  out.wnd = answer.wnd;
-  out.marks = answer.marks;
-  out.mss = 0;
-  out.hasWindowScale = false;
-  out.isSackPermitted = false;
-  out.sackCount = 0;
-  out.hasTimestamps = answer.hasTimestamps;
-  out.tsVal = answer.tsVal;
-  out.tsEcr = answer.tsEcr;
-  out.textOctets = 0;
-  out.moreTextOctets = 0;
-  answer.pending = 0;
-  sendSegment(mac, out);
+  outSegment().isReply = false;
+  sendSegment(mac, outSegment());
 }

@@ -53,7 +53,7 @@ import {
   isNewerIncarnation,
   isOldDuplicate,
   rememberTimestamp,
-  stampReplyOf,
+  stampSegment,
   startTimestamps,
 } from "./timestamps";
 import { TimeWait, arrivesInTimeWait, enterTimeWait, isFinalFin } from "./time-wait";
@@ -400,5 +400,5 @@ function processFin(tcb: Tcb, segment: Segment): void {
 function replyAck(tcb: Tcb, segment: Segment): void {
   replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
   reply().wnd = receiveWindow(tcb);
-  stampReplyOf(tcb);
+  if (usesTimestamps(tcb)) stampSegment(tcb, reply());
 }

@@ -5,7 +5,7 @@
  * all together: a shared one tells an attacker about other people's connections (CVE-2016-5696).
  */
 import { now } from "../core/clock";
-import { Flow } from "./flow";
+import { ListedFlow } from "./flow";
 
 /** Per connection and second: enough for every honest desynchronised peer, too few to amplify. */
 @inline const CHALLENGES_PER_SECOND: u32 = 10;
@@ -13,7 +13,7 @@ import { Flow } from "./flow";
 @inline const SECOND_SHIFT: u32 = 10;
 
 /** Whether one more challenge ACK may be sent for this flow; counts it. */
-export function takeChallenge(flow: Flow): bool {
+export function takeChallenge(flow: ListedFlow): bool {
   const second = <u8>(now() >> SECOND_SHIFT);
   if (flow.challengeSecond != second) {
     flow.challengeSecond = second;

@@ -1,6 +1,6 @@
 /**
  * What a TCB, a half-open record and a TIME-WAIT record have in common: the tuple that names the
- * connection, and the links of the lists that hold all three kinds.
+ * connection, and the link of the table that holds all three kinds.
  *
  *     FLOW_POOL  | none | TCBs … | half-open records … | TIME-WAIT records … |
  *
@@ -26,17 +26,26 @@ export const enum FlowKind {
   localAddress: u32;
   /** Next flow in the bucket of the tuple table, or in the pool's free list. */
   hashNext: u16;
-  /** Neighbours in a list: of flows that have something to send (tcp/pending), or in TIME-WAIT. */
-  listNext: u16;
-  listPrevious: u16;
-  state: u8;
-  kind: u8;
-  isListed: bool;
+  /** A State in the lower half, a FlowKind in the upper: records are many, octets few. */
+  stateAndKind: u8;
   /** The index of the listener of a half-open or not yet accepted connection. */
   listener: u8;
-  /** Challenge ACKs sent in the second that `challengeSecond` names (tcp/challenge). */
-  challengesSent: u8;
-  challengeSecond: u8;
+
+  @inline get state(): u8 {
+    return this.stateAndKind & 0x0f;
+  }
+
+  @inline set state(state: u8) {
+    this.stateAndKind = (this.stateAndKind & 0xf0) | state;
+  }
+
+  @inline get kind(): u8 {
+    return this.stateAndKind >> 4;
+  }
+
+  @inline set kind(kind: u8) {
+    this.stateAndKind = (this.stateAndKind & 0x0f) | (kind << 4);
+  }
 
   @inline get remotePort(): u32 {
     return this.ports >> 16;
@@ -46,11 +55,23 @@ export const enum FlowKind {
     return this.ports & 0xffff;
   }
 }
-@inline const FLOW_SIZE: u32 = 24;
+@inline const FLOW_SIZE: u32 = 16;
 if (offsetof<Flow>() != FLOW_SIZE) ERROR("Flow layout");
 
+/** What a TCB and a TIME-WAIT record have beyond: a half-open record is on no list. */
+@unmanaged export class ListedFlow extends Flow {
+  /** Neighbours in a list: of those that have something to send (tcp/pending), or in TIME-WAIT. */
+  listNext: u16;
+  listPrevious: u16;
+  /** Whether it is on one of tcp/pending's lists. */
+  isListed: bool;
+  /** Challenge ACKs sent in the second that `challengeSecond` names (tcp/challenge). */
+  challengesSent: u8;
+  challengeSecond: u8;
+}
+
 /** Record sizes: multiples of 8, checked where the classes are. The TCB's is in tcp/tcb-layout. */
-@inline export const HALF_OPEN_SIZE: u32 = 48;
+@inline export const HALF_OPEN_SIZE: u32 = 32;
 @inline export const TIME_WAIT_SIZE: u32 = 48;
 
 @inline const LINK_UNIT: u32 = 8;
@@ -80,6 +101,11 @@ export function resetFlows(): void {
 /** The flow that a link names; the link must not be 0. */
 @inline export function flowAt(link: u32): Flow {
   return changetype<Flow>(FLOW_POOL + link * LINK_UNIT);
+}
+
+/** The flow that a link names, of one of the kinds that lists hold. */
+@inline export function listedAt(link: u32): ListedFlow {
+  return changetype<ListedFlow>(flowAt(link));
 }
 
 /** The flow at a byte offset into the block, for the pools. */

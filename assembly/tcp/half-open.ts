@@ -5,17 +5,22 @@
  * a small record, not a TCB: only the completed handshake gets one. The record never becomes known
  * to the user; a reset returns it to LISTEN (MUST-11), which here means that it vanishes.
  * A record knows its SYN and our SYN, so the numbered checks are few; they stand in the RFC's
- * order. Called by tcp/arrives, tcp/output, and by `index` when a deadline is reached.
+ * order. Our SYN is the stateless reply to the peer's, so a record is on no list of pending flows.
+ * Called by tcp/arrives, and by `index` when a deadline is reached.
  */
 import { HALF_OPEN_COUNT, HAS_SACK, HAS_TIMESTAMPS } from "../config";
 import { Counter, Event, State } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
-import { FIRST_HALF_OPEN_DEADLINE, armDeadline, disarmDeadline } from "../core/deadlines";
+import {
+  FIRST_HALF_OPEN_DEADLINE,
+  armDeadline,
+  disarmDeadline,
+  dueTime,
+} from "../core/deadlines";
 import { TcpOptions, parseOptions } from "../wire/tcp-options";
 import { Ctl } from "../wire/tcp";
 import { setSendWindow } from "./ack";
-import { takeChallenge } from "./challenge";
 import { startCongestion } from "./congestion";
 import { findFlow, insertFlow, removeFlow } from "./demux";
 import {
@@ -30,13 +35,12 @@ import {
 } from "./flow";
 import { resetKeepAlive } from "./keep-alive";
 import { Listener, enqueueAcceptable, indexOfListener, listenerAt } from "./listener";
-import { wantOutput, withdrawFlow } from "./pending";
 import { INITIAL_RCV_WND, RCV_MSS } from "./receive";
 import { timestampOffset } from "./isn";
-import { reply, replyReset, replyWith, stampReply } from "./reply";
+import { beginReply, reply, replyReset, replyWith } from "./reply";
 import { setTimestampOffset, stamp, startTimestamps } from "./timestamps";
 import { RTO_AFTER_SYN_LOSS_MS, RTO_INITIAL_MS, RTO_MAX_MS } from "./rtt";
-import { OutSegment, Plan, Segment } from "./segment";
+import { OutSegment, Segment, beginSegment } from "./segment";
 import { isAcceptable, seqLt } from "./seq";
 import { Flag, Tcb, allocateTcb, raiseFlag, setState, signal } from "./tcb";
 import { TimeWait, dropTimeWait } from "./time-wait";
@@ -49,22 +53,36 @@ import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
 /** 1 + 2 + 4 + 8 + 16 + 32 + 60 + 60 s: at least the 3 minutes of MUST-23. */
 @inline const SYN_ACK_TRIES: u32 = 8;
 
+/** Answers to segments between two time-outs: RFC 5961 §7, counted as coarsely as 4 bits allow. */
+@inline const ANSWERS_PER_TIMEOUT: u32 = 10;
+
+/** Bits of `HalfOpen.agreed`: what both SYNs carry, above the peer's window shift. */
+const enum Agreed {
+  SHIFT_MASK = 0x0f,
+  WINDOW_SCALE = 0x10,
+  TIMESTAMPS = 0x20,
+  SACK = 0x40,
+}
+
 @unmanaged @final export class HalfOpen extends Flow {
   irs: u32;
   iss: u32;
-  /** When our SYN goes out again. */
-  retransmitAt: u32;
   tsRecent: u32;
   sndMss: u16;
-  /** How often that deadline was set. */
-  tries: u8;
-  synAckDue: bool;
-  sndShift: u8;
-  hasWindowScale: bool;
-  hasTimestamps: bool;
-  isSackPermitted: bool;
+  /** How often our SYN was sent on our own account in bits 0 … 3, answers since then in 4 … 7. */
+  triesAndAnswers: u8;
+  agreed: u8;
+
+  @inline get tries(): u32 {
+    return this.triesAndAnswers & 0x0f;
+  }
+
+  @inline has(option: Agreed): bool {
+    return (this.agreed & <u8>option) != 0;
+  }
 }
-if (offsetof<HalfOpen>() > HALF_OPEN_SIZE) ERROR("HalfOpen layout");
+if (offsetof<HalfOpen>() != HALF_OPEN_SIZE) ERROR("HalfOpen layout");
+if (SYN_ACK_TRIES > 15 || ANSWERS_PER_TIMEOUT > 15) ERROR("HalfOpen layout: 4 bits each");
 
 /** The free records, linked by `hashNext`. */
 const FREE_HALF_OPENS: usize = memory.data(2, 2);
@@ -109,17 +127,17 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
   takeOptions(half, segment);
   listener.waiting += 1;
   insertFlow(half);
-  sendSynAck(half);
+  awaitAck(half);
+  fillSynAck(half, beginReply(segment));
 }
 
 /** What the peer's SYN offers, we agree to. */
 function takeOptions(half: HalfOpen, segment: Segment): void {
   const options = parseOptions(segment.options, segment.optionsOctets);
   half.sndMss = <u16>sendMssFrom(options);
-  half.hasWindowScale = options.hasWindowScale;
-  half.sndShift = options.hasWindowScale ? options.windowShift : 0;
-  half.hasTimestamps = HAS_TIMESTAMPS && options.hasTimestamps;
-  half.isSackPermitted = HAS_SACK && options.isSackPermitted;
+  half.agreed = options.hasWindowScale ? options.windowShift | <u8>Agreed.WINDOW_SCALE : 0;
+  if (HAS_TIMESTAMPS && options.hasTimestamps) half.agreed |= <u8>Agreed.TIMESTAMPS;
+  if (HAS_SACK && options.isSackPermitted) half.agreed |= <u8>Agreed.SACK;
   half.tsRecent = options.tsVal;
 }
 
@@ -150,13 +168,13 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
     // would send an ACK that the peer cannot use.
     // Its options may have changed: some hosts try again without.
     takeOptions(half, segment);
-    if (takeChallenge(half)) {
-      half.synAckDue = true;
-      wantOutput(half);
+    if (takeAnswer(half)) {
+      count(Counter.RETRANSMITS);
+      fillSynAck(half, beginReply(segment));
     }
     return null;
   }
-  if (half.hasTimestamps && !segment.has(Ctl.RST) && !isTimely(half, segment)) {
+  if (half.has(Agreed.TIMESTAMPS) && !segment.has(Ctl.RST) && !isTimely(half, segment)) {
     count(Counter.DROP_TIMESTAMP);
     if (segment.hasTimestamps) challengeFrom(half, segment);
     return null;
@@ -221,10 +239,10 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   tcb.rcvAdv = half.irs + 1 + INITIAL_RCV_WND;
   tcb.marks = listener.marks;
   tcb.sndMss = half.sndMss;
-  tcb.sndShift = half.sndShift;
-  if (HAS_SACK && half.isSackPermitted) raiseFlag(tcb, Flag.SACK);
+  tcb.sndShift = half.agreed & <u8>Agreed.SHIFT_MASK;
+  if (half.has(Agreed.SACK)) raiseFlag(tcb, Flag.SACK);
   setTimestampOffset(tcb, offsetOfTimestamps(half));
-  if (half.hasTimestamps) startTimestamps(tcb, half.tsRecent);
+  if (half.has(Agreed.TIMESTAMPS)) startTimestamps(tcb, half.tsRecent);
   tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
   resetKeepAlive(tcb);
   tcb.rto = half.tries > 1 ? RTO_AFTER_SYN_LOSS_MS : RTO_INITIAL_MS;
@@ -247,49 +265,59 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   return tcb;
 }
 
-/** The SYN-ACK, if it is due (called for tcp/output). */
-export function prepareSynAck(half: HalfOpen, out: OutSegment): bool {
-  if (!half.synAckDue) return false;
-  out.plan = Plan.TEXT;
+/** `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>` with what was agreed. */
+function fillSynAck(half: HalfOpen, out: OutSegment): void {
   out.seq = half.iss;
   out.ack = half.irs + 1;
   out.flags = Ctl.SYN | Ctl.ACK;
   out.wnd = INITIAL_RCV_WND;
+  out.marks = listenerAt(half.listener).marks;
   out.mss = RCV_MSS;
-  out.hasWindowScale = half.hasWindowScale;
-  out.isSackPermitted = half.isSackPermitted;
-  if (half.hasTimestamps) stamp(out, offsetOfTimestamps(half), half.tsRecent);
+  out.hasWindowScale = half.has(Agreed.WINDOW_SCALE);
+  out.isSackPermitted = half.has(Agreed.SACK);
+  if (half.has(Agreed.TIMESTAMPS)) stamp(out, offsetOfTimestamps(half), half.tsRecent);
+}
+
+/**
+ * RETRANSMISSION TIMEOUT of the SYN-ACK: again, or back to LISTEN in silence. True if it stands in
+ * the OutSegment: it leaves at once, or counts as lost.
+ */
+export function halfOpenDeadlineReached(index: u32): bool {
+  const half = halfOpenAt(index);
+  const dueAt = dueTime(deadlineOf(half));
+  if (isBefore(now(), dueAt)) {
+    armDeadline(deadlineOf(half), dueAt);
+    return false;
+  }
+  if (half.tries == SYN_ACK_TRIES) {
+    dropHalfOpen(half);
+    return false;
+  }
+  awaitAck(half);
+  count(Counter.RETRANSMITS);
+  fillSynAck(half, beginSegment(half.localAddress, half.remoteAddress, half.ports, 0));
   return true;
 }
 
-export function commitSynAck(half: HalfOpen): void {
-  if (half.tries > 1) count(Counter.RETRANSMITS);
-  half.synAckDue = false;
+/** One more try: the doubling time-out runs whether our SYN can leave or not. */
+function awaitAck(half: HalfOpen): void {
+  armDeadline(deadlineOf(half), now() + min(RTO_INITIAL_MS << half.tries, RTO_MAX_MS));
+  half.triesAndAnswers = <u8>(half.tries + 1);
 }
 
-/** RETRANSMISSION TIMEOUT of the SYN-ACK: again, or back to LISTEN in silence. */
-export function halfOpenDeadlineReached(index: u32): void {
-  const half = halfOpenAt(index);
-  if (isBefore(now(), half.retransmitAt)) armDeadline(deadlineOf(half), half.retransmitAt);
-  else if (<u32>half.tries == SYN_ACK_TRIES) dropHalfOpen(half);
-  else sendSynAck(half);
-}
-
-/** Our SYN is due, and will be again: the doubling time-out runs whether it can leave or not. */
-function sendSynAck(half: HalfOpen): void {
-  half.retransmitAt = now() + min(RTO_INITIAL_MS << half.tries, RTO_MAX_MS);
-  half.tries += 1;
-  armDeadline(deadlineOf(half), half.retransmitAt);
-  half.synAckDue = true;
-  wantOutput(half);
+/** Whether one more segment may be answered before the next time-out; counts it. */
+function takeAnswer(half: HalfOpen): bool {
+  if (half.triesAndAnswers >> 4 >= <u8>ANSWERS_PER_TIMEOUT) return false;
+  half.triesAndAnswers += 0x10;
+  return true;
 }
 
 function challengeFrom(half: HalfOpen, segment: Segment): void {
-  if (!takeChallenge(half)) return;
+  if (!takeAnswer(half)) return;
   count(Counter.CHALLENGE_ACKS_OUT);
   replyWith(segment, Ctl.ACK, half.iss + 1, half.irs + 1);
   reply().wnd = INITIAL_RCV_WND;
-  if (half.hasTimestamps) stampReply(now() + offsetOfTimestamps(half), half.tsRecent);
+  if (half.has(Agreed.TIMESTAMPS)) stamp(reply(), offsetOfTimestamps(half), half.tsRecent);
 }
 
 /** Computed afresh where it is needed: a record is small, and few segments ask. */
@@ -299,7 +327,6 @@ function offsetOfTimestamps(half: HalfOpen): u32 {
 
 function forgetHalfOpen(half: HalfOpen): void {
   removeFlow(half);
-  withdrawFlow(half);
   disarmDeadline(deadlineOf(half));
   freeHalfOpen(half);
 }

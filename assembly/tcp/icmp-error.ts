@@ -9,7 +9,7 @@
 import { EndReason, State } from "../core/abi";
 import { findFlow } from "./demux";
 import { endConnection, reclaimTcb } from "./end";
-import { Flow, FlowKind } from "./flow";
+import { FlowKind } from "./flow";
 import { isOfKeepAlive } from "./keep-alive";
 import { seqGe, seqLt } from "./seq";
 import { withdrawFlow } from "./pending";
@@ -34,11 +34,10 @@ export function icmpErrorArrives(hard: bool, addresses: u64, ports: u32, seq: u3
 }
 
 /**
- * The next hop of this flow does not answer ARP: a soft error for a connection. An RST that cannot
- * leave is given up, since the connection behind it has ended and its record is wanted.
+ * The next hop of this connection does not answer ARP: a soft error. An RST that cannot leave is
+ * given up, since the connection behind it has ended and its record is wanted.
  */
 export function flowUnreachable(flow: usize): void {
-  if (changetype<Flow>(flow).kind != FlowKind.CONNECTION) return;
   const tcb = changetype<Tcb>(flow);
   raiseFlag(tcb, Flag.SOFT_ERROR);
   if (!has(tcb, Flag.RESET_DUE)) return;

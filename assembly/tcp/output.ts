@@ -5,7 +5,7 @@
  * (keep-alive), §3.10.4 and §3.10.5 (FIN, RST). `prepareSegment` fills the OutSegment and, beyond
  * that, only starts the timers that waiting needs; `commitSegment` makes it a fact once the
  * transmitter has taken it, so that a segment which a BUSY transmitter refuses stays unsent.
- * Called by netif/egress within `poll`, for TCBs and half-open records.
+ * Called by netif/egress within `poll`, for the connections of tcp/pending.
  */
 import { HAS_KEEP_ALIVE, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { Counter, State } from "../core/abi";
@@ -17,14 +17,11 @@ import { SACK_BLOCKS_MAX } from "../wire/tcp-options";
 import { limitedTransmit, restartAfterIdle } from "./congestion";
 import { reclaimTcb } from "./end";
 import { noteSent } from "./flight";
-import { Flow, FlowKind } from "./flow";
-import { HalfOpen, commitSynAck, prepareSynAck } from "./half-open";
-import { marksOf } from "./marks";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
 import { isLossProbeDue, noteLossProbe, scheduleLossProbe } from "./rack";
 import { findHole, isPipeKnown, isSackRecovering, pipeOf } from "./recovery";
 import { afterLastReport, afterReported, missingFrom } from "./scoreboard";
-import { OutSegment, Plan, outSegment } from "./segment";
+import { OutSegment, Plan, beginSegment, outSegment } from "./segment";
 import { seqGe, seqLt, seqMax } from "./seq";
 import { forgetDuplicate, reportRanges } from "./sack";
 import { stampSegment } from "./timestamps";
@@ -53,14 +50,10 @@ import {
   superviseUserTimeout,
 } from "./timers";
 
-/** Fills the OutSegment with what this flow has to say now; false if there is nothing. */
+/** Fills the OutSegment with what this connection has to say now; false if there is nothing. */
 export function prepareSegment(flow: usize): bool {
-  const out = outSegment();
-  addressTo(out, changetype<Flow>(flow));
-  if (changetype<Flow>(flow).kind == FlowKind.HALF_OPEN) {
-    return prepareSynAck(changetype<HalfOpen>(flow), out);
-  }
   const tcb = changetype<Tcb>(flow);
+  const out = beginSegment(tcb.localAddress, tcb.remoteAddress, tcb.ports, tcb.marks);
   if (has(tcb, Flag.RESET_DUE)) return planReset(tcb, out);
   const state = stateOfTcb(tcb);
   if (state == State.CLOSED || state == State.TIME_WAIT) return false;
@@ -80,10 +73,6 @@ export function prepareSegment(flow: usize): bool {
 /** The OutSegment was transmitted. */
 export function commitSegment(flow: usize): void {
   const out = outSegment();
-  if (changetype<Flow>(flow).kind == FlowKind.HALF_OPEN) {
-    commitSynAck(changetype<HalfOpen>(flow));
-    return;
-  }
   const tcb = changetype<Tcb>(flow);
   if (out.plan == Plan.RESET) {
     count(Counter.RESETS_OUT);
@@ -111,20 +100,6 @@ export function commitSegment(flow: usize): void {
         (1 << State.LAST_ACK))) !=
     0
   );
-}
-
-function addressTo(out: OutSegment, flow: Flow): void {
-  out.localAddress = flow.localAddress;
-  out.remoteAddress = flow.remoteAddress;
-  out.ports = flow.ports;
-  out.marks = marksOf(flow);
-  out.mss = 0;
-  out.hasWindowScale = false;
-  out.hasTimestamps = false;
-  out.isSackPermitted = false;
-  out.sackCount = 0;
-  out.textOctets = 0;
-  out.moreTextOctets = 0;
 }
 
 /** `<SEQ=SND.NXT><CTL=RST>`: the user's ABORT, or a full close that lost data. */

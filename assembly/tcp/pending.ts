@@ -1,12 +1,13 @@
 /**
- * The flows that have something to send, in the order in which they take turns, and those that wait
- * for a link address.
+ * The connections that have something to send, in the order in which they take turns, and those
+ * that wait for a link address. Records without a TCB are never here: what they say is a reply to a
+ * segment, or leaves with their deadline.
  *
  * User calls and arriving segments only put a flow on the list; netif/egress pulls segments out of
  * it within `poll`. No packet waits for ARP: a flow whose next hop is unresolved is parked, and
  * when any address resolves all parked flows are asked again, at the cost of one splice.
  */
-import { Flow, flowAt, linkTo } from "./flow";
+import { ListedFlow, linkTo, listedAt } from "./flow";
 
 /** The first and last flow of each list, as links. */
 @unmanaged @final class Lists {
@@ -26,7 +27,7 @@ export function resetPending(): void {
 }
 
 /** Puts a flow at the end of the pending list, unless it is on one of the lists already. */
-export function wantOutput(flow: Flow): void {
+export function wantOutput(flow: ListedFlow): void {
   if (flow.isListed) return;
   const all = lists();
   all.pendingLast = append(flow, all.pendingLast);
@@ -36,24 +37,24 @@ export function wantOutput(flow: Flow): void {
 /** The flow whose turn it is, or 0. It stays on the list. */
 export function nextPendingFlow(): usize {
   const first = <u32>lists().pendingFirst;
-  return first == 0 ? 0 : changetype<usize>(flowAt(first));
+  return first == 0 ? 0 : changetype<usize>(listedAt(first));
 }
 
 /** Takes a flow off the list: it has nothing more to send. */
 export function finishFlow(flow: usize): void {
-  withdrawFlow(changetype<Flow>(flow));
+  withdrawFlow(changetype<ListedFlow>(flow));
 }
 
 /** Moves a flow to the end, so that the next one gets its turn; not one that has just ended. */
 export function rotateFlow(flow: usize): void {
-  if (!changetype<Flow>(flow).isListed) return;
-  withdrawFlow(changetype<Flow>(flow));
-  wantOutput(changetype<Flow>(flow));
+  if (!changetype<ListedFlow>(flow).isListed) return;
+  withdrawFlow(changetype<ListedFlow>(flow));
+  wantOutput(changetype<ListedFlow>(flow));
 }
 
 /** Moves a flow to the parked list: its next hop is not resolved. Not one that has just ended. */
 export function parkFlow(flow: usize): void {
-  const parked = changetype<Flow>(flow);
+  const parked = changetype<ListedFlow>(flow);
   if (!parked.isListed) return;
   withdrawFlow(parked);
   const all = lists();
@@ -68,8 +69,8 @@ export function unparkFlows(): void {
   if (all.pendingFirst == 0) {
     all.pendingFirst = all.parkedFirst;
   } else {
-    flowAt(all.pendingLast).listNext = all.parkedFirst;
-    flowAt(all.parkedFirst).listPrevious = all.pendingLast;
+    listedAt(all.pendingLast).listNext = all.parkedFirst;
+    listedAt(all.parkedFirst).listPrevious = all.pendingLast;
   }
   all.pendingLast = all.parkedLast;
   all.parkedFirst = 0;
@@ -77,27 +78,27 @@ export function unparkFlows(): void {
 }
 
 /** Takes a flow off whichever list it is on, if any. */
-export function withdrawFlow(flow: Flow): void {
+export function withdrawFlow(flow: ListedFlow): void {
   if (!flow.isListed) return;
   const all = lists();
   const link = linkTo(flow);
   const next = flow.listNext;
   const previous = flow.listPrevious;
-  if (previous != 0) flowAt(previous).listNext = next;
+  if (previous != 0) listedAt(previous).listNext = next;
   else if (all.pendingFirst == link) all.pendingFirst = next;
   else all.parkedFirst = next;
-  if (next != 0) flowAt(next).listPrevious = previous;
+  if (next != 0) listedAt(next).listPrevious = previous;
   else if (all.pendingLast == link) all.pendingLast = previous;
   else all.parkedLast = previous;
   flow.isListed = false;
 }
 
 /** Links `flow` behind `last` and returns it as the list's new last link. */
-function append(flow: Flow, last: u16): u16 {
+function append(flow: ListedFlow, last: u16): u16 {
   const link = linkTo(flow);
   flow.isListed = true;
   flow.listNext = 0;
   flow.listPrevious = last;
-  if (last != 0) flowAt(last).listNext = link;
+  if (last != 0) listedAt(last).listNext = link;
   return link;
 }

@@ -1,51 +1,40 @@
 /**
- * The one stateless reply that an arriving segment may draw: RST, or an ACK from a record that has
- * no TCB.
+ * The one stateless reply that an arriving segment may draw: RST, a record's SYN and ACK, or an ACK
+ * from a record that has no TCB.
  *
- * RFC 9293 §3.10.7. Written by tcp/arrives and its leaves, emitted and cleared by netif/ingress
- * before the next frame. A reply that the transmitter refuses is lost, as the network might lose
- * it.
+ * RFC 9293 §3.10.7. Written by tcp/arrives and its leaves into the OutSegment, which nobody else
+ * uses until netif/ingress has emitted it, before the next frame. A reply that the transmitter
+ * refuses is lost, as the network might lose it.
  */
 import { Counter } from "../core/abi";
 import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
-import { Segment } from "./segment";
+import { OutSegment, Segment, beginSegment, outSegment } from "./segment";
 
-@unmanaged @final export class Reply {
-  /** 1 while a reply waits to be emitted. */
-  pending: u32;
-  localAddress: u32;
-  remoteAddress: u32;
-  ports: u32;
-  seq: u32;
-  ack: u32;
-  flags: u32;
-  wnd: u32;
-  /** TTL and TOS (tcp/marks). */
-  marks: u16;
-  tsVal: u32;
-  tsEcr: u32;
-  hasTimestamps: bool;
+/** The reply that `replyWith` or `beginReply` has begun. */
+@inline export function reply(): OutSegment {
+  return outSegment();
 }
-const REPLY: usize = memory.data(offsetof<Reply>(), 8);
 
-@inline export function reply(): Reply {
-  return changetype<Reply>(REPLY);
+/** Begins a reply to `segment`: its addresses are set, and that it has neither options nor text. */
+export function beginReply(segment: Segment): OutSegment {
+  const out = beginSegment(
+    segment.localAddress,
+    segment.remoteAddress,
+    segment.ports,
+    segment.answerMarks,
+  );
+  out.isReply = true;
+  return out;
 }
 
 /** Answers `segment` with `flags`; `seq` and `ack` as given, an empty window. */
 export function replyWith(segment: Segment, flags: u32, seq: u32, ack: u32): void {
-  const answer = reply();
-  answer.pending = 1;
-  answer.localAddress = segment.localAddress;
-  answer.remoteAddress = segment.remoteAddress;
-  answer.ports = segment.ports;
-  answer.seq = seq;
-  answer.ack = ack;
-  answer.flags = flags;
-  answer.wnd = 0;
-  answer.marks = segment.answerMarks;
-  answer.hasTimestamps = false;
+  const out = beginReply(segment);
+  out.seq = seq;
+  out.ack = ack;
+  out.flags = flags;
+  out.wnd = 0;
 }
 
 /**
@@ -57,12 +46,4 @@ export function replyReset(segment: Segment): void {
   count(Counter.RESETS_OUT);
   if (segment.has(Ctl.ACK)) replyWith(segment, Ctl.RST, segment.ack, 0);
   else replyWith(segment, Ctl.RST | Ctl.ACK, 0, segment.seq + segment.length);
-}
-
-/** Puts the timestamps option into the reply at hand. */
-export function stampReply(tsVal: u32, tsEcr: u32): void {
-  const answer = reply();
-  answer.hasTimestamps = true;
-  answer.tsVal = tsVal;
-  answer.tsEcr = tsEcr;
 }

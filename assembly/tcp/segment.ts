@@ -2,8 +2,8 @@
  * The two segments at hand: the one that arrived, parsed once, and the one to be sent next.
  *
  * RFC 9293 §3.3.1 (SEG.* variables). Filled by `parseSegment` from a verified TCP header, and by
- * tcp/output, which netif/egress then emits. Both live at fixed places: one segment is handled at a
- * time.
+ * tcp/output and tcp/half-open, for netif/egress to emit, or by tcp/reply for netif/ingress. Both
+ * live at fixed places: one segment is handled at a time.
  */
 import {
   Ctl,
@@ -137,11 +137,36 @@ export const enum Plan {
   plan: u32;
   /** TTL and TOS (tcp/marks). */
   marks: u16;
+  /** It answers the frame at hand (tcp/reply). */
+  isReply: bool;
 }
 const OUT: usize = memory.data(offsetof<OutSegment>(), 8);
 
 @inline export function outSegment(): OutSegment {
   return changetype<OutSegment>(OUT);
+}
+
+/** An OutSegment without options and text. `ports` and `marks`: as in a Flow and in tcp/marks. */
+export function beginSegment(
+  localAddress: u32,
+  remoteAddress: u32,
+  ports: u32,
+  marks: u16,
+): OutSegment {
+  const out = outSegment();
+  out.localAddress = localAddress;
+  out.remoteAddress = remoteAddress;
+  out.ports = ports;
+  out.marks = marks;
+  out.mss = 0;
+  out.hasWindowScale = false;
+  out.hasTimestamps = false;
+  out.isSackPermitted = false;
+  out.isReply = false;
+  out.sackCount = 0;
+  out.textOctets = 0;
+  out.moreTextOctets = 0;
+  return out;
 }
 
 /** One block of a SACK option to be sent: from `start` up to, not including, `end`. */

@@ -26,7 +26,7 @@ import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
 import { seqLe, seqLt } from "./seq";
 import { RangeList } from "./ranges";
 import { randomWord } from "../core/random";
-import { Flow, FlowKind, TCB_OFFSET, flowAtOffset, linkTo, offsetOf } from "./flow";
+import { FlowKind, ListedFlow, TCB_OFFSET, flowAtOffset, linkTo, offsetOf } from "./flow";
 import { RECEIVED_OFFSET, TCB_FIELDS_SIZE, TCB_SIZE } from "./tcb-layout";
 
 /** Bits of `Tcb.flags`. */
@@ -97,7 +97,7 @@ export const enum Timer {
   LOSS = 16,
 }
 
-@unmanaged @final export class Tcb extends Flow {
+@unmanaged @final export class Tcb extends ListedFlow {
   // Send sequence variables.
   iss: u32;
   sndUna: u32;

@@ -21,23 +21,24 @@ import { takeChallenge } from "./challenge";
 import { insertFlow, removeFlow } from "./demux";
 import { detachTcb, reclaimTcb } from "./end";
 import {
-  Flow,
   FlowKind,
+  ListedFlow,
   TIME_WAIT_OFFSET,
   TIME_WAIT_SIZE,
   flowAt,
   flowAtOffset,
   linkTo,
+  listedAt,
 } from "./flow";
 import { receiveWindow } from "./receive";
 import { timestampOffset } from "./isn";
-import { reply, replyWith, stampReply } from "./reply";
+import { reply, replyWith } from "./reply";
 import { Segment } from "./segment";
 import { Flag, Tcb, has, indexOfTcb, setState, tcbAt, usesTimestamps } from "./tcb";
-import { recentTimestamp } from "./timestamps";
+import { recentTimestamp, stamp } from "./timestamps";
 import { isAcceptable } from "./seq";
 
-@unmanaged @final export class TimeWait extends Flow {
+@unmanaged @final export class TimeWait extends ListedFlow {
   sndNxt: u32;
   rcvNxt: u32;
   expiresAt: u32;
@@ -173,7 +174,7 @@ function acknowledgeFrom(record: TimeWait, segment: Segment): void {
   reply().wnd = record.rcvWnd;
   if (!record.hasTimestamps) return;
   const offset = timestampOffset(record.localAddress, record.remoteAddress, record.ports);
-  stampReply(now() + offset, record.tsRecent);
+  stamp(reply(), offset, record.tsRecent);
 }
 
 function appendRecord(record: TimeWait): void {
@@ -181,16 +182,16 @@ function appendRecord(record: TimeWait): void {
   record.expiresAt = now() + queue().twoMslMs;
   record.listNext = 0;
   record.listPrevious = queue().newest;
-  if (queue().newest != 0) flowAt(queue().newest).listNext = link;
+  if (queue().newest != 0) listedAt(queue().newest).listNext = link;
   else queue().oldest = link;
   queue().newest = link;
   armOldest();
 }
 
 function removeRecord(record: TimeWait): void {
-  if (record.listPrevious != 0) flowAt(record.listPrevious).listNext = record.listNext;
+  if (record.listPrevious != 0) listedAt(record.listPrevious).listNext = record.listNext;
   else queue().oldest = record.listNext;
-  if (record.listNext != 0) flowAt(record.listNext).listPrevious = record.listPrevious;
+  if (record.listNext != 0) listedAt(record.listNext).listPrevious = record.listPrevious;
   else queue().newest = record.listPrevious;
 }
 

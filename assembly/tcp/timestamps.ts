@@ -10,7 +10,6 @@ import { HAS_TIMESTAMPS } from "../config";
 import { now } from "../core/clock";
 import { Ctl } from "../wire/tcp";
 import { TIMESTAMPS_OPTION_OCTETS } from "../wire/tcp-options";
-import { stampReply } from "./reply";
 import { OutSegment, Segment } from "./segment";
 import { Flag, Tcb, isAckPlausible, raiseFlag, usesTimestamps } from "./tcb";
 import { TIMESTAMPS_OFFSET, TIMESTAMPS_SIZE } from "./tcb-layout";
@@ -60,13 +59,6 @@ export function startTimestamps(tcb: Tcb, tsVal: u32): void {
 /** Puts the option into a connection's segment: also into its SYN, which offers it. */
 export function stampSegment(tcb: Tcb, out: OutSegment): void {
   if (HAS_TIMESTAMPS) stamp(out, timestampsOf(tcb).offset, timestampsOf(tcb).recent);
-}
-
-/** Puts the option into a reply on behalf of a connection that uses it. */
-export function stampReplyOf(tcb: Tcb): void {
-  if (usesTimestamps(tcb)) {
-    stampReply(now() + timestampsOf(tcb).offset, timestampsOf(tcb).recent);
-  }
 }
 
 /** Puts the option into a segment to be sent. */

@@ -51,11 +51,8 @@ class Stream {
     exports.setAddress(LINGER_ADDRESS, 24, 0);
     const listener = exports.tcpListen(0, PORT, 1);
     const options: TcpOption[] = [{ kind: "mss", value: 1_460 }];
-    this.send({ seq: PEER_NEXT - 1, ack: 0, flags: Flag.SYN, options });
-    exports.poll(this.nowMs);
-    this.frames.length = 0;
     this.answerArp();
-    exports.poll(this.nowMs);
+    this.send({ seq: PEER_NEXT - 1, ack: 0, flags: Flag.SYN, options });
     this.iss = this.frames
       .find((frame) => (frame.getUint8(CONTROL) & Flag.SYN) !== 0)!
       .getUint32(SEQ);

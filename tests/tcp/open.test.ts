@@ -126,6 +126,48 @@ test("a lost SYN,ACK goes again as often, then the peer is forgotten [MUST-23]",
   });
 });
 
+test("our SYN,ACK answers the SYN at once, and takes no turn in poll", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).listen();
+    c.rig.device.receive(c.frame(SYN));
+    assert.equal(c.rig.device.emitted.length, 1);
+    c.rig.settle();
+    c.expect(OUR_SYN_ACK);
+  });
+});
+
+test("a SYN,ACK that the transmitter refuses is lost, and goes again in a second", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).listen();
+    const { device } = c.rig;
+    device.isBusy = () => true;
+    c.send(SYN).quiet(1_500).lookup("SYN-RECEIVED");
+    assert.equal(device.counter("TRANSMIT_BUSY"), 2);
+    device.isBusy = () => false;
+    c.after(1_500).expect(OUR_SYN_ACK);
+    c.send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED");
+  });
+});
+
+test("a half-open record answers ten segments between two time-outs (RFC 5961 §7)", () => {
+  onEachVariant((variant) => {
+    const c = given("SYN-RECEIVED", variant, { role: "passive" });
+    const answersTo = (text: string): number => {
+      for (let i = 0; i < 50; i++) c.rig.deliver(c.frame(text));
+      return c.take().length;
+    };
+    assert.equal(answersTo(SYN), 10);
+    assert.equal(answersTo("<SEQ=99999><ACK=101><CTL=ACK>"), 0);
+    c.after(1_000).expect(OUR_SYN_ACK);
+    assert.equal(answersTo("<SEQ=99999><ACK=101><CTL=ACK>"), 10);
+    assert.equal(answersTo(SYN), 0);
+    assert.equal(c.rig.device.counter("CHALLENGE_ACKS_OUT"), 10);
+    // The answers are no tries: the time-outs double as ever.
+    c.after(2_000).expect(OUR_SYN_ACK).after(4_000).expect(OUR_SYN_ACK);
+    c.send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED");
+  });
+});
+
 test("the peer's SYN, sent again, draws an answer and makes no second record", () => {
   onEachVariant((variant) => {
     const c = given("SYN-RECEIVED", variant, { role: "passive", backlog: 1 });

@@ -6,6 +6,7 @@ import {
   NEVER,
   armDeadline,
   disarmDeadline,
+  dueTime,
   nextDeadline,
   resetDeadlines,
   takeDueDeadline,
@@ -131,6 +132,25 @@ describe("deadlines", () => {
     expect<u32>(takeDueDeadline(10)).toBe(1);
     expect<u32>(takeDueDeadline(10)).toBe(0);
     expect<u32>(nextDeadline(10)).toBe(NEVER);
+  });
+
+  test("an entry knows what it was armed for, also when it fires early", () => {
+    const starts: StaticArray<u32> = [0, 0xffff_fe00];
+    for (let s = 0; s < starts.length; ++s) {
+      begin(starts[s]);
+      const deadline = starts[s] + 61_234;
+      armDeadline(1, deadline);
+      let time = starts[s];
+      let rounds = 0;
+      while (time != deadline) {
+        time += nextDeadline(time);
+        expect<u32>(takeDueDeadline(time)).toBe(1);
+        expect<u32>(dueTime(1)).toBe(deadline);
+        if (time != deadline) armDeadline(1, dueTime(1));
+        if (++rounds > 5) break;
+      }
+      expect<bool>(rounds > 1 && rounds <= 5).toBe(true);
+    }
   });
 
   test("every short distance from every time around the wrap fires on time", () => {
