@@ -34,6 +34,8 @@ const PLAIN: Beginning = { localPort: 4_000, peerPort: 5_000, startMs: 10_000, i
 
 /** How close to 2^32 the numbers begin: less than any test's data, and its first time-out. */
 const ISS_BEFORE_WRAP = 20;
+/** SYN and one octet more come before, so that SND.UNA can lie on one side and SND.NXT beyond. */
+const ISS_BEFORE_WRAP_MIN = 3;
 const CLOCK_BEFORE_WRAP_MS = 3_000;
 const IRS_BEFORE_WRAP = 7;
 /** One pair of ports in 70,000 will do, so a few local ports are enough. */
@@ -88,7 +90,8 @@ function findWrapping(): Beginning {
       // ISS = hash − 250 · beforeWrapMs = −issBefore (modulo 2^32)
       const beforeWrapMs = Math.ceil((hash + 1) / ISN_STEPS_PER_MS);
       const issBefore = beforeWrapMs * ISN_STEPS_PER_MS - hash;
-      if (beforeWrapMs > CLOCK_BEFORE_WRAP_MS || issBefore > ISS_BEFORE_WRAP) continue;
+      if (beforeWrapMs > CLOCK_BEFORE_WRAP_MS) continue;
+      if (issBefore < ISS_BEFORE_WRAP_MIN || issBefore > ISS_BEFORE_WRAP) continue;
       const startMs = 2 ** 32 - beforeWrapMs;
       return { localPort, peerPort, startMs, irs: 2 ** 32 - IRS_BEFORE_WRAP };
     }

@@ -90,6 +90,15 @@ test("the tables are those of the situations, and these of the eleven states", (
   assert.deepEqual([...states].sort(), Object.keys(State).sort());
 });
 
+test("with wrapping numbers, what is in flight or arrives lies across 2^32", () => {
+  const situation = SITUATIONS.find(({ name }) => name === "ESTABLISHED")!;
+  for (const variant of VARIANTS.filter(({ numbers }) => numbers === "wrap")) {
+    const c = reach(situation, variant, {});
+    assert.ok(c.status("SND_UNA") > 2 ** 31 && c.status("SND_NXT") < 2 ** 31, "SND.UNA, SND.NXT");
+    assert.equal(c.status("RCV_NXT"), 2 ** 32 - 1, "RCV.NXT");
+  }
+});
+
 function meet(situation: Situation, cell: Cell, c: Conversation, disguise: Disguise = {}): void {
   const segment = segmentOf(situation, cell, c);
   const isReopened = situation.state === "TIME-WAIT" && cell.next === "SYN-RECEIVED";
