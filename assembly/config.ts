@@ -59,6 +59,9 @@
 @inline export const HAS_KEEP_ALIVE: bool =
   (isDefined(CONFIG_KEEP_ALIVE) ? CONFIG_KEEP_ALIVE : 1) != 0;
 
+/** RFC 9293 §3.8.5: urgent data, its notification and its pointer. */
+@inline export const HAS_URGENT: bool = (isDefined(CONFIG_URGENT) ? CONFIG_URGENT : 1) != 0;
+
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
 
 /** Segments transmitted per poll; more makes poll return 0, so that frames are read in between. */

@@ -62,6 +62,7 @@ export {
   tcpReservedAddress,
   tcpSetOption,
   tcpStatus,
+  tcpUrgent,
 } from "./socket/tcp";
 export { __data_end, __heap_base };
 

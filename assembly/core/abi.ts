@@ -86,6 +86,8 @@ export const enum Event {
   ENDED = 32,
   /** A listener has a connection to accept. */
   ACCEPTABLE = 64,
+  /** The peer announced urgent data, or more of it; the status block tells how much is unread. */
+  URGENT = 128,
 }
 
 /** Switches and values of one connection, for `tcpSetOption`. */
@@ -175,7 +177,9 @@ export const enum StatusField {
   SOFT_ERROR = 22,
   /** 1 after CLOSE (our FIN is queued or sent). */
   SEND_CLOSED = 23,
-  COUNT = 24,
+  /** Octets up to the end of urgent data that are to be read, or to come; 0 if none is pending. */
+  URGENT_UNREAD = 24,
+  COUNT = 25,
 }
 
 /** Index of each u32 counter at `counterAddress`. They wrap at 2^32 and start at 0 with `init`. */

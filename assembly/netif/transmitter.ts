@@ -6,7 +6,7 @@
  * known to `ingress` (stateless replies) and `egress` (everything else).
  */
 
-import { FRAME_OCTETS_MAX } from "../config";
+import { FRAME_OCTETS_MAX, HAS_URGENT } from "../config";
 import { Counter, Parameter } from "../core/abi";
 import { count } from "../core/counters";
 import { transmit } from "../hal";
@@ -16,7 +16,7 @@ import { RCV_WINDOW_SHIFT } from "../tcp/receive";
 import { OutSegment, sackBlockAt } from "../tcp/segment";
 import { EtherType, ETHERNET_HEADER_OCTETS, emitEthernet } from "../wire/ethernet";
 import { IPV4_HEADER_OCTETS, Protocol, emitIpv4, ipv4Kind } from "../wire/ipv4";
-import { TCP_HEADER_OCTETS, emitTcp, sealTcp, tcpControl } from "../wire/tcp";
+import { TCP_HEADER_OCTETS, emitTcp, emitUrgentPointer, sealTcp, tcpControl } from "../wire/tcp";
 import {
   MSS_OPTION_OCTETS, SACK_BLOCK_OCTETS, SACK_HEAD_OCTETS, SACK_PERMITTED_OPTION_OCTETS,
   TIMESTAMPS_OPTION_OCTETS, WINDOW_SCALE_OPTION_OCTETS, emitMss, emitSackBlock, emitSackHead,
@@ -87,6 +87,7 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   // A flow has the remote port in the upper half; what we send goes from the local port.
   const ports = rotl<u32>(segment.ports, 16);
   emitTcp(PAYLOAD, ports, (<u64>segment.seq << 32) | segment.ack, control);
+  if (HAS_URGENT) emitUrgentPointer(PAYLOAD, segment.urgentPointer);
   const octets = headerOctets + firstOctets + segment.moreTextOctets;
   const total = IPV4_HEADER_OCTETS + octets;
   const addresses = (<u64>segment.localAddress << 32) | segment.remoteAddress;

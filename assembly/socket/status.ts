@@ -7,6 +7,7 @@ import { Listener } from "../tcp/listener";
 import { receiveWindow } from "../tcp/receive";
 import { currentRto } from "../tcp/rtt";
 import { Flag, Tcb, has, queuedOctets, readableOctets, stateOfTcb } from "../tcp/tcb";
+import { urgentUnread } from "../tcp/urgent";
 
 @inline const BLOCK_OCTETS: u32 = <u32>StatusField.COUNT * 4;
 const BLOCK: usize = memory.data(BLOCK_OCTETS, 8);
@@ -40,6 +41,7 @@ export function statusOfTcb(tcb: Tcb): usize {
   put(StatusField.RETRANSMITS, tcb.retransmits);
   put(StatusField.SOFT_ERROR, has(tcb, Flag.SOFT_ERROR) ? 1 : 0);
   put(StatusField.SEND_CLOSED, has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
+  put(StatusField.URGENT_UNREAD, urgentUnread(tcb));
   return BLOCK;
 }
 

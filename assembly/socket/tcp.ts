@@ -107,6 +107,12 @@ export function tcpCommit(handle: i32, octets: u32): i32 {
   return tcb == null ? Status.BAD_HANDLE : calls.commit(tcb, octets);
 }
 
+/** SEND with the urgent flag, for all that was sent. */
+export function tcpUrgent(handle: i32): i32 {
+  const tcb = tcbOf(handle);
+  return tcb == null ? Status.BAD_HANDLE : calls.sendUrgent(tcb);
+}
+
 /** RECEIVE, first part: contiguous data, 0 at end-of-file. */
 export function tcpPeek(handle: i32): i32 {
   const tcb = tcbOf(handle);

@@ -41,6 +41,7 @@ import {
   stopTimer,
   superviseUserTimeout,
 } from "./timers";
+import { settleUrgent } from "./urgent";
 
 /** Takes SEG.ACK and SEG.WND; false if the segment is to be dropped. */
 export function receiveAck(tcb: Tcb, segment: Segment): bool {
@@ -119,6 +120,7 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   clearFlag(tcb, Flag.SYN_OUTSTANDING);
   const octets = queuedBefore - queuedOctets(tcb);
   tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, octets, SEND_RING_OCTETS);
+  settleUrgent(tcb);
   clearFlag(tcb, Flag.SOFT_ERROR);
   clearFlag(tcb, Flag.RETRANSMIT_DUE);
   if (has(tcb, Flag.TIMING) && seqGt(ack, tcb.rttSeq)) {

@@ -57,6 +57,7 @@ import {
   startTimestamps,
 } from "./timestamps";
 import { TimeWait, arrivesInTimeWait, enterTimeWait, isFinalFin } from "./time-wait";
+import { takeUrgent } from "./urgent";
 
 /** How far above the old incarnation's numbers a reopened tuple starts, at the least (MAY-2). */
 @inline const ISS_STEP: u32 = 0x1_0000;
@@ -202,6 +203,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   segment.flags &= ~Ctl.SYN;
   segment.seq += 1;
   trimToWindow(tcb, segment);
+  checkUrgent(tcb, segment);
   if (processText(tcb, segment)) processFin(tcb, segment);
 }
 
@@ -236,6 +238,7 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   noteHeard(tcb);
+  checkUrgent(tcb, segment);
   if (processText(tcb, segment)) processFin(tcb, segment);
 }
 
@@ -353,16 +356,20 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
   }
 }
 
+/** The states before the peer's FIN. */
+function expectsText(tcb: Tcb): bool {
+  const state = stateOfTcb(tcb);
+  return state == State.ESTABLISHED || state == State.FIN_WAIT_1 || state == State.FIN_WAIT_2;
+}
+
+/** Sixth check: the URG bit, in the states that expect text; with a closed window too (MUST-66). */
+function checkUrgent(tcb: Tcb, segment: Segment): void {
+  if (expectsText(tcb)) takeUrgent(tcb, segment);
+}
+
 /** Seventh check: the text, in the states that expect any; false if that ended the connection. */
 function processText(tcb: Tcb, segment: Segment): bool {
-  const state = stateOfTcb(tcb);
-  if (
-    state != State.ESTABLISHED &&
-    state != State.FIN_WAIT_1 &&
-    state != State.FIN_WAIT_2
-  ) {
-    return true;
-  }
+  if (!expectsText(tcb)) return true;
   noteFin(tcb, segment);
   if (segment.textOctets == 0) return true;
   if (has(tcb, Flag.RECEIVE_CLOSED)) {

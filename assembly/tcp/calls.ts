@@ -40,6 +40,7 @@ import {
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
 import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
 import { setTimestampOffset } from "./timestamps";
+import { makeUrgent, readUrgent } from "./urgent";
 
 /** The counter of RFC 6056 algorithm 3: the next port to the same peer is another one. */
 const NEXT_EPHEMERAL: usize = memory.data(4, 4);
@@ -117,6 +118,14 @@ export function commit(tcb: Tcb, octets: u32): i32 {
   return Status.OK;
 }
 
+/** SEND's urgent flag (§3.10.2): everything sent so far is urgent. */
+export function sendUrgent(tcb: Tcb): i32 {
+  if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
+  if (stateOfTcb(tcb) == State.CLOSED) return Status.CONNECTION_ENDED;
+  makeUrgent(tcb);
+  return Status.OK;
+}
+
 @inline function writeOffset(tcb: Tcb): u32 {
   return advanceOffset(tcb.sendOffset, queuedOctets(tcb), SEND_RING_OCTETS);
 }
@@ -140,6 +149,7 @@ export function consume(tcb: Tcb, octets: u32): i32 {
   if (available < 0) return octets == 0 && available == Status.WOULD_BLOCK ? 0 : available;
   if (octets > <u32>available) return Status.BAD_ARGUMENT;
   tcb.rcvRead += octets;
+  readUrgent(tcb, octets);
   tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
   const state = stateOfTcb(tcb);
   if (octets != 0 && state != State.CLOSED && state != State.TIME_WAIT) offerWindow(tcb);

@@ -7,7 +7,7 @@
  * transmitter has taken it, so that a segment which a BUSY transmitter refuses stays unsent.
  * Called by netif/egress within `poll`, for the connections of tcp/pending.
  */
-import { HAS_KEEP_ALIVE, HAS_SACK, SEND_RING_OCTETS } from "../config";
+import { HAS_KEEP_ALIVE, HAS_SACK, HAS_URGENT, SEND_RING_OCTETS } from "../config";
 import { Counter, State } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -49,6 +49,7 @@ import {
   stopTimer,
   superviseUserTimeout,
 } from "./timers";
+import { pointToUrgent } from "./urgent";
 
 /** Fills the OutSegment with what this connection has to say now; false if there is nothing. */
 export function prepareSegment(flow: usize): bool {
@@ -138,6 +139,7 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
   out.wnd = windowToAdvertise(tcb);
   out.flags = Ctl.ACK | flags;
   if (usesTimestamps(tcb)) stampSegment(tcb, out);
+  if (HAS_URGENT && has(tcb, Flag.URGENT) && (flags & Ctl.SYN) == 0) pointToUrgent(tcb, out);
 }
 
 /**

@@ -5,6 +5,7 @@
  * tcp/output and tcp/half-open, for netif/egress to emit, or by tcp/reply for netif/ingress. Both
  * live at fixed places: one segment is handled at a time.
  */
+import { HAS_URGENT } from "../config";
 import {
   Ctl,
   TCP_HEADER_OCTETS,
@@ -13,6 +14,7 @@ import {
   tcpFlags,
   tcpPorts,
   tcpSeq,
+  tcpUrgentPointer,
   tcpWindow,
 } from "../wire/tcp";
 import { SACK_BLOCKS_MAX, SACK_BLOCK_OCTETS, parseOptions } from "../wire/tcp-options";
@@ -27,6 +29,8 @@ import { SACK_BLOCKS_MAX, SACK_BLOCK_OCTETS, parseOptions } from "../wire/tcp-op
   seq: u32;
   ack: u32;
   wnd: u32;
+  /** SEG.UP as a sequence number, of the octet after the last urgent one, where URG is set. */
+  urgentEnd: u32;
   /** Bits of Ctl. */
   flags: u32;
   /** Address and length of the data. */
@@ -72,6 +76,7 @@ export function parseSegment(header: usize, octets: u32): Segment {
   segment.ack = tcpAck(header);
   segment.flags = tcpFlags(header);
   segment.wnd = tcpWindow(header);
+  if (HAS_URGENT) segment.urgentEnd = segment.seq + tcpUrgentPointer(header);
   segment.text = header + headerOctets;
   segment.textOctets = octets - headerOctets;
   segment.options = header + TCP_HEADER_OCTETS;
@@ -118,6 +123,8 @@ export const enum Plan {
   ack: u32;
   flags: u32;
   wnd: u32;
+  /** 0 without URG. */
+  urgentPointer: u32;
   /** Value of the MSS option, 0 for none (RFC 9293 MUST-65: only with SYN). */
   mss: u32;
   tsVal: u32;
@@ -158,6 +165,7 @@ export function beginSegment(
   out.remoteAddress = remoteAddress;
   out.ports = ports;
   out.marks = marks;
+  out.urgentPointer = 0;
   out.mss = 0;
   out.hasWindowScale = false;
   out.hasTimestamps = false;

@@ -78,6 +78,8 @@ export const enum Flag {
   NO_DELAYED_ACK = 1 << 22,
   /** The last SEND filled the ring: the user goes on as soon as there is room. */
   SEND_CUT = 1 << 23,
+  /** Urgent data is not acknowledged yet: up to SND.UP (tcp/urgent). */
+  URGENT = 1 << 28,
   /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
   SYN_OUTSTANDING = 1 << 19,
   /** The user wants keep-alive probes (RFC 9293 §3.8.4). */

@@ -15,6 +15,7 @@ import { Protocol, pseudoSum } from "./ipv4";
 @inline const CONTROL: usize = 13;
 @inline const WINDOW: usize = 14;
 @inline const CHECKSUM: usize = 16;
+@inline const URGENT_POINTER: usize = 18;
 /** Without options. */
 @inline export const TCP_HEADER_OCTETS: u32 = 20;
 
@@ -67,13 +68,18 @@ export const enum Ctl {
   return <u32>bswap<u16>(load<u16>(at, WINDOW));
 }
 
+/** The urgent pointer, which means something only with URG set. */
+@inline export function tcpUrgentPointer(at: usize): u32 {
+  return <u32>bswap<u16>(load<u16>(at, URGENT_POINTER));
+}
+
 /** Whether the segment of `octets` octets behind the IPv4 header `ip` holds its own checksum. */
 @inline export function isTcpChecksumRight(at: usize, octets: u32, ip: usize): bool {
   return fold(pseudoSum(ip, Protocol.TCP, octets) + sum(at, octets)) == 0xffff;
 }
 
 /**
- * Writes a header without checksum and urgent pointer. `ports`: source << 16 | destination.
+ * Writes a header without checksum; the urgent pointer is 0. `ports`: source << 16 | destination.
  * `seqAndAck`: SEG.SEQ << 32 | SEG.ACK. `control`: as `tcpControl` makes it.
  */
 @inline export function emitTcp(at: usize, ports: u32, seqAndAck: u64, control: u32): void {
@@ -81,6 +87,11 @@ export const enum Ctl {
   store<u64>(at, bswap<u64>(seqAndAck), SEQ_NUM);
   store<u32>(at, bswap<u32>(control), DATA_OFFSET);
   store<u32>(at, 0, CHECKSUM); // and the urgent pointer
+}
+
+/** Writes the urgent pointer into a header. */
+@inline export function emitUrgentPointer(at: usize, pointer: u32): void {
+  store<u16>(at, bswap<u16>(<u16>pointer), URGENT_POINTER);
 }
 
 /** The fourth word of a header: its octets, the control bits and the window. */

@@ -24,6 +24,8 @@ export type { ConnectionStatus, StateName } from "./names.ts";
 export interface ConnectionEvents {
   /** ESTABLISHED is reached. */
   connect: [];
+  /** The peer announced urgent data, or more: `status().URGENT_UNREAD` says how much is unread. */
+  urgent: [];
   /** There is more to read, or end-of-file is. Read until `undefined`: it is told once. */
   readable: [];
   /** A `write` that took less than all can go on. */
@@ -228,6 +230,17 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     return taken;
   }
 
+  /**
+   * SEND's urgent flag: all that `write` has taken so far is urgent, and the peer is told soon. New protocols should not need it (RFC 6093 §6). Throws as `write` does.
+   */
+  sendUrgent(): void {
+    if (this.#isReleased) throw this.#endedError();
+    const { driver } = this.#owner;
+    const result = driver.instance.calls.tcpUrgent(this.handle);
+    if (result < 0) throw this.#refused(result, "sendUrgent");
+    driver.pollSoon();
+  }
+
   /** CLOSE: FIN after all that was written; reading goes on. The second time nothing happens. */
   closeWrite(): void {
     this.#command("closeWrite", (calls) => calls.tcpCloseWrite(this.handle));
@@ -374,7 +387,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   deliver(mask: number): void {
     this.#events |= mask;
     while (this.#events !== 0) {
-      const event = this.#events & -this.#events;
+      // Urgent data is worth telling only before it is read.
+      const event = this.#events & Event.URGENT || this.#events & -this.#events;
       this.#events &= ~event;
       if (this.#end === undefined) this.#tell(event);
     }
@@ -396,6 +410,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     else if (event === Event.WRITABLE) this.emit("writable");
     else if (event === Event.PEER_CLOSED) this.emit("peerClosed");
     else if (event === Event.ALL_ACKNOWLEDGED) this.emit("acknowledged");
+    else if (event === Event.URGENT) this.emit("urgent");
   }
 
   #finishNormally(): void {

@@ -71,6 +71,7 @@ export interface LingerCalls {
   tcpRelease(handle: number): number;
   tcpSetOption(handle: number, option: number, value: number): number;
   tcpStatus(handle: number): number;
+  tcpUrgent(handle: number): number;
   tcpLookup(remoteAddress: number, remotePort: number, localPort: number): number;
   nextReady(): number;
   takeEvents(handle: number): number;
@@ -111,6 +112,7 @@ const CALLS: Record<keyof LingerCalls, { parameters: number; u32?: true }> = {
   tcpRelease: { parameters: 1 },
   tcpSetOption: { parameters: 3 },
   tcpStatus: { parameters: 1 },
+  tcpUrgent: { parameters: 1 },
   tcpLookup: { parameters: 3 },
   nextReady: { parameters: 0 },
   takeEvents: { parameters: 1 },

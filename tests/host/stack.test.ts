@@ -237,6 +237,24 @@ describe("how connections end", () => {
     assert.deepEqual(seen.splice(0), ["3/10", "64/1"]);
   });
 
+  test("urgent data stays in line, is announced before it is read, and counted down", () => {
+    const rig = twoStacks();
+    const { near, far } = connected(rig);
+    const seen = eventsOf(far);
+    far.on("urgent", () => seen.push(`unread ${far.status().URGENT_UNREAD}`));
+    near.write("soon");
+    near.sendUrgent();
+    near.write("er");
+    rig.clock.advance(1000);
+    assert.deepEqual(seen, ["urgent", "unread 4", "readable"]);
+    assert.equal(textOf(far.read(3)), "soo");
+    assert.equal(far.status().URGENT_UNREAD, 1);
+    assert.equal(textOf(far.read()), "ner");
+    assert.equal(far.status().URGENT_UNREAD, 0);
+    near.closeWrite();
+    assert.throws(() => near.sendUrgent(), { code: "CONNECTION_CLOSING" });
+  });
+
   test("an acknowledgement is delayed, unless the connection wants it at once", () => {
     for (const [delayedAck, ms] of [
       [false, 2],

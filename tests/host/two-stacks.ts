@@ -111,6 +111,7 @@ export function eventsOf(connection: Connection): string[] {
   connection.on("writable", () => seen.push("writable"));
   connection.on("peerClosed", () => seen.push("peerClosed"));
   connection.on("acknowledged", () => seen.push("acknowledged"));
+  connection.on("urgent", () => seen.push("urgent"));
   connection.on("ended", (end, error) =>
     seen.push(error ? `ended ${end} ${error.code}` : `ended ${end}`),
   );

@@ -289,6 +289,15 @@ describe("RFC notation", () => {
     );
   });
 
+  it("prints the urgent pointer with URG, and only with it", () => {
+    const flags = "URG,ACK";
+    assert.equal(
+      notation({ flags, urgentPointer: 7, payload: "x" }),
+      "<SEQ=0><ACK=0><CTL=URG,ACK><UP=7><DATA=1>",
+    );
+    assert.equal(notation({ flags: "RST", urgentPointer: 7 }), "<SEQ=0><CTL=RST>");
+  });
+
   it("reads and writes control bits in the RFC's order", () => {
     assert.equal(parseFlags("ACK,SYN"), 18);
     assert.equal(parseFlags(""), 0);

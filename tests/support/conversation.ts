@@ -170,7 +170,7 @@ export class Conversation {
 
   /** The frame of a segment of the peer's. */
   frame(text: string, disguise: Disguise = {}): Uint8Array {
-    const { seq, ack, flags, window, mss, octets } = parseSegmentText(text);
+    const { seq, ack, flags, window, urgentPointer, mss, octets } = parseSegmentText(text);
     const isSyn = (flags & Flag.SYN) !== 0;
     const offset = seq - PEER_ISS - (isSyn ? 0 : 1);
     const frame = this.rig.peerFrame({
@@ -182,6 +182,7 @@ export class Conversation {
         ack: ack === undefined ? 0 : (ack - LINGER_ISS + this.iss) >>> 0,
         flags,
         window: window ?? this.window,
+        urgentPointer,
         options: [
           ...(mss === undefined ? [] : [{ kind: "mss" as const, value: mss }]),
           ...(this.timestamps ? this.#stamp() : []),

@@ -10,9 +10,10 @@
  *               but SYN and RST; SEG.ACK at most what the peer sent, never going back; the right
  *               edge of the window never going left; nothing beyond the peer's window but probes of
  *               one octet; no segment above the peer's MSS; what is sent again is what was sent
- *               before; nothing behind FIN; nothing of a connection that we reset; no option that
- *               both SYNs did not agree on, and none without the timestamps that they did; TSval
- *               never going back
+ *               before; URG with a pointer on whatever begins before the end of urgent data, which
+ *               only moves on; nothing behind FIN; nothing of a connection that we reset; no option
+ *               that both SYNs did not agree on, and none without the timestamps that they did;
+ *               TSval never going back
  *
  * Called by device.ts with each frame in the order of the wire. Throws AssertionError.
  */
@@ -68,6 +69,8 @@ interface Incarnation {
   /** The number after the last one sent. */
   sndMax: number;
   fin: number | undefined;
+  /** The number after the last urgent octet. */
+  urgentEnd: number | undefined;
   isReset: boolean;
   peer: PeerSyn | undefined;
   /** What our SYN proposed, or what our SYN and ACK agreed to. */
@@ -196,7 +199,6 @@ export class Inspector {
   #judgeTcp({ ipv4 }: Frame, tcp: TcpSegment): void {
     assert.equal(tcp.checksumOk, true, "TCP: checksum");
     assert.equal(tcp.reserved, 0, "TCP: reserved bits");
-    assert.equal(tcp.urgentPointer, 0, "TCP: urgent pointer without URG");
     judgeOptions(tcp, ipv4!.payload);
     judgeControl(tcp);
     const record = this.#record(ipv4!.destination, tcp.destinationPort, tcp.sourcePort);
@@ -276,10 +278,12 @@ function judgeOptions(tcp: TcpSegment, octets: Uint8Array): void {
 /** Which control bits go together. */
 function judgeControl(tcp: TcpSegment): void {
   const has = (flag: number): boolean => (tcp.flags & flag) !== 0;
-  assert.equal(has(Flag.URG) || has(Flag.ECE) || has(Flag.CWR), false, "TCP: URG, ECE or CWR");
+  assert.equal(has(Flag.ECE) || has(Flag.CWR), false, "TCP: ECE or CWR");
+  assert.equal(has(Flag.URG), tcp.urgentPointer !== 0, "TCP: URG with a pointer, or neither");
   if (has(Flag.SYN) || has(Flag.RST)) {
     assert.equal(tcp.payload.length, 0, "TCP: SYN or RST with data");
     assert.equal(has(Flag.FIN) || has(Flag.PSH), false, "TCP: SYN or RST with FIN or PSH");
+    assert.equal(has(Flag.URG), false, "TCP: SYN or RST with URG");
     assert.equal(has(Flag.SYN) && has(Flag.RST), false, "TCP: SYN with RST");
   } else {
     assert.ok(has(Flag.ACK), "TCP: no ACK");
@@ -303,6 +307,7 @@ function incarnationOf(record: TupleRecord, tcp: TcpSegment): Incarnation {
     iss: tcp.seq,
     sndMax: tcp.seq,
     fin: undefined,
+    urgentEnd: undefined,
     isReset: false,
     peer: undefined,
     offer: offerOf(tcp),
@@ -350,6 +355,7 @@ function judgeSegment(
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   judgeNegotiated(incarnation, tcp);
+  judgeUrgent(incarnation, tcp);
   if (end === tcp.seq) {
     const isKeepAlive = allowsKeepAlive && seqDistance(tcp.seq, incarnation.sndMax) === 1;
     assert.ok(
@@ -372,6 +378,21 @@ function judgeSegment(
   }
   judgeStream(incarnation, tcp, end);
   incarnation.sndMax = seqMax(incarnation.sndMax, end);
+}
+
+/**
+ * Urgent mode ends with the acknowledgement of its last octet, so that what begins before it always
+ * says so; its end is never taken back, and never lies beyond what one ring holds.
+ */
+function judgeUrgent(incarnation: Incarnation, tcp: TcpSegment): void {
+  const known = incarnation.urgentEnd;
+  if ((tcp.flags & Flag.URG) === 0) {
+    assert.ok(known === undefined || !seqAfter(known, tcp.seq), "TCP: urgent data without URG");
+    return;
+  }
+  const end = (tcp.seq + tcp.urgentPointer) >>> 0;
+  assert.ok(known === undefined || !seqAfter(known, end), "TCP: the urgent pointer went back");
+  incarnation.urgentEnd = end;
 }
 
 /**

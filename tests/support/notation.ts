@@ -1,6 +1,6 @@
 /**
  * Segments as tests write them: `<SEQ=301><ACK=101><CTL=FIN,ACK>`, as in RFC 9293's figures, with
- * `<WND=…>`, `<MSS=…>` and `<DATA=octets>` where they matter.
+ * `<WND=…>`, `<UP=…>` (the urgent pointer), `<MSS=…>` and `<DATA=octets>` where they matter.
  *
  * Numbers are relative, as if Linger's ISS were 100 and the peer's 300, which are those of the
  * figures. Called by conversation.ts.
@@ -23,6 +23,7 @@ export interface SegmentText {
   ack: number | undefined;
   flags: number;
   window: number | undefined;
+  urgentPointer: number;
   mss: number | undefined;
   octets: number;
 }
@@ -35,7 +36,7 @@ export interface Bases {
   timestamps?: boolean;
 }
 
-const FIELD = /<(SEQ|ACK|WND|CTL|MSS|DATA)=([^>]*)>/g;
+const FIELD = /<(SEQ|ACK|WND|CTL|UP|MSS|DATA)=([^>]*)>/g;
 
 /** Reads a segment; an Error for anything that is not one, since a test would mean nothing. */
 export function parseSegmentText(text: string): SegmentText {
@@ -63,6 +64,7 @@ export function parseSegmentText(text: string): SegmentText {
     ack,
     flags,
     window: number("WND"),
+    urgentPointer: number("UP") ?? 0,
     mss: number("MSS"),
     octets: number("DATA") ?? 0,
   };

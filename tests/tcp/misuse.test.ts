@@ -36,6 +36,7 @@ const CONNECTION_CALLS: [CallName, number[]][] = [
   ["tcpCloseWrite", []],
   ["tcpAbort", []],
   ["tcpSetOption", [0, 0]],
+  ["tcpUrgent", []],
 ];
 /** Those that also take a listener's. */
 const HANDLE_CALLS: [CallName, number[]][] = [

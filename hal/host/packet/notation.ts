@@ -31,6 +31,7 @@ export function formatSegment(segment: TcpSegment, options: NotationOptions = {}
   }
   if (showsWindow(segment, options)) parts.push(`WND=${segment.window}`);
   parts.push(`CTL=${formatFlags(segment.flags)}`);
+  if ((segment.flags & Flag.URG) !== 0) parts.push(`UP=${segment.urgentPointer}`);
   if (options.options ?? true) {
     parts.push(...segment.options.flatMap((option) => formatOption(option, options)));
   }

@@ -65,6 +65,7 @@ export const TOLD: Record<string, Telling> = {
   open: { events: ["CONNECTED", "WRITABLE"] },
   acked: { events: ["ALL_ACKNOWLEDGED"] },
   text: { events: ["READABLE"] },
+  urgent: { events: ["URGENT"] },
   /** "connection closing": the end-of-file can be read. */
   closing: { events: ["READABLE", "PEER_CLOSED"] },
   closed: { events: ["ENDED"], reason: "CLOSED" },

@@ -92,7 +92,7 @@ export const SEGMENTS: readonly (readonly [kind: string, text: string])[] = [
   ["FIN left", "<SEQ=RCV.NXT-1><ACK=SND.UNA><CTL=FIN,ACK>"],
   ["FIN left, ACK of all", "<SEQ=RCV.NXT-1><ACK=SND.NXT><CTL=FIN,ACK>"],
   // URG
-  ["URG with text", `<SEQ=RCV.NXT><ACK=SND.UNA><CTL=PSH,URG,ACK>${TEXT}`],
-  ["URG without text", "<SEQ=RCV.NXT><ACK=SND.UNA><CTL=URG,ACK>"],
-  ["URG without ACK", "<SEQ=RCV.NXT><CTL=URG>"],
+  ["URG with text", `<SEQ=RCV.NXT><ACK=SND.UNA><CTL=PSH,URG,ACK><UP=3>${TEXT}`],
+  ["URG without text", "<SEQ=RCV.NXT><ACK=SND.UNA><CTL=URG,ACK><UP=3>"],
+  ["URG without ACK", "<SEQ=RCV.NXT><CTL=URG><UP=3>"],
 ];

@@ -86,8 +86,8 @@ FIN right                       | ACK    |              |                |
 FIN left                        | ACK    |              |                |
 FIN left, ACK of all            | ACK    |              |                |
 # Sixth check: URG
-URG with text                   | ACK~   |              | rcv+9          | text
-URG without text                | -      |              |                |
+URG with text                   | ACK~   |              | rcv+9          | text urgent
+URG without text                | -      |              |                | urgent
 URG without ACK                 | -      |              |                |
 `,
     "ESTABLISHED, RCV.WND = 0": `
@@ -166,8 +166,8 @@ FIN right                       | cannot | the edge is RCV.NXT
 FIN left                        | ACK0   |              |                |
 FIN left, ACK of all            | ACK0   |              |                |
 # Sixth check: URG
-URG with text                   | ACK0   |              |                |
-URG without text                | -      |              |                |
+URG with text                   | ACK0   |              |                | urgent [MUST-66]
+URG without text                | -      |              |                | urgent
 URG without ACK                 | -      |              |                |
 `,
   },

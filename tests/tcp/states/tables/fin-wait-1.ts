@@ -86,8 +86,8 @@ FIN right                       | ACK    |              |                |
 FIN left                        | ACK    |              |                |
 FIN left, ACK of all            | ACK    |              |                |
 # Sixth check: URG
-URG with text                   | ACK~   |              | rcv+9          | text
-URG without text                | -      |              |                |
+URG with text                   | ACK~   |              | rcv+9          | text urgent
+URG without text                | -      |              |                | urgent
 URG without ACK                 | -      |              |                |
 `,
     "FIN-WAIT-1, SYN outstanding": `
