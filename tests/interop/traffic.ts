@@ -4,10 +4,12 @@
  * Used on both sides of a wire: with sockets of the host, and with connections of Linger.
  */
 import assert from "node:assert/strict";
-import { createCipheriv, createHash } from "node:crypto";
 import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { octets, receiveHash, sha256 } from "../../bench/interop/data.ts";
 import type { Connection } from "../../hal/host/index.ts";
+
+export { octets, receiveHash, sha256 } from "../../bench/interop/data.ts";
 
 /** A promise, and what resolves it. */
 export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
@@ -40,29 +42,6 @@ export function endOf(socket: Socket): Promise<string> {
     socket.once("error", (error: NodeJS.ErrnoException) => (end = error.code ?? error.message));
     socket.once("close", () => resolve(end));
   });
-}
-
-/** Octets that look random and are the same for a seed. */
-export function octets(seed: number, length: number): Buffer {
-  const key = Buffer.alloc(16, seed);
-  return createCipheriv("aes-128-ctr", key, Buffer.alloc(16)).update(Buffer.alloc(length));
-}
-
-export function sha256(data: Uint8Array): string {
-  return createHash("sha256").update(data).digest("hex");
-}
-
-/** Everything that comes until the peer's FIN, as its hash and length. */
-export async function receiveHash(
-  source: AsyncIterable<Uint8Array>,
-): Promise<{ hash: string; length: number }> {
-  const hash = createHash("sha256");
-  let length = 0;
-  for await (const chunk of source) {
-    hash.update(chunk);
-    length += chunk.length;
-  }
-  return { hash: hash.digest("hex"), length };
 }
 
 /** Everything that a socket gets until the peer's FIN; leaves the socket open. */

@@ -9,43 +9,26 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
-import { type Connection, findOption, Flag } from "../../../hal/host/index.ts";
-import { endOf, exchange } from "../traffic.ts";
-import { type Carried, Watch } from "../watch.ts";
 import {
   agreedWith,
   describeSwitches,
   GRID,
   type GridWire,
   impairmentOf,
-  setKernelBuffers,
+  prepareKernel,
+  RTO_MIN_MS,
   setKernelSwitches,
   type Switches,
-} from "./grid.ts";
+} from "../../../bench/interop/grid.ts";
+import { agreement, type Carried, Watch } from "../../../bench/interop/watch.ts";
+import type { Connection } from "../../../hal/host/index.ts";
+import { endOf, exchange } from "../traffic.ts";
 import { inNamespace, Rig } from "./rig.ts";
 
 const LENGTH = 1_000_000;
-/** The kernel's own. */
-const RTO_MIN_MS = 200;
 const OPENERS = ["kernel", "linger"] as const;
 /** RFC 9293 §3.1: without scaling the window is what its 16 bits hold. */
 const PLAIN_WINDOW_MAX = 65_535;
-
-/** What two SYNs agree on (RFC 2018 §2, RFC 7323 §1.3, RFC 3168 §6.1.1). */
-function agreement(first: Carried, second: Carried): Switches {
-  const { syn } = first;
-  const answer = second.syn;
-  assert.ok(syn !== undefined && answer !== undefined, "no handshake was seen");
-  const both = (kind: "sack-permitted" | "timestamps" | "window-scale") =>
-    findOption(syn, kind) !== undefined && findOption(answer, kind) !== undefined;
-  const echo = Flag.ECE | Flag.CWR;
-  return {
-    sack: both("sack-permitted"),
-    timestamps: both("timestamps"),
-    windowScaling: both("window-scale"),
-    ecn: (syn.flags & echo) === echo && (answer.flags & echo) === Flag.ECE,
-  };
-}
 
 /** What the segments after the handshake show of that. */
 function checkUse(carried: Carried, switches: Switches, wire: GridWire): void {
@@ -66,7 +49,7 @@ for (const wire of GRID) {
     const opened = new Map<string, { linger: Connection; kernel: Socket }>();
     let rig: Rig;
     before(async () => {
-      setKernelBuffers();
+      prepareKernel();
       rig = await Rig.open({ watch, parameters: { rtoMinMs: RTO_MIN_MS } });
       for (const switches of wire.combinations) {
         setKernelSwitches(switches);

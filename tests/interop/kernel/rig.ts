@@ -7,6 +7,7 @@
  */
 import assert from "node:assert/strict";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { type Watch, watchWire } from "../../../bench/interop/watch.ts";
 import { kernelState, readKernelTable } from "../../../hal/host/cli/demo/proc-net-tcp.ts";
 import {
   type Connection,
@@ -20,7 +21,6 @@ import {
 } from "../../../hal/host/index.ts";
 import { Capture } from "../capture.ts";
 import { deferred, until } from "../traffic.ts";
-import { type Watch, watchWire } from "../watch.ts";
 
 export const KERNEL = "10.9.0.1";
 export const LINGER = "10.9.0.2";
@@ -61,7 +61,8 @@ export class Rig {
     const capture = new Capture(await openTap("tap0"), clock);
     const { impairment = {}, mslMs = 500, parameters = {}, watch } = options;
     const both = { inbound: impairment, outbound: impairment };
-    const watched = watch === undefined ? capture.wire : watchWire(capture.wire, watch);
+    const see = (frame: Uint8Array) => watch?.see(frame);
+    const watched = watchWire(capture.wire, see);
     const wire = impair(watched, { clock, seed: 9, ...both });
     const stack = Stack.create({ wire, address: `${LINGER}/24`, mac: MAC, mslMs, parameters });
     return new Rig(stack, wire, capture);

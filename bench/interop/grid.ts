@@ -2,8 +2,9 @@
  * The grid: SACK, timestamps, window scaling and ECN, each on and off on the kernel's side, which
  * makes 16 combinations, and the wires over which each of them is tried.
  *
- * Used by the tests of this folder. The kernel's switches are those of the private network that
- * the caller runs in, and count for the connections that open while they stand so.
+ * Used by `npm run interop` and by tests/interop/kernel. The kernel's switches are those of the
+ * private network that the caller runs in, and count for the connections that open while they
+ * stand so.
  */
 import { writeFileSync } from "node:fs";
 import {
@@ -11,7 +12,7 @@ import {
   type Impairment,
   internetChecksum,
   SeededEntropy,
-} from "../../../hal/host/index.ts";
+} from "../../hal/host/index.ts";
 
 /** What the two ends may agree on. Linger offers all of it; the kernel what stands here. */
 export interface Switches {
@@ -67,14 +68,23 @@ function setKernel(name: string, value: string): void {
   writeFileSync(`/proc/sys/net/ipv4/${name}`, value);
 }
 
-/** Receive buffers that are large from the start: only a scaled window shows them. */
-export function setKernelBuffers(): void {
+/** What must not differ from one kernel, or one connection, to the next. Call it once. */
+export function prepareKernel(): void {
+  setKernel("tcp_congestion_control", "reno");
+  // Receive buffers that are large from the start: only a scaled window shows them.
   setKernel("tcp_rmem", "4096 1000000 6291456");
+  // Nothing of an earlier connection is remembered for the next one.
+  setKernel("tcp_no_metrics_save", "1");
 }
+
+/** The kernel's least retransmission timeout, which Linger takes too. */
+export const RTO_MIN_MS = 200;
 
 /** A wire of the grid. Probabilities are per frame and direction. */
 export interface GridWire {
   name: string;
+  /** For tables. */
+  short: string;
   loss: number;
   reorder: number;
   /** For frames that can carry it: congestion experienced (RFC 3168 §5), where others are lost. */
@@ -86,9 +96,17 @@ const NOTHING = COMBINATIONS[0]!;
 const EVERYTHING = COMBINATIONS.at(-1)!;
 
 export const GRID: readonly GridWire[] = [
-  { name: "a clean wire", loss: 0, reorder: 0, mark: 0, combinations: COMBINATIONS },
+  {
+    name: "a clean wire",
+    short: "clean",
+    loss: 0,
+    reorder: 0,
+    mark: 0,
+    combinations: COMBINATIONS,
+  },
   {
     name: "a wire that loses 1 % and reorders 5 %",
+    short: "1 % lost, 5 % reordered",
     loss: 0.01,
     reorder: 0.05,
     mark: 0.01,
@@ -96,6 +114,7 @@ export const GRID: readonly GridWire[] = [
   },
   {
     name: "a wire that loses 5 % and reorders 5 %",
+    short: "5 % lost, 5 % reordered",
     loss: 0.05,
     reorder: 0.05,
     mark: 0.01,

@@ -2,13 +2,25 @@
  * What the segments of each connection carried, as they passed a wire: whether an option that is
  * said to be on or off really is.
  *
- * Used by the grid of options. Reads frames with the host's own packet parser, which is written
- * apart from the stack's.
+ * Used by `npm run interop` and by tests/interop/kernel. Reads frames with the host's own packet
+ * parser, which is written apart from the stack's.
  */
-import { findOption, Flag, parseFrame, type TcpSegment, type Wire } from "../../hal/host/index.ts";
+import assert from "node:assert/strict";
+import {
+  findOption,
+  Flag,
+  IpProtocol,
+  parseFrame,
+  type TcpSegment,
+  type Wire,
+} from "../../hal/host/index.ts";
+
+import type { Switches } from "./grid.ts";
 
 /** ECN in the last two bits of the type of service (RFC 3168 §5). */
 const ECN_MASK = 3;
+/** Behind the Ethernet header. */
+const IP_AT = 14;
 const CE = 3;
 
 /** The segments of one direction, by what they carry. */
@@ -62,6 +74,13 @@ export class Watch {
     this.carried(tcp.sourcePort, tcp.destinationPort).add(tcp, ipv4.typeOfService & ECN_MASK);
   }
 
+  /** Like `see`, where time counts: looks at the SYNs alone. */
+  seeSyn(octets: Uint8Array): void {
+    const tcp = IP_AT + 4 * ((octets[IP_AT] ?? 0) & 15);
+    const isTcp = octets[IP_AT + 9] === IpProtocol.TCP;
+    if (isTcp && ((octets[tcp + 13] ?? 0) & Flag.SYN) !== 0) this.see(octets);
+  }
+
   carried(sourcePort: number, destinationPort: number): Carried {
     const key = `${sourcePort} ${destinationPort}`;
     let carried = this.#directions.get(key);
@@ -70,17 +89,33 @@ export class Watch {
   }
 }
 
-/** Shows a watch all that passes a wire, either way. */
-export function watchWire(inner: Wire, watch: Watch): Wire {
+/** What two SYNs agree on (RFC 2018 §2, RFC 7323 §1.3, RFC 3168 §6.1.1). */
+export function agreement(first: Carried, second: Carried): Switches {
+  const { syn } = first;
+  const answer = second.syn;
+  assert.ok(syn !== undefined && answer !== undefined, "no handshake was seen");
+  const both = (kind: "sack-permitted" | "timestamps" | "window-scale") =>
+    findOption(syn, kind) !== undefined && findOption(answer, kind) !== undefined;
+  const echo = Flag.ECE | Flag.CWR;
+  return {
+    sack: both("sack-permitted"),
+    timestamps: both("timestamps"),
+    windowScaling: both("window-scale"),
+    ecn: (syn.flags & echo) === echo && (answer.flags & echo) === Flag.ECE,
+  };
+}
+
+/** Shows all that passes a wire, either way. */
+export function watchWire(inner: Wire, see: (frame: Uint8Array) => void): Wire {
   return {
     send(frame) {
       const sent = inner.send(frame);
-      if (sent) watch.see(frame);
+      if (sent) see(frame);
       return sent;
     },
     onFrame(callback) {
       inner.onFrame((frame) => {
-        watch.see(frame);
+        see(frame);
         callback(frame);
       });
     },
