@@ -49,17 +49,20 @@ export function formatDocument(cells: readonly Cell[], length: number): string {
 
 Written by \`npm run interop -- --full\`: do not edit it by hand.
 
-${length / 1e6} MB each way at once between Linger and the Linux kernel over TAP, for each combination
-of the kernel's switches \`tcp_sack\`, \`tcp_timestamps\`, \`tcp_window_scaling\` and \`tcp_ecn\`; the
-hashes of both ends agreed, and what the SYNs agreed on was what the switches say. Beside it, in the
-same run, the same between two kernels, each in a network of its own, whose frames the host emulator
-relays over the same wire: the same losses in the same measure, from the same seeds.
+${length / 1e6} MB each way at once between Linger and the Linux kernel over TAP, for each
+combination of the kernel's switches \`tcp_sack\`, \`tcp_timestamps\`, \`tcp_window_scaling\` and
+\`tcp_ecn\`; the hashes of both ends agreed, and what the SYNs agreed on was what the switches say,
+except for ECN, which Linger declines. Beside it, in the same run, the same between two
+kernels, each in a network of its own, whose frames the host emulator relays over the same wire:
+losses by the same chances, from the same seeds.
 
 Goodput is in MB per second, from the start to the last octet at the receiver's application; the
 ratio is to kernel to kernel in the same direction. The kernels use Reno; the least retransmission
-timeout is ${RTO_MIN_MS} ms on all sides. Linger's window is at most its ring of 32 KB. Over the clean
-wire nothing waits but for the processor: that row compares the emulator in Node with a relay in Node.
-The bad wires delay each frame by 1 ms, and hold the reordered ones for 3 ms more.
+timeout is ${RTO_MIN_MS} ms on all sides. Linger's window is at most its ring of 32 KB. Over the
+clean wire nothing waits but for the processor: there the emulator with its stack in Node is
+compared with a mere relay in Node. The bad wires delay each frame by 1 ms, and hold the reordered
+ones for 3 ms more. Each figure is one transfer on a machine with other work to do: the rows differ
+by chance, too.
 
 ${formatHead()}
 ${cells.map(formatCell).join("\n")}

@@ -27,7 +27,7 @@ export const LINGER = "10.9.0.2";
 /** The same for all tests, so that what the kernel remembers of the last one still holds. */
 const MAC = "02:00:00:0a:09:02";
 
-const SUITE_TIMEOUT_MS = 80_000;
+const SUITE_TIMEOUT_MS = 150_000;
 
 /** For each `describe` here: skipped outside of the private network, and ended if it hangs. */
 export const inNamespace = {

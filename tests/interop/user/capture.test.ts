@@ -1,9 +1,10 @@
 /** tshark as the interop tests use it sees what is wrong with a frame: their judge is not blind. */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import {
   buildFrame,
   parseIpv4Address,
@@ -52,6 +53,19 @@ const CONVERSATION = [
   segment("peer", { seq: 501, ack: 901, flags: "ACK" }),
   segment("peer", { seq: 501, ack: 901, flags: "ACK", payload: new Uint8Array(100) }),
 ];
+
+test("every stack of the interop tests is recorded and judged", () => {
+  const folder = fileURLToPath(new URL("..", import.meta.url));
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const texts = names
+    .filter((name) => name.endsWith(".ts") && name !== "user/capture.test.ts")
+    .map((name) => ({ name, text: readFileSync(join(folder, name), "utf8") }));
+  const rigs = texts.filter(({ text }) => text.includes("Stack.create("));
+  assert.ok(rigs.length >= 3);
+  for (const { name, text } of rigs) {
+    assert.ok(text.includes("new Capture(") && text.includes(".judge("), name);
+  }
+});
 
 describe("inspecting a capture", () => {
   const folder = mkdtempSync(join(tmpdir(), "linger-capture-"));
