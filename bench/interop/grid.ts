@@ -90,6 +90,8 @@ export interface GridWire {
   /** For frames that can carry it: congestion experienced (RFC 3168 §5), where others are lost. */
   mark: number;
   combinations: readonly Switches[];
+  /** How often goodput is measured, for the median; odd. */
+  rounds: number;
 }
 
 const NOTHING = COMBINATIONS[0]!;
@@ -103,6 +105,7 @@ export const GRID: readonly GridWire[] = [
     reorder: 0,
     mark: 0,
     combinations: COMBINATIONS,
+    rounds: 5,
   },
   {
     name: "a wire that loses 1 % and reorders 5 %",
@@ -111,6 +114,7 @@ export const GRID: readonly GridWire[] = [
     reorder: 0.05,
     mark: 0.01,
     combinations: COMBINATIONS,
+    rounds: 1,
   },
   {
     name: "a wire that loses 5 % and reorders 5 %",
@@ -119,6 +123,7 @@ export const GRID: readonly GridWire[] = [
     reorder: 0.05,
     mark: 0.01,
     combinations: [NOTHING, EVERYTHING],
+    rounds: 1,
   },
 ];
 

@@ -51,7 +51,7 @@ export interface Extent {
   limitMs: number;
 }
 
-/** Measures a cell: first Linger, then the kernel. */
+/** Measures a cell: Linger and the kernel in turns, as often as the wire asks for. */
 export async function measureCell(
   wire: GridWire,
   switches: Switches,
@@ -60,9 +60,19 @@ export async function measureCell(
   const extent = { length, limitMs };
   setKernelSwitches(switches);
   await far.setSwitches(switches);
-  const linger = await measureLinger(wire, switches, extent);
-  const kernel = await measureKernel(wire, switches, { far, ...extent });
-  return { wire, switches, linger, kernel };
+  const linger: Goodput[] = [];
+  const kernel: Goodput[] = [];
+  for (let round = 0; round < wire.rounds; round++) {
+    linger.push(await measureLinger(wire, switches, extent));
+    kernel.push(await measureKernel(wire, switches, { far, ...extent }));
+  }
+  return { wire, switches, linger: medianOf(linger), kernel: medianOf(kernel) };
+}
+
+function medianOf(rounds: readonly Goodput[]): Goodput {
+  const middle = (direction: keyof Goodput) =>
+    rounds.map((goodput) => goodput[direction]).sort((a, b) => a - b)[rounds.length >> 1]!;
+  return { toNear: middle("toNear"), toFar: middle("toFar") };
 }
 
 async function measureLinger(wire: GridWire, switches: Switches, extent: Extent): Promise<Goodput> {

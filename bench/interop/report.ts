@@ -60,9 +60,9 @@ Goodput is in MB per second, from the start to the last octet at the receiver's 
 ratio is to kernel to kernel in the same direction. The kernels use Reno; the least retransmission
 timeout is ${RTO_MIN_MS} ms on all sides. Linger's window is at most its ring of 32 KB. Over the
 clean wire nothing waits but for the processor: there the emulator with its stack in Node is
-compared with a mere relay in Node. The bad wires delay each frame by 1 ms, and hold the reordered
-ones for 3 ms more. Each figure is one transfer on a machine with other work to do: the rows differ
-by chance, too.
+compared with a mere relay in Node; each figure is the median of five transfers in turns. The bad
+wires delay each frame by 1 ms, and hold the reordered ones for 3 ms more; each figure is one
+transfer, so that rows differ by chance, too.
 
 ${formatHead()}
 ${cells.map(formatCell).join("\n")}

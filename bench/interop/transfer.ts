@@ -50,7 +50,7 @@ export function prepareTransfers(length: number): void {
   make(FAR_SEED, length);
 }
 
-/** When the last octet from the other side had come, in ms; rejects if they are not what it sent. */
+/** When the last octet from the other side had come; rejects if they are not what it sent. */
 export async function transfer(end: End, length: number, seed: number): Promise<number> {
   const expected = make(seed === NEAR_SEED ? FAR_SEED : NEAR_SEED, length);
   const received = await receiveHash(end(make(seed, length).data));
