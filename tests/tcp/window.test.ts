@@ -269,7 +269,10 @@ test("a peer that takes what lies before a shrunken edge, and no more, lives on 
     answer();
     const until = c.nowMs + 3 * USER_TIMEOUT_MS;
     while (c.nowMs < until) {
-      assert.ok(c.rig.advanceUntilEmitted(61_000, () => c.hasPending));
+      assert.ok(
+        c.rig.advanceUntilEmitted(61_000, () => c.hasPending),
+        "no probe within 61 s",
+      );
       for (const { seq, payload } of c.take()) {
         const from = seqDistance(c.iss, seq) + LINGER_ISS;
         const to = Math.min(from + payload.length, edge);
