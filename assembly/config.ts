@@ -62,6 +62,9 @@
 /** RFC 9293 §3.8.5: urgent data, its notification and its pointer. */
 @inline export const HAS_URGENT: bool = (isDefined(CONFIG_URGENT) ? CONFIG_URGENT : 1) != 0;
 
+/** RFC 1191, RFC 2923: path MTU discovery; without it routers may fragment what TCP sends. */
+@inline export const HAS_PMTUD: bool = (isDefined(CONFIG_PMTUD) ? CONFIG_PMTUD : 1) != 0;
+
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
 
 /** Segments transmitted per poll; more makes poll return 0, so that frames are read in between. */

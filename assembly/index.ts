@@ -26,6 +26,7 @@ import { resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
 import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
+import { resetTransmitter } from "./netif/transmitter";
 import { resetCalls } from "./tcp/calls";
 import { resetDemux } from "./tcp/demux";
 import { HALF_OPEN_SIZE, TIME_WAIT_SIZE, resetFlows } from "./tcp/flow";
@@ -128,6 +129,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetCounters();
   resetDeadlines(nowMs);
   resetInterface();
+  resetTransmitter();
   resetArp();
   resetIcmp();
   if (config.REASSEMBLY_COUNT != 0) resetReassembly();

@@ -258,5 +258,11 @@ export const enum Counter {
   /** Retransmission time-outs that expired. */
   RETRANSMISSION_TIMEOUTS = 50,
   KEEP_ALIVE_PROBES = 51,
-  COUNT = 52,
+  /** A smaller MTU of the path was learned: a router said so. */
+  PMTU_LOWERED = 52,
+  /** Full-sized segments vanished, and another size was tried. */
+  PMTU_BLACK_HOLES = 53,
+  /** Larger segments were tried again. */
+  PMTU_RAISED = 54,
+  COUNT = 55,
 }

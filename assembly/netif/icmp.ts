@@ -7,11 +7,12 @@
  * spoken here. Never sees broadcasts: ingress drops them.
  */
 
+import { HAS_PMTUD } from "../config";
 import { Counter, Status } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { randomWord } from "../core/random";
-import { icmpErrorArrives } from "../tcp/icmp-error";
+import { icmpErrorArrives, tooBigArrives } from "../tcp/icmp-error";
 import {
   ICMP_HEADER_OCTETS,
   IcmpType,
@@ -19,12 +20,20 @@ import {
   emitEcho,
   icmpCode,
   icmpIdentifier,
+  icmpNextHopMtu,
   icmpSequence,
   icmpType,
   isIcmpRight,
   sealIcmp,
 } from "../wire/icmpv4";
-import { Protocol, checkQuotedIpv4, ipv4Destination, ipv4Protocol, ipv4Source } from "../wire/ipv4";
+import {
+  Protocol,
+  checkQuotedIpv4,
+  ipv4Destination,
+  ipv4Protocol,
+  ipv4Source,
+  ipv4TotalOctets,
+} from "../wire/ipv4";
 import { tcpPorts, tcpSeq } from "../wire/tcp";
 import {
   interfaceAddress,
@@ -159,7 +168,10 @@ function errorArrives(message: usize, octets: u32): void {
     if (ipv4Protocol(ip) == Protocol.TCP) {
       // What we sent went from the local port; a flow has the remote port in the upper half.
       const ports = rotl<u32>(tcpPorts(quoted), 16);
-      known = icmpErrorArrives(isHardError(message), addresses, ports, tcpSeq(quoted));
+      const seq = tcpSeq(quoted);
+      known = isTooBig(message)
+        ? tooBigArrives(addresses, ports, seq, sizesOf(message, ip))
+        : icmpErrorArrives(isHardError(message), addresses, ports, seq);
     } else if (ipv4Protocol(ip) == Protocol.ICMP) {
       known = pingFails(remoteAddress, quoted);
     }
@@ -175,6 +187,17 @@ function isHardError(message: usize): bool {
   if (icmpType(message) != IcmpType.DESTINATION_UNREACHABLE) return false;
   const code = icmpCode(message);
   return code == UnreachableCode.PROTOCOL || code == UnreachableCode.PORT;
+}
+
+/** Whether it is for path MTU discovery: "fragmentation needed". */
+@inline function isTooBig(message: usize): bool {
+  if (!HAS_PMTUD || icmpType(message) != IcmpType.DESTINATION_UNREACHABLE) return false;
+  return icmpCode(message) == UnreachableCode.FRAGMENTATION_NEEDED;
+}
+
+/** The MTU that is told << 16 | the length of the datagram that was too long for it. */
+@inline function sizesOf(message: usize, quotedIp: usize): u32 {
+  return (icmpNextHopMtu(message) << 16) | ipv4TotalOctets(quotedIp);
 }
 
 /** Whether the quoted message is our echo request; then it has failed. */

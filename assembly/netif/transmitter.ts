@@ -9,13 +9,16 @@
 import { FRAME_OCTETS_MAX, HAS_URGENT } from "../config";
 import { Counter, Parameter } from "../core/abi";
 import { count } from "../core/counters";
+import { randomWord } from "../core/random";
 import { transmit } from "../hal";
 import { tosOf, ttlOf } from "../tcp/marks";
 import { parameter } from "../tcp/parameters";
 import { RCV_WINDOW_SHIFT } from "../tcp/receive";
 import { OutSegment, sackBlockAt } from "../tcp/segment";
 import { EtherType, ETHERNET_HEADER_OCTETS, emitEthernet } from "../wire/ethernet";
-import { IPV4_HEADER_OCTETS, Protocol, emitIpv4, ipv4Kind } from "../wire/ipv4";
+import {
+  IPV4_HEADER_OCTETS, Protocol, allowFragments, emitIpv4, ipv4Kind,
+} from "../wire/ipv4";
 import { TCP_HEADER_OCTETS, emitTcp, emitUrgentPointer, sealTcp, tcpControl } from "../wire/tcp";
 import {
   MSS_OPTION_OCTETS, SACK_BLOCK_OCTETS, SACK_HEAD_OCTETS, SACK_PERMITTED_OPTION_OCTETS,
@@ -30,6 +33,21 @@ import { linkAddress } from "./interface";
 @inline export const PACKET: usize = FRAME + <usize>ETHERNET_HEADER_OCTETS;
 /** Where the payload of an IPv4 datagram without options begins. */
 @inline export const PAYLOAD: usize = PACKET + <usize>IPV4_HEADER_OCTETS;
+
+/** u32: the identification that was given last to a datagram that routers may fragment. */
+const IDENTIFICATION: usize = memory.data(4, 4);
+
+/** Begins where nobody can tell. */
+export function resetTransmitter(): void {
+  store<u32>(IDENTIFICATION, randomWord());
+}
+
+/** Counted, so that none comes again within 65,535 datagrams (RFC 6864 §4.3). */
+function nextIdentification(): u32 {
+  const next = load<u32>(IDENTIFICATION) + 1;
+  store<u32>(IDENTIFICATION, next);
+  return next;
+}
 
 /**
  * Sends the `octets` octets that stand at PACKET to the station `mac`. Returns false, and counts,
@@ -93,6 +111,7 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   const addresses = (<u64>segment.localAddress << 32) | segment.remoteAddress;
   const marks = <u32>segment.marks;
   emitIpv4(PACKET, total, ipv4Kind(tosOf(marks), ttlOf(marks), Protocol.TCP), addresses);
+  if (segment.mayFragment) allowFragments(PACKET, nextIdentification());
   sealTcp(PAYLOAD, octets, PACKET);
   if (!sendPacket(mac, EtherType.IPV4, total)) return false;
   count(Counter.SEGMENTS_OUT);

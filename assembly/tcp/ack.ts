@@ -14,6 +14,7 @@ import { takeChallenge } from "./challenge";
 import { findLosses, growWindow, reduceForProbe, takeDuplicateAck } from "./congestion";
 import { dropRuns } from "./flight";
 import { wantOutput } from "./pending";
+import { noteProgress } from "./pmtud";
 import { acknowledgeNow } from "./receive";
 import { beginAck, concludeLossProbe, scheduleLossProbe, widenWindow } from "./rack";
 import { takeRttSample } from "./rtt";
@@ -127,6 +128,7 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
     clearFlag(tcb, Flag.TIMING);
     if (closesRoundTrip(tcb, segment)) takeRttSample(tcb, now() - tcb.rttStart);
   }
+  noteProgress(tcb, acked);
   growWindow(tcb, acked, flight);
   // RFC 6298 §5.2 and §5.3: all acknowledged stops the timer, some of it starts it afresh.
   if (tcb.sndCursor == tcb.sndUna) stopRetransmission(tcb);

@@ -178,6 +178,22 @@ export function collapseWindow(tcb: Tcb): void {
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 
+/**
+ * What is in flight was too large for the path and is lost, but not to congestion: it goes again in
+ * smaller segments. The window stays what it was, but slow start leads to it (RFC 1191 §6.5).
+ */
+export function restartWithSmallerSegments(tcb: Tcb): void {
+  if (!has(tcb, Flag.RECOVERING)) tcb.ssthresh = max(tcb.ssthresh, tcb.cwnd);
+  tcb.cwnd = tcb.sndMss;
+  tcb.bytesAcked = 0;
+  tcb.recover = tcb.sndNxt;
+  tcb.sndCursor = tcb.sndUna;
+  tcb.duplicateAcks = 0;
+  tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED);
+  abandonRack(tcb);
+  clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
+}
+
 /** After an idle RTO the window says nothing about the path any more (RFC 5681 §4.1). */
 export function restartAfterIdle(tcb: Tcb): void {
   if (isBefore(tcb.lastSentAt + currentRto(tcb), now())) {

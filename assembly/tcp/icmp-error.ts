@@ -11,6 +11,7 @@ import { findFlow } from "./demux";
 import { endConnection, reclaimTcb } from "./end";
 import { FlowKind } from "./flow";
 import { isOfKeepAlive } from "./keep-alive";
+import { takeTooBig } from "./pmtud";
 import { seqGe, seqLt } from "./seq";
 import { withdrawFlow } from "./pending";
 import { Flag, Tcb, clearFlag, has, raiseFlag, stateOfTcb } from "./tcb";
@@ -23,14 +24,26 @@ import { Flag, Tcb, clearFlag, has, raiseFlag, stateOfTcb } from "./tcb";
  * @returns false if it quotes nothing that is in flight
  */
 export function icmpErrorArrives(hard: bool, addresses: u64, ports: u32, seq: u32): bool {
-  const flow = findFlow(<u32>(addresses >> 32), <u32>addresses, ports);
-  if (flow == null || flow.kind != FlowKind.CONNECTION) return false;
-  const tcb = changetype<Tcb>(flow);
-  const isInFlight = seqGe(seq, tcb.sndUna) && seqLt(seq, tcb.sndNxt);
-  if (!isInFlight && !isOfKeepAlive(tcb, seq)) return false;
+  const tcb = findQuoted(addresses, ports, seq);
+  if (tcb == null) return false;
   if (hard && stateOfTcb(tcb) == State.SYN_SENT) endConnection(tcb, EndReason.REFUSED);
   else raiseFlag(tcb, Flag.SOFT_ERROR);
   return true;
+}
+
+/** The same for "fragmentation needed". `sizes`: as tcp/pmtud takes them. */
+export function tooBigArrives(addresses: u64, ports: u32, seq: u32, sizes: u32): bool {
+  const tcb = findQuoted(addresses, ports, seq);
+  return tcb != null && takeTooBig(tcb, seq, sizes);
+}
+
+/** The connection that has the quoted octet in flight, or null. */
+function findQuoted(addresses: u64, ports: u32, seq: u32): Tcb | null {
+  const flow = findFlow(<u32>(addresses >> 32), <u32>addresses, ports);
+  if (flow == null || flow.kind != FlowKind.CONNECTION) return null;
+  const tcb = changetype<Tcb>(flow);
+  const isInFlight = seqGe(seq, tcb.sndUna) && seqLt(seq, tcb.sndNxt);
+  return isInFlight || isOfKeepAlive(tcb, seq) ? tcb : null;
 }
 
 /**

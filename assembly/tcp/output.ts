@@ -18,6 +18,7 @@ import { limitedTransmit, restartAfterIdle } from "./congestion";
 import { reclaimTcb } from "./end";
 import { noteSent } from "./flight";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
+import { mayFragment, noteFullSegment } from "./pmtud";
 import { isLossProbeDue, noteLossProbe, scheduleLossProbe } from "./rack";
 import { findHole, isPipeKnown, isSackRecovering, pipeOf } from "./recovery";
 import { afterLastReport, afterReported, missingFrom } from "./scoreboard";
@@ -246,6 +247,7 @@ function fillText(tcb: Tcb, out: OutSegment, seq: u32, octets: u32): void {
   out.textOctets = contiguousOctets(offset, octets, SEND_RING_OCTETS);
   out.moreText = ring;
   out.moreTextOctets = octets - out.textOctets;
+  out.mayFragment = mayFragment(tcb);
   fillAck(tcb, out, octets != 0 && seq + octets == tcb.sndEnd ? Ctl.PSH : 0);
 }
 
@@ -339,6 +341,7 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
   }
   if (out.plan == Plan.RESCUE) raiseFlag(tcb, Flag.RESCUED);
   clearFlag(tcb, Flag.RETRANSMIT_DUE | Flag.PROBE_DUE);
+  if (octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
   // Text waits for the SYN to be acknowledged, so it is never in flight beside it.
   if (usesSack(tcb) && (out.flags & Ctl.SYN) == 0) noteSent(tcb, out.seq, end);
   tcb.sndNxt = seqMax(tcb.sndNxt, end);

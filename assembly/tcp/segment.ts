@@ -133,6 +133,8 @@ export const enum Plan {
   hasWindowScale: bool;
   hasTimestamps: bool;
   isSackPermitted: bool;
+  /** Routers may cut the datagram into fragments (tcp/pmtud). */
+  mayFragment: bool;
   /** How many blocks of `sackBlockAt` go with it. */
   sackCount: u32;
   /** The data, in two spans because a ring wraps; the second is mostly empty. */
@@ -174,6 +176,7 @@ export function beginSegment(
   out.sackCount = 0;
   out.textOctets = 0;
   out.moreTextOctets = 0;
+  out.mayFragment = false;
   return out;
 }
 

@@ -2,12 +2,15 @@
  * What a TCB takes in memory: its fields, one list of ranges, and a part for each feature that this
  * build has.
  *
- *     | fields | received ranges | timestamps | SACK | reported ranges | RACK | flight | keep-alive |
+ *     | fields | received ranges | timestamps | SACK | reported ranges | RACK | flight |
+ *     | keep-alive | urgent | path MTU |
  *
  * A feature that is compiled out has no part. The file of a feature declares its part as a class
  * and finds it at the offset given here. Knows sizes only, so that tcp/flow can lay out the pool.
  */
-import { HAS_KEEP_ALIVE, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT, RUN_COUNT } from "../config";
+import {
+  HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT, RUN_COUNT,
+} from "../config";
 import { RANGE_LIST_SIZE } from "./ranges";
 
 /** The fields that every build has: class Tcb. */
@@ -19,6 +22,7 @@ import { RANGE_LIST_SIZE } from "./ranges";
 @inline export const FLIGHT_SIZE: u32 = HAS_SACK ? 4 + 4 * RUN_COUNT : 0;
 @inline export const KEEP_ALIVE_SIZE: u32 = HAS_KEEP_ALIVE ? 12 : 0;
 @inline export const URGENT_SIZE: u32 = HAS_URGENT ? 8 : 0;
+@inline export const PMTUD_SIZE: u32 = HAS_PMTUD ? 12 : 0;
 
 @inline export const RECEIVED_OFFSET: u32 = TCB_FIELDS_SIZE;
 @inline export const TIMESTAMPS_OFFSET: u32 = RECEIVED_OFFSET + RANGE_LIST_SIZE;
@@ -28,7 +32,8 @@ import { RANGE_LIST_SIZE } from "./ranges";
 @inline export const FLIGHT_OFFSET: u32 = RACK_OFFSET + RACK_SIZE;
 @inline export const KEEP_ALIVE_OFFSET: u32 = FLIGHT_OFFSET + FLIGHT_SIZE;
 @inline export const URGENT_OFFSET: u32 = KEEP_ALIVE_OFFSET + KEEP_ALIVE_SIZE;
-@inline const PARTS_END: u32 = URGENT_OFFSET + URGENT_SIZE;
+@inline export const PMTUD_OFFSET: u32 = URGENT_OFFSET + URGENT_SIZE;
+@inline const PARTS_END: u32 = PMTUD_OFFSET + PMTUD_SIZE;
 
 /** A multiple of 8, the unit of links (tcp/flow). */
 @inline export const TCB_SIZE: u32 = (PARTS_END + 7) & ~7;

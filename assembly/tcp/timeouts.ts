@@ -13,6 +13,7 @@ import { collapseWindow, findLosses } from "./congestion";
 import { endConnection } from "./end";
 import { keepAliveTimeout } from "./keep-alive";
 import { wantOutput } from "./pending";
+import { explainsTimeout } from "./pmtud";
 import { lossTimerAt, lossTimerFires } from "./rack";
 import { acknowledgeNow } from "./receive";
 import { backOff, currentRto } from "./rtt";
@@ -75,8 +76,9 @@ function overslept(tcb: Tcb): bool {
 
 /** RETRANSMISSION TIMEOUT: everything unacknowledged goes again, with twice the patience. */
 function retransmit(tcb: Tcb): void {
-  if (has(tcb, Flag.SYN_OUTSTANDING)) raiseFlag(tcb, Flag.SYN_REPEATED);
   count(Counter.RETRANSMISSION_TIMEOUTS);
+  if (has(tcb, Flag.SYN_OUTSTANDING)) raiseFlag(tcb, Flag.SYN_REPEATED);
+  else if (explainsTimeout(tcb)) return;
   collapseWindow(tcb);
   backOff(tcb);
   wantOutput(tcb);

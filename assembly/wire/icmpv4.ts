@@ -11,6 +11,7 @@ import { checksumOf, fold, sum } from "../core/checksum";
 @inline const CHECKSUM: usize = 2;
 @inline const IDENTIFIER: usize = 4;
 @inline const SEQUENCE: usize = 6;
+@inline const NEXT_HOP_MTU: usize = 6;
 /** Of an echo, and of an error before its quotation. */
 @inline export const ICMP_HEADER_OCTETS: u32 = 8;
 
@@ -24,10 +25,11 @@ export const enum IcmpType {
   PARAMETER_PROBLEM = 12,
 }
 
-/** Codes of DESTINATION_UNREACHABLE that speak of the host itself. */
+/** Codes of DESTINATION_UNREACHABLE that speak of the host itself, or of the path's MTU. */
 export const enum UnreachableCode {
   PROTOCOL = 2,
   PORT = 3,
+  FRAGMENTATION_NEEDED = 4,
 }
 
 /** Whether the message is long enough and holds its own checksum. */
@@ -53,6 +55,11 @@ export function isIcmpRight(at: usize, octets: u32): bool {
 /** Sequence number of an echo: which question. */
 @inline export function icmpSequence(at: usize): u32 {
   return <u32>bswap<u16>(load<u16>(at, SEQUENCE));
+}
+
+/** What the next hop of the router takes, 0 if it does not say (RFC 1191 §4). */
+@inline export function icmpNextHopMtu(at: usize): u32 {
+  return <u32>bswap<u16>(load<u16>(at, NEXT_HOP_MTU));
 }
 
 /** Writes the header of an echo, checksum 0. `identity`: identifier << 16 | sequence number. */

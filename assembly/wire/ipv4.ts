@@ -129,6 +129,17 @@ export function emitIpv4(at: usize, totalOctets: u32, kind: u32, addresses: u64)
 }
 
 /**
+ * Lets routers fragment the datagram whose header `emitIpv4` has written; its fragments are known
+ * by `identification`, so it must differ from that of others.
+ */
+export function allowFragments(at: usize, identification: u32): void {
+  store<u16>(at, bswap<u16>(<u16>identification), IDENTIFICATION);
+  store<u16>(at, 0, FLAGS_AND_FRAGMENT);
+  store<u16>(at, 0, CHECKSUM);
+  store<u16>(at, <u16>checksumOf(sum(at, IPV4_HEADER_OCTETS)), CHECKSUM);
+}
+
+/**
  * The sum over the pseudo-header of a payload of `octets` octets (RFC 9293 §3.1), whose addresses
  * are taken from the IPv4 header at `at`.
  */

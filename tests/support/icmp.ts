@@ -14,6 +14,8 @@ export interface IcmpErrorInput {
   seq: number;
   /** What `rest` of the header says, such as the MTU. */
   rest?: number;
+  /** The length that the quoted datagram says it had; as it is by default. */
+  length?: number;
   /** Another port than the conversation's. */
   peerPort?: number;
   /** Octets of the datagram that are quoted; RFC 792 asks for the header and 8. */
@@ -31,7 +33,8 @@ export function icmpErrorFrame(c: Conversation, input: IcmpErrorInput): Uint8Arr
     },
     addresses,
   );
-  const datagram = buildIpv4({ ...addresses, payload: segment });
+  const totalLength = input.length === undefined ? {} : { totalLength: input.length };
+  const datagram = buildIpv4({ ...addresses, ...totalLength, payload: segment });
   return c.rig.peerFrame({
     icmp: {
       type: input.type ?? IcmpType.DESTINATION_UNREACHABLE,

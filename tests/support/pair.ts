@@ -5,7 +5,7 @@
  * Called by loss.test.ts and data tests. Every frame of both sides is judged by their Inspectors.
  */
 import assert from "node:assert/strict";
-import { formatFrame } from "../../hal/host/packet/index.ts";
+import { type Frame, formatFrame } from "../../hal/host/packet/index.ts";
 import { Device, type DeviceOptions, LINGER_ADDRESS, LINGER_MAC, NEVER_MS } from "./device.ts";
 import type { Profile } from "./modules.ts";
 import type { Program } from "./program.ts";
@@ -41,7 +41,7 @@ export class Pair {
   /** What to do to frame number n, counted from 0; the rest arrives after LINK_MS. */
   readonly faults = new Map<number, Fault>();
   /** Chooses for frames that `faults` does not name. */
-  chooseFault: () => Fault | undefined = () => undefined;
+  chooseFault: (frame: Frame, from: Device) => Fault | undefined = () => undefined;
   readonly programs: Program[] = [];
   /** One line per frame, for messages. */
   readonly log: string[] = [];
@@ -78,6 +78,11 @@ export class Pair {
     this.#setNow(end);
     this.#settle();
     return isDone();
+  }
+
+  /** Puts a frame of somebody else's on the wire. */
+  inject(to: Device, octets: Uint8Array): void {
+    this.#fly(to, octets, this.nowMs + LINK_MS);
   }
 
   /** Whether neither side will ever do anything by itself again, and nothing is on the wire. */
@@ -120,7 +125,7 @@ export class Pair {
   #launch(): void {
     for (const device of [this.a, this.b]) {
       for (const { octets, frame } of device.emitted.splice(0)) {
-        const fault = this.faults.get(this.frameCount) ?? this.chooseFault();
+        const fault = this.faults.get(this.frameCount) ?? this.chooseFault(frame, device);
         const name = device === this.a ? "A" : "B";
         const note = fault === undefined ? "" : `   ← ${fault.name}`;
         this.log.push(`${this.frameCount} ${this.nowMs} ms ${name}: ${formatFrame(frame)}${note}`);

@@ -7,9 +7,12 @@ import { get16, put32 } from "../../assembly/core/octets";
 import {
   IPV4_HEADER_OCTETS,
   Protocol,
+  allowFragments,
   checkIpv4,
   checkQuotedIpv4,
   emitIpv4,
+  fragmentOffset,
+  hasMoreFragments,
   ipv4Kind,
   ipv4Destination,
   ipv4Protocol,
@@ -17,6 +20,8 @@ import {
   ipv4TotalOctets,
   isFragment,
   isIpv4ChecksumRight,
+  isSameDatagram,
+  makeWhole,
   pseudoSum,
 } from "../../assembly/wire/ipv4";
 import { SCRATCH, flipBit, nextRandom, put16, seed, seedRandomOctets } from "./scratch";
@@ -117,6 +122,34 @@ describe("IPv4 header", () => {
       put16(SCRATCH, 6, (<u32>1) << bit);
       expect<bool>(isFragment(SCRATCH)).toBe(bit < 14);
     }
+  });
+
+  test("fragments are read as RFC 791 has them, and are one datagram's by four fields", () => {
+    const other = SCRATCH + 64;
+    emitIpv4(SCRATCH, 40, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
+    put16(SCRATCH, 6, 0x3fff);
+    expect<u32>(fragmentOffset(SCRATCH)).toBe(65528);
+    expect<bool>(hasMoreFragments(SCRATCH)).toBe(true);
+    put16(SCRATCH, 6, 0xc001);
+    expect<u32>(fragmentOffset(SCRATCH)).toBe(8);
+    expect<bool>(hasMoreFragments(SCRATCH)).toBe(false);
+    for (let octet: u32 = 0; octet < 20; ++octet) {
+      memory.copy(other, SCRATCH, 20);
+      store<u8>(other + octet, load<u8>(other + octet) ^ 0x10);
+      const isOfIt = octet == 4 || octet == 5 || octet == 9 || octet >= 12;
+      expect<bool>(isSameDatagram(SCRATCH, other)).toBe(!isOfIt);
+    }
+    makeWhole(SCRATCH, 1500);
+    expect<bool>(isFragment(SCRATCH)).toBe(false);
+    expect<u32>(ipv4TotalOctets(SCRATCH)).toBe(1500);
+  });
+
+  test("a datagram that may be fragmented has its identification and a right checksum", () => {
+    emitIpv4(SCRATCH, 40, ipv4Kind(0, 64, Protocol.TCP), ADDRESSES);
+    allowFragments(SCRATCH, 0x12345);
+    expect<u32>(get16(SCRATCH, 4)).toBe(0x2345);
+    expect<u32>(get16(SCRATCH, 6)).toBe(0);
+    expect<bool>(isIpv4ChecksumRight(SCRATCH, 20)).toBe(true);
   });
 
   test("any flipped bit breaks the checksum", () => {
