@@ -312,8 +312,10 @@ function commitAck(tcb: Tcb, out: OutSegment): void {
   if (out.plan == Plan.ACK) {
     tcb.acksDue -= 1;
     forgetDuplicate(tcb);
-  } else if (!usesSack(tcb) || receivedRanges(tcb).count == 0) {
-    tcb.acksDue = 0; // text carries it as well, unless there are ranges to report
+  } else if (receivedRanges(tcb).count == 0) {
+    // Text carries it as well, unless there is a hole: an ACK with text reports no ranges, and
+    // counts as no duplicate (RFC 5681 §2).
+    tcb.acksDue = 0;
   }
   stopTimer(tcb, Timer.DELAYED_ACK);
 }

@@ -147,6 +147,21 @@ test("out-of-order data draws an ACK at once, each one (RFC 5681 §4.2) [MAY-13]
   });
 });
 
+test("text of ours takes no duplicate ACK's place: one with data is none (RFC 5681 §2)", () => {
+  onEachVariant((variant) => {
+    const c = given("ESTABLISHED", variant);
+    const batch = [1, 2, 3].map((i) => c.frame(data(i * 20, 20)));
+    c.together(() => {
+      for (const frame of batch) c.rig.device.receive(frame);
+      c.write(20);
+    });
+    c.expect(
+      "<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=20>",
+      ...batch.map(() => "<SEQ=121><ACK=301><CTL=ACK>"),
+    );
+  });
+});
+
 test("data that fills a hole, or a part of it, is acknowledged at once", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant).send(data(40, 20));
