@@ -61,6 +61,9 @@
 
 /** RFC 9293 §3.8.5: urgent data, its notification and its pointer. */
 @inline export const HAS_URGENT: bool = (isDefined(CONFIG_URGENT) ? CONFIG_URGENT : 1) != 0;
+/** RFC 4987: SYN cookies where half-open records or the backlog run out. */
+@inline export const HAS_SYN_COOKIES: bool =
+  (isDefined(CONFIG_SYN_COOKIES) ? CONFIG_SYN_COOKIES : 1) != 0;
 
 /** RFC 1191, RFC 2923: path MTU discovery; without it routers may fragment what TCP sends. */
 @inline export const HAS_PMTUD: bool = (isDefined(CONFIG_PMTUD) ? CONFIG_PMTUD : 1) != 0;

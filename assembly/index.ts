@@ -34,6 +34,7 @@ import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
 import { resetListeners } from "./tcp/listener";
 import { resetParameters } from "./tcp/parameters";
 import { resetPending } from "./tcp/pending";
+import { resetSynCookies } from "./tcp/syn-cookies";
 import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
 import { TCB_SIZE } from "./tcp/tcb-layout";
@@ -141,6 +142,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetParameters();
   resetTcbs();
   resetHalfOpens();
+  resetSynCookies();
   resetTimeWait(msl);
   resetCalls();
   if (msl < MSL_MIN_MS || msl > MSL_MAX_MS) return Status.BAD_ARGUMENT;

@@ -219,7 +219,7 @@ export const enum Counter {
   /** A SYN from or to an address or port that cannot open a connection. */
   DROP_SYN_INVALID = 24,
   DROP_SYN_BACKLOG = 25,
-  /** A completed handshake that waits because no TCB is free. */
+  /** A completed handshake that waits because no TCB is free, or too many are to be accepted. */
   DROP_NO_TCB = 26,
   /** A segment that fell outside the receive window. */
   DROP_OUT_OF_WINDOW = 27,
@@ -264,5 +264,8 @@ export const enum Counter {
   PMTU_BLACK_HOLES = 53,
   /** Larger segments were tried again. */
   PMTU_RAISED = 54,
-  COUNT = 55,
+  /** A SYN that was answered without a record, and a connection that came of it (RFC 4987). */
+  SYN_COOKIES_OUT = 55,
+  SYN_COOKIES_ACCEPTED = 56,
+  COUNT = 57,
 }

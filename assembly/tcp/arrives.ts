@@ -49,6 +49,7 @@ import {
   stateOfTcb,
   usesTimestamps,
 } from "./tcb";
+import { hasCookie, offerCookie, takeCookie } from "./syn-cookies";
 import {
   isNewerIncarnation,
   isOldDuplicate,
@@ -122,12 +123,19 @@ function arrivesWithoutRecord(segment: Segment): void {
     return;
   }
   const listener = findListener(segment.localAddress, segment.ports & 0xffff);
-  if (listener == null || segment.has(Ctl.ACK)) {
+  if (listener == null) {
     replyReset(segment);
+  } else if (segment.has(Ctl.ACK)) {
+    if (!segment.has(Ctl.SYN) && hasCookie(listener, segment)) {
+      const tcb = takeCookie(segment);
+      if (tcb != null) arrivesInOtherStates(tcb, segment);
+    } else {
+      replyReset(segment);
+    }
   } else if (segment.has(Ctl.SYN)) {
     const iss = chooseIsn(segment.localAddress, segment.remoteAddress, segment.ports);
     if (canOpenHalf(listener)) openHalf(listener, segment, iss);
-    else count(Counter.DROP_SYN_BACKLOG);
+    else if (!offerCookie(listener, segment)) count(Counter.DROP_SYN_BACKLOG);
   }
 }
 

@@ -6,7 +6,7 @@
  * to the user; a reset returns it to LISTEN (MUST-11), which here means that it vanishes.
  * A record knows its SYN and our SYN, so the numbered checks are few; they stand in the RFC's
  * order. Our SYN is the stateless reply to the peer's, so a record is on no list of pending flows.
- * Called by tcp/arrives, and by `index` when a deadline is reached.
+ * Called by tcp/arrives, tcp/syn-cookies, and by `index` when a deadline is reached.
  */
 import { HALF_OPEN_COUNT, HAS_SACK, HAS_TIMESTAMPS } from "../config";
 import { Counter, Event, State } from "../core/abi";
@@ -106,9 +106,10 @@ export function sendMssFrom(options: TcpOptions): u32 {
   return min(max(options.mss, SND_MSS_MIN), RCV_MSS);
 }
 
-/** Whether one more SYN fits: silence, not RST, tells the peer to try again later. */
+/** Whether one more SYN gets a record; otherwise tcp/syn-cookies is asked. */
 export function canOpenHalf(listener: Listener): bool {
-  return listener.waiting < listener.backlog && load<u16>(FREE_HALF_OPENS) != 0;
+  if (load<u16>(FREE_HALF_OPENS) == 0) return false;
+  return <u32>listener.halfOpen + <u32>listener.unaccepted < <u32>listener.backlog;
 }
 
 /** LISTEN takes a SYN (§3.10.7.2, third check). `canOpenHalf` has been asked. */
@@ -125,7 +126,7 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
   half.irs = segment.seq;
   half.iss = iss;
   takeOptions(half, segment);
-  listener.waiting += 1;
+  listener.halfOpen += 1;
   insertFlow(half);
   awaitAck(half);
   fillSynAck(half, beginReply(segment));
@@ -143,8 +144,10 @@ function takeOptions(half: HalfOpen, segment: Segment): void {
 
 /** Back to LISTEN: the record goes, and with it its place in the backlog. */
 function dropHalfOpen(half: HalfOpen): void {
-  listenerAt(half.listener).waiting -= 1;
-  forgetHalfOpen(half);
+  listenerAt(half.listener).halfOpen -= 1;
+  removeFlow(half);
+  disarmDeadline(deadlineOf(half));
+  freeHalfOpen(half);
 }
 
 /** All half-open records of a listener that stops listening. */
@@ -204,7 +207,7 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
     replyReset(segment);
     return null;
   }
-  return promote(half, segment);
+  return establish(half, segment);
 }
 
 /** Whether the segment carries the agreed timestamp, and none from before the SYN (RFC 7323 §5). */
@@ -213,15 +216,16 @@ function isTimely(half: HalfOpen, segment: Segment): bool {
 }
 
 /**
- * The ACK of our SYN is here: a TCB in ESTABLISHED, or null (and the record stays) if none is free.
+ * The ACK of our SYN is here: a TCB in ESTABLISHED. Or null, and the record stays, if none is free,
+ * or if cookies have filled the backlog with connections to accept.
  */
-function promote(half: HalfOpen, segment: Segment): Tcb | null {
-  const tcb = allocateTcb();
+export function establish(half: HalfOpen, segment: Segment): Tcb | null {
+  const listener = listenerAt(half.listener);
+  const tcb = listener.unaccepted < listener.backlog ? allocateTcb() : null;
   if (tcb == null) {
     count(Counter.DROP_NO_TCB);
     return null;
   }
-  const listener = listenerAt(half.listener);
   tcb.remoteAddress = half.remoteAddress;
   tcb.localAddress = half.localAddress;
   tcb.ports = half.ports;
@@ -250,7 +254,7 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
   if (half.tries > 1) raiseFlag(tcb, Flag.SYN_REPEATED);
   setSendWindow(tcb, segment);
   startCongestion(tcb);
-  forgetHalfOpen(half);
+  if (half.kind == FlowKind.HALF_OPEN) dropHalfOpen(half); // that of a cookie has no place
   // Only now does the incarnation before, if its TIME-WAIT was reopened, have to go (MAY-2).
   const before = findFlow(tcb.localAddress, tcb.remoteAddress, tcb.ports);
   if (before != null) {
@@ -266,7 +270,7 @@ function promote(half: HalfOpen, segment: Segment): Tcb | null {
 }
 
 /** `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>` with what was agreed. */
-function fillSynAck(half: HalfOpen, out: OutSegment): void {
+export function fillSynAck(half: HalfOpen, out: OutSegment): void {
   out.seq = half.iss;
   out.ack = half.irs + 1;
   out.flags = Ctl.SYN | Ctl.ACK;
@@ -323,12 +327,6 @@ function challengeFrom(half: HalfOpen, segment: Segment): void {
 /** Computed afresh where it is needed: a record is small, and few segments ask. */
 function offsetOfTimestamps(half: HalfOpen): u32 {
   return timestampOffset(half.localAddress, half.remoteAddress, half.ports);
-}
-
-function forgetHalfOpen(half: HalfOpen): void {
-  removeFlow(half);
-  disarmDeadline(deadlineOf(half));
-  freeHalfOpen(half);
 }
 
 function freeHalfOpen(half: HalfOpen): void {

@@ -3,7 +3,8 @@
  *
  * RFC 9293 §3.4.1 and RFC 6528: ISN = M + F(tuple, secret), M a clock of 4 µs steps, F SipHash-2-4.
  * RFC 6056 §3.3.3 (algorithm 3): port = base + (counter + F(peer, secret)) mod range.
- * Called by tcp/calls and tcp/arrives. The secret never leaves core/random.
+ * Called by tcp/calls, tcp/arrives and the records without a TCB. The secret never leaves
+ * core/random.
  */
 import { now } from "../core/clock";
 import { sipHash } from "../core/random";
@@ -17,13 +18,36 @@ import { sipHash } from "../core/random";
 
 /** Tells the hash for ports from that for sequence numbers, whose second word is below 2^32. */
 @inline const PORT_DOMAIN: u64 = 1 << 63;
+/** Likewise for SYN cookies. */
+@inline const COOKIE_DOMAIN: u64 = 1 << 62;
 
 /**
  * The ISN of a connection that begins now. `ports`: remote in the upper half, local in the lower.
  */
 export function chooseIsn(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
+  return isnClock() + isnOffset(localAddress, remoteAddress, ports);
+}
+
+/** M: the clock that all ISNs follow. */
+@inline export function isnClock(): u32 {
+  return now() * ISN_STEPS_PER_MS;
+}
+
+/** F: what this tuple's ISNs add to it. */
+export function isnOffset(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
   const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
-  return now() * ISN_STEPS_PER_MS + <u32>sipHash(addresses, <u64>ports);
+  return <u32>sipHash(addresses, <u64>ports);
+}
+
+/** What only we know about a tuple and `rest`, which has 40 bits (tcp/syn-cookies). */
+export function cookieHash(
+  localAddress: u32,
+  remoteAddress: u32,
+  ports: u32,
+  rest: u64,
+): u32 {
+  const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
+  return <u32>sipHash(sipHash(addresses, <u64>ports), COOKIE_DOMAIN | rest);
 }
 
 /**

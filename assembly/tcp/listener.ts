@@ -21,10 +21,10 @@ import { Tcb, indexOfTcb, tcbAt } from "./tcb";
   acceptFirst: u16;
   acceptLast: u16;
   backlog: u8;
-  /** Half-open and not yet accepted connections: at most `backlog`. */
-  waiting: u8;
+  /** Half-open connections, and those not yet accepted: `backlog` together, or each if cookies. */
+  halfOpen: u8;
+  unaccepted: u8;
   events: u8;
-  private padding: u8;
   /** TTL and TOS of its connections' segments (tcp/marks). */
   marks: u16;
   private morePadding: u16;
@@ -87,7 +87,8 @@ export function allocateListener(
 
 /** Gives a listener back; its half-open records and unaccepted connections are gone before. */
 export function freeListener(listener: Listener): void {
-  assert(listener.waiting == 0);
+  assert(listener.halfOpen == 0);
+  assert(listener.unaccepted == 0);
   withdrawReady(listenerEntry(indexOfListener(listener)));
   const generation = listener.generation + 1;
   memory.fill(changetype<usize>(listener), 0, LISTENER_SIZE);
@@ -100,6 +101,7 @@ export function enqueueAcceptable(listener: Listener, tcb: Tcb): void {
   if (listener.acceptFirst == 0) listener.acceptFirst = entry;
   else tcbAt(listener.acceptLast - 1).acceptNext = entry;
   listener.acceptLast = entry;
+  listener.unaccepted += 1;
   listener.events |= <u8>Event.ACCEPTABLE;
   enqueueReady(listenerEntry(indexOfListener(listener)));
 }
@@ -111,6 +113,6 @@ export function dequeueAcceptable(listener: Listener): Tcb | null {
   const tcb = tcbAt(entry - 1);
   listener.acceptFirst = tcb.acceptNext;
   tcb.acceptNext = 0;
-  listener.waiting -= 1;
+  listener.unaccepted -= 1;
   return tcb;
 }

@@ -207,6 +207,11 @@ export function allocateTcb(): Tcb | null {
   return tcb;
 }
 
+/** Whether `allocateTcb` would find one. */
+export function isTcbFree(): bool {
+  return load<u16>(FREE_TCBS) != 0;
+}
+
 /** Gives a TCB back to the pool; no list, table or deadline may know it any more. */
 export function freeTcb(tcb: Tcb): void {
   assert(stateOfTcb(tcb) == State.CLOSED || stateOfTcb(tcb) == State.TIME_WAIT);
