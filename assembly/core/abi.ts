@@ -88,6 +88,10 @@ export const enum Event {
   ACCEPTABLE = 64,
   /** The peer announced urgent data, or more of it; the status block tells how much is unread. */
   URGENT = 128,
+  /** R1: what was sent timed out three times in a row (RFC 9293 §3.8.3). Once, until progress. */
+  TROUBLE = 256,
+  /** The network reported an error (RFC 9293 §3.9.1.8); the status block tells which. */
+  SOFT_ERROR = 512,
 }
 
 /** Switches and values of one connection, for `tcpSetOption`. */
@@ -113,6 +117,15 @@ export const enum Option {
   TTL = 7,
   /** Differentiated services, 0 to 63; default 0. Listeners pass it on (MUST-48). */
   DSCP = 8,
+  /** 1 tells of SOFT_ERROR and TROUBLE (the default), 0 does not. RFC 9293 SHLD-20. */
+  SOFT_ERRORS = 9,
+}
+
+/** What StatusField.SOFT_ERROR says besides ICMP's type << 8 | code. */
+export const enum SoftError {
+  NONE = 0,
+  /** Nobody answers ARP for the next hop. */
+  NO_NEIGHBOUR = 256,
 }
 
 /** What `setParameter` sets for the whole stack. `init` brings the defaults back. */
@@ -173,13 +186,28 @@ export const enum StatusField {
   RTO_MS = 20,
   /** Segments sent again over the connection's life. */
   RETRANSMITS = 21,
-  /** 1 while an ICMP or ARP error stands that no progress has disproved. */
+  /** The last error that no progress has disproved: ICMP's type << 8 | code, or a SoftError. */
   SOFT_ERROR = 22,
   /** 1 after CLOSE (our FIN is queued or sent). */
   SEND_CLOSED = 23,
   /** Octets up to the end of urgent data that are to be read, or to come; 0 if none is pending. */
   URGENT_UNREAD = 24,
-  COUNT = 25,
+  /** Time-outs in a row without an answer. */
+  EXPIRIES = 25,
+  USER_TIMEOUT_MS = 26,
+  /** 0 while keep-alive is off, else 1 more than the probes that wait for an answer. */
+  KEEP_ALIVE = 27,
+  /** Since the last segment of the peer that passed all checks; 0 without keep-alive. */
+  SILENCE_MS = 28,
+  /** The largest segment that the peer has sent. */
+  RCV_MSS = 29,
+  /** Snd.Wind.Shift (RFC 7323 §2.2). */
+  SND_SHIFT = 30,
+  /** 1 while the user waits for WRITABLE. */
+  WRITE_BLOCKED = 31,
+  /** 1 while the peer's window is probed. */
+  PERSISTING = 32,
+  COUNT = 33,
 }
 
 /** Index of each u32 counter at `counterAddress`. They wrap at 2^32 and start at 0 with `init`. */

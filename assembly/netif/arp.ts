@@ -149,6 +149,16 @@ export function resolve(address: u32): usize {
   return changetype<Entry>(entry).mac;
 }
 
+/**
+ * Segments to a neighbour that `resolve` found stay without an answer: it is asked whether it is
+ * there, unless it was asked within the last second (RFC 1122 §2.3.2.1 method 4, §3.3.1.4).
+ */
+export function doubtNeighbour(at: usize): void {
+  const entry = changetype<Entry>(at);
+  if (<u32>entry.state != Neighbour.REACHABLE) return;
+  if (!isBefore(now(), entry.askedAt + REQUEST_INTERVAL_MS)) enter(entry, Neighbour.CONFIRMING);
+}
+
 /** The entry of an address, or 0. */
 function find(address: u32): usize {
   for (let at = ENTRIES; at < ENTRIES_END; at += ENTRY_OCTETS) {

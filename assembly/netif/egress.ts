@@ -14,7 +14,15 @@ import { flowUnreachable } from "../tcp/icmp-error";
 import { finishFlow, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, prepareSegment } from "../tcp/output";
 import { OutSegment, outSegment } from "../tcp/segment";
-import { NEIGHBOUR_FAILED, isArpOwed, neighbourMac, resolve, sendOwedArp } from "./arp";
+import { takeDoubt } from "../tcp/trouble";
+import {
+  NEIGHBOUR_FAILED,
+  doubtNeighbour,
+  isArpOwed,
+  neighbourMac,
+  resolve,
+  sendOwedArp,
+} from "./arp";
 import { sendOwedPing } from "./icmp";
 import { isConfigured, nextHopOf } from "./interface";
 import { sendSegment } from "./transmitter";
@@ -66,6 +74,7 @@ function takeTurn(flow: usize): bool {
     return true;
   }
   if (!sendSegment(neighbourMac(neighbour), segment)) return false;
+  if (takeDoubt(flow)) doubtNeighbour(neighbour);
   commitSegment(flow);
   rotateFlow(flow);
   return true;

@@ -171,7 +171,7 @@ function errorArrives(message: usize, octets: u32): void {
       const seq = tcpSeq(quoted);
       known = isTooBig(message)
         ? tooBigArrives(addresses, ports, seq, sizesOf(message, ip))
-        : icmpErrorArrives(isHardError(message), addresses, ports, seq);
+        : icmpErrorArrives(errorOf(message), addresses, ports, seq);
     } else if (ipv4Protocol(ip) == Protocol.ICMP) {
       known = pingFails(remoteAddress, quoted);
     }
@@ -179,14 +179,9 @@ function errorArrives(message: usize, octets: u32): void {
   if (!known) count(Counter.DROP_ICMP_QUOTE);
 }
 
-/**
- * Whether the host itself refuses (RFC 1122 §4.2.3.9). "Fragmentation needed", the third code named
- * there, tells of the path, not of the peer (RFC 1191).
- */
-function isHardError(message: usize): bool {
-  if (icmpType(message) != IcmpType.DESTINATION_UNREACHABLE) return false;
-  const code = icmpCode(message);
-  return code == UnreachableCode.PROTOCOL || code == UnreachableCode.PORT;
+/** ICMP's type << 8 | code. */
+@inline function errorOf(message: usize): u32 {
+  return (icmpType(message) << 8) | icmpCode(message);
 }
 
 /** Whether it is for path MTU discovery: "fragmentation needed". */

@@ -6,6 +6,8 @@ import { State, StatusField } from "../core/abi";
 import { Listener } from "../tcp/listener";
 import { receiveWindow } from "../tcp/receive";
 import { currentRto } from "../tcp/rtt";
+import { keepAliveStatus, silenceMs } from "../tcp/keep-alive";
+import { softErrorOf } from "../tcp/trouble";
 import { Flag, Tcb, has, queuedOctets, readableOctets, stateOfTcb } from "../tcp/tcb";
 import { urgentUnread } from "../tcp/urgent";
 
@@ -39,9 +41,17 @@ export function statusOfTcb(tcb: Tcb): usize {
   put(StatusField.RTTVAR_MS, tcb.rttvar4 >> 2);
   put(StatusField.RTO_MS, currentRto(tcb));
   put(StatusField.RETRANSMITS, tcb.retransmits);
-  put(StatusField.SOFT_ERROR, has(tcb, Flag.SOFT_ERROR) ? 1 : 0);
+  put(StatusField.SOFT_ERROR, softErrorOf(tcb));
   put(StatusField.SEND_CLOSED, has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
   put(StatusField.URGENT_UNREAD, urgentUnread(tcb));
+  put(StatusField.EXPIRIES, tcb.expiries);
+  put(StatusField.USER_TIMEOUT_MS, tcb.userTimeoutMs);
+  put(StatusField.KEEP_ALIVE, keepAliveStatus(tcb));
+  put(StatusField.SILENCE_MS, silenceMs(tcb));
+  put(StatusField.RCV_MSS, tcb.rcvMss);
+  put(StatusField.SND_SHIFT, tcb.sndShift);
+  put(StatusField.WRITE_BLOCKED, has(tcb, Flag.WRITE_BLOCKED) ? 1 : 0);
+  put(StatusField.PERSISTING, has(tcb, Flag.PERSISTING) ? 1 : 0);
   return BLOCK;
 }
 

@@ -181,6 +181,11 @@ function setOptionOf(tcb: Tcb, option: u32, value: u32): i32 {
       return setNoDelay(tcb, value);
     case Option.USER_TIMEOUT_MS:
       return setUserTimeoutOf(tcb, value);
+    case Option.SOFT_ERRORS:
+      if (value > 1) return Status.BAD_ARGUMENT;
+      if (value) clearFlag(tcb, Flag.QUIET);
+      else raiseFlag(tcb, Flag.QUIET);
+      return Status.OK;
     case Option.KEEP_ALIVE:
     case Option.KEEP_ALIVE_IDLE_MS:
     case Option.KEEP_ALIVE_INTERVAL_MS:

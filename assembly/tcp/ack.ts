@@ -42,6 +42,7 @@ import {
   stopTimer,
   superviseUserTimeout,
 } from "./timers";
+import { noteAnswer } from "./trouble";
 import { settleUrgent } from "./urgent";
 
 /** Takes SEG.ACK and SEG.WND; false if the segment is to be dropped. */
@@ -60,8 +61,9 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
   else if (!isNew && isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
   updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
-  if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) {
-    stopTimer(tcb, Timer.USER_TIMEOUT);
+  if (has(tcb, Flag.PERSISTING)) {
+    noteAnswer(tcb);
+    if (!has(tcb, Flag.RECEIVE_CLOSED)) stopTimer(tcb, Timer.USER_TIMEOUT);
   }
   if (tcb.sndUna != sendLimit(tcb)) wantOutput(tcb);
   return true;
@@ -122,7 +124,7 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   const octets = queuedBefore - queuedOctets(tcb);
   tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, octets, SEND_RING_OCTETS);
   settleUrgent(tcb);
-  clearFlag(tcb, Flag.SOFT_ERROR);
+  noteAnswer(tcb);
   clearFlag(tcb, Flag.RETRANSMIT_DUE);
   if (has(tcb, Flag.TIMING) && seqGt(ack, tcb.rttSeq)) {
     clearFlag(tcb, Flag.TIMING);

@@ -16,6 +16,7 @@ import { armDeadline } from "../core/deadlines";
 import { wantOutput } from "./pending";
 import { Flag, Tcb, Timer, clearFlag, deadlineOf, has, raiseFlag } from "./tcb";
 import { KEEP_ALIVE_OFFSET, KEEP_ALIVE_SIZE } from "./tcb-layout";
+import { noteAnswer } from "./trouble";
 
 /** MUST-28: at least two hours. */
 @inline const IDLE_DEFAULT_S: u16 = 7_200;
@@ -63,7 +64,7 @@ export function resetKeepAlive(tcb: Tcb): void {
 }
 
 /** Milliseconds since the peer has shown that; 0 in a build that does not keep them. */
-function silenceMs(tcb: Tcb): u32 {
+export function silenceMs(tcb: Tcb): u32 {
   return HAS_KEEP_ALIVE ? now() - keepAliveOf(tcb).heardAt : 0;
 }
 
@@ -95,7 +96,7 @@ export function keepAliveTimeout(tcb: Tcb): bool {
   const silence = silenceMs(tcb);
   // Heard since the last probe, which was due one interval before this deadline.
   if (silence <= now() - tcb.userTimeoutAt + intervalMs) {
-    if (part.probes != 0) clearFlag(tcb, Flag.SOFT_ERROR);
+    if (part.probes != 0) noteAnswer(tcb);
     part.probes = 0;
   }
   if (part.probes == 0 && silence < idleMs) {
@@ -108,6 +109,12 @@ export function keepAliveTimeout(tcb: Tcb): bool {
   startTimer(tcb, intervalMs);
   wantOutput(tcb);
   return true;
+}
+
+/** 0 while keep-alive is off, else 1 more than the probes that wait for an answer. */
+export function keepAliveStatus(tcb: Tcb): u32 {
+  if (!HAS_KEEP_ALIVE || !has(tcb, Flag.KEEP_ALIVE)) return 0;
+  return tcb.timers & Timer.KEEP_ALIVE ? 1 + <u32>keepAliveOf(tcb).probes : 1;
 }
 
 /** Whether this is the number of a probe that may not have been answered. */

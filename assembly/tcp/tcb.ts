@@ -60,8 +60,8 @@ export const enum Flag {
   WRITE_BLOCKED = 1 << 12,
   /** Our SYN had to be sent again (RFC 6298 §5.7). */
   SYN_REPEATED = 1 << 13,
-  /** An ICMP or ARP error stands that no progress has disproved. */
-  SOFT_ERROR = 1 << 14,
+  /** R1 was reached: the next hop is to be asked whether it is there (tcp/trouble). */
+  NEXT_HOP_IN_DOUBT = 1 << 14,
   /** Completed its handshake for a listener, not yet accepted. */
   UNACCEPTED = 1 << 15,
   /** The data received is void: after a reset, a time-out or an abort. */
@@ -82,6 +82,8 @@ export const enum Flag {
   URGENT = 1 << 28,
   /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
   SYN_OUTSTANDING = 1 << 19,
+  /** The user does not want to hear of soft errors. */
+  QUIET = 1 << 25,
   /** The user wants keep-alive probes (RFC 9293 §3.8.4). */
   KEEP_ALIVE = 1 << 29,
   /** One of them is to be sent. */
@@ -171,6 +173,10 @@ export const enum Timer {
   duplicateAcks: u8;
   /** How often the RTO was doubled since the last valid RTT sample. */
   backoff: u8;
+  /** Time-outs in a row without an answer of the peer. */
+  expiries: u8;
+  /** The error that the network reported last and no progress has disproved (tcp/trouble). */
+  softError: u8;
   /** Acknowledgements to be sent at once; several only for out-of-order data. */
   acksDue: u8;
   /** Snd.Wind.Shift (RFC 7323 §2.2). */

@@ -6,7 +6,7 @@
  * core/deadlines fires, which may be early. Sends nothing itself.
  */
 import { HAS_KEEP_ALIVE, HAS_SACK } from "../config";
-import { Counter, EndReason } from "../core/abi";
+import { Counter } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
 import { collapseWindow, findLosses } from "./congestion";
@@ -25,13 +25,13 @@ import {
   startUserTimeout,
   stopTimer,
 } from "./timers";
+import { noteExpiry, reasonToGiveUp } from "./trouble";
 
 /** The entry of the TCB with this index fired. */
 export function connectionDeadlineReached(index: u32): void {
   const tcb = tcbAt(index);
   if (isGivenUp(tcb)) {
-    // The reason tells whether the network had an explanation (MUST-47, SHLD-25).
-    endConnection(tcb, has(tcb, Flag.SOFT_ERROR) ? EndReason.UNREACHABLE : EndReason.TIMED_OUT);
+    endConnection(tcb, reasonToGiveUp(tcb));
     return;
   }
   if (isDue(tcb, Timer.DELAYED_ACK, tcb.delayedAckAt)) {
@@ -76,6 +76,7 @@ function overslept(tcb: Tcb): bool {
 
 /** RETRANSMISSION TIMEOUT: everything unacknowledged goes again, with twice the patience. */
 function retransmit(tcb: Tcb): void {
+  noteExpiry(tcb);
   count(Counter.RETRANSMISSION_TIMEOUTS);
   if (has(tcb, Flag.SYN_OUTSTANDING)) raiseFlag(tcb, Flag.SYN_REPEATED);
   else if (explainsTimeout(tcb)) return;
@@ -87,7 +88,9 @@ function retransmit(tcb: Tcb): void {
 /** The window stayed closed, or too small, for the whole time-out (SHLD-29, SHLD-30). */
 function probeWindow(tcb: Tcb): void {
   raiseFlag(tcb, Flag.PROBE_DUE);
-  if (!isRunning(tcb, Timer.USER_TIMEOUT)) startUserTimeout(tcb);
+  // It runs since a probe that nobody has answered.
+  if (isRunning(tcb, Timer.USER_TIMEOUT)) noteExpiry(tcb);
+  else startUserTimeout(tcb);
   // Only a closed window is worth more and more patience; a small one is overridden (§3.8.6.2.1).
   if (tcb.sndWnd == 0) backOff(tcb);
   startRetransmission(tcb);

@@ -34,6 +34,10 @@ export interface ConnectionEvents {
   peerClosed: [];
   /** All that was written, and our FIN if we closed, is acknowledged. */
   acknowledged: [];
+  /** R1: what was written timed out three times in a row (RFC 9293 §3.8.3). */
+  trouble: [];
+  /** The network reported an error; `status().SOFT_ERROR` is ICMP's type << 8 | code. */
+  softError: [error: number];
   /**
    * The connection is over; told exactly once. With an error unless it was closed normally; when
    * the stack failed it is the stack's.
@@ -74,6 +78,8 @@ export interface ConnectionOptions extends Marks {
   delayedAck?: boolean;
   /** Keep-alive, off by default: true, or when to ask (RFC 9293 MUST-24). */
   keepAlive?: boolean | KeepAliveOptions;
+  /** False: 'trouble' and 'softError' are not told; default true (RFC 9293 SHLD-20). */
+  softErrors?: boolean;
 }
 
 /** What a connection or a listener needs of its stack. */
@@ -153,6 +159,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     const { keepAlive } = options;
     if (typeof keepAlive === "object") this.setKeepAlive(true, keepAlive);
     else if (keepAlive !== undefined) this.setKeepAlive(keepAlive);
+    if (options.softErrors === false) this.#setOption(Option.SOFT_ERRORS, 0);
   }
 
   /** Octets read so far. */
@@ -411,6 +418,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     else if (event === Event.PEER_CLOSED) this.emit("peerClosed");
     else if (event === Event.ALL_ACKNOWLEDGED) this.emit("acknowledged");
     else if (event === Event.URGENT) this.emit("urgent");
+    else if (event === Event.TROUBLE) this.emit("trouble");
+    else if (event === Event.SOFT_ERROR) this.emit("softError", this.status().SOFT_ERROR);
   }
 
   #finishNormally(): void {

@@ -111,7 +111,9 @@ class User {
   /** After a full close, or when the end is known to the module and not told yet. */
   #expect(error: unknown): void {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    if (!/^CONNECTION_(ENDED|CLOSED|CLOSING|RESET|ABORTED|TIMED_OUT|REFUSED)$/.test(code))
+    if (
+      !/^CONNECTION_(ENDED|CLOSED|CLOSING|RESET|ABORTED|TIMED_OUT|UNREACHABLE|REFUSED)$/.test(code)
+    )
       throw error;
   }
 }

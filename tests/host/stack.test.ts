@@ -1,6 +1,7 @@
 /** Stack against Stack, over all profiles, under virtual time: opening, data, every end, pings. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { SoftError } from "../../hal/host/abi.ts";
 import { Stack } from "../../hal/host/stack.ts";
 import type { Connection } from "../../hal/host/connection.ts";
 import { VirtualClock } from "../../hal/host/clock.ts";
@@ -270,7 +271,7 @@ describe("how connections end", () => {
     }
   });
 
-  test("a pulled wire: timed out by the user timeout, with data or FIN unanswered", () => {
+  test("a pulled wire: the user timeout ends it, with data or FIN unanswered", () => {
     const situations: Record<string, (near: Connection, far: Connection) => void> = {
       ESTABLISHED: (near) => near.write("nobody hears this"),
       FIN_WAIT_1: (near) => near.closeWrite(),
@@ -284,8 +285,9 @@ describe("how connections end", () => {
       assert.equal(near.end, undefined);
       assert.equal(near.status().stateName, state);
       rig.clock.advance(45_000);
-      assert.equal(near.end, "TIMED_OUT", state);
-      assert.throws(() => near.read(), { code: "CONNECTION_TIMED_OUT" });
+      // At R1 the next hop was asked, and did not answer either.
+      assert.equal(near.end, "UNREACHABLE", state);
+      assert.throws(() => near.read(), { code: "CONNECTION_UNREACHABLE" });
       // The other side has nothing to send, so it never learns of it.
       assert.equal(far.end, undefined);
     }
@@ -316,11 +318,19 @@ describe("how connections end", () => {
     }
   });
 
-  test("nobody has the address: the connection ends as unreachable", () => {
+  test("nobody has the address: that is told, and the connection ends as unreachable", () => {
     const rig = twoStacks();
+    const told: (number | string)[] = [];
     const connection = rig.client.connect("10.9.0.77", 80, { userTimeoutMs: 10_000 });
+    connection.on("softError", (error) => told.push(error));
+    connection.on("trouble", () => told.push("trouble"));
+    const options = { userTimeoutMs: 10_000, softErrors: false };
+    const quiet = rig.client.connect("10.9.0.78", 80, options);
+    quiet.on("softError", () => told.push("quiet"));
     rig.clock.advance(60_000);
-    assert.equal(connection.end, "UNREACHABLE");
+    assert.equal(told[0], SoftError.NO_NEIGHBOUR);
+    assert.ok(!told.includes("quiet"));
+    assert.deepEqual([connection.end, quiet.end], ["UNREACHABLE", "UNREACHABLE"]);
     assert.ok(rig.client.counters().ARP_FAILURES > 0);
   });
 

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Status } from "../../hal/host/abi.ts";
+import { SoftError, Status } from "../../hal/host/abi.ts";
 import { BROADCAST_MAC } from "../../hal/host/packet/index.ts";
 import type { DeviceOptions, Emitted } from "../support/device.ts";
 import { onEachProfile } from "../support/variants.ts";
@@ -79,7 +79,7 @@ describe("a connection and ARP", () => {
     const handle = connect(link, PEER.address);
     const requests = link.run(5_999).map(({ atMs }) => atMs);
     assert.deepEqual(requests, [0, 1_000, 2_000]);
-    assert.equal(link.device.status(handle, "SOFT_ERROR"), 1);
+    assert.equal(link.device.status(handle, "SOFT_ERROR"), SoftError.NO_NEIGHBOUR);
     assert.deepEqual(arpOf(link.run(2)), [`asks for .1 to ${BROADCAST_MAC}`]);
     link.arpReply(PEER);
     assert.deepEqual(synsOf(link.poll()), [PEER.mac]);
@@ -115,7 +115,7 @@ describe("a connection and ARP", () => {
     const handle = connect(link, FAR_ADDRESS);
     assert.equal(link.device.call("setAddress", LINGER.address, 24, 0), Status.OK);
     assert.deepEqual(link.run(10_000), []);
-    assert.equal(link.device.status(handle, "SOFT_ERROR"), 1);
+    assert.equal(link.device.status(handle, "SOFT_ERROR"), SoftError.NO_NEIGHBOUR);
   });
 
   each("when the neighbour's card is replaced, its announcement is followed", (link) => {

@@ -345,7 +345,7 @@ test("soft ICMP errors end nothing; the user timeout tells of them [MUST-56 SHLD
       const c = given("SYN-SENT", variant).setOption("USER_TIMEOUT_MS", 10_000);
       c.rig.deliver(icmpErrorFrame(c, { type, code, seq: 100 }));
       c.state("SYN-SENT").after(1_000).expect(OUR_SYN);
-      assert.equal(c.status("SOFT_ERROR"), 1);
+      assert.equal(c.status("SOFT_ERROR"), (type << 8) | code);
       c.advance(10_000).take();
       c.ended("UNREACHABLE");
     }

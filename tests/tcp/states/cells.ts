@@ -72,6 +72,8 @@ export const TOLD: Record<string, Telling> = {
   reset: { events: ["ENDED"], reason: "RESET" },
   refused: { events: ["ENDED"], reason: "REFUSED" },
   aborted: { events: ["ENDED"], reason: "ABORTED" },
+  /** R1 was reached. */
+  trouble: { events: ["TROUBLE"] },
   timeout: { events: ["ENDED"], reason: "TIMED_OUT" },
 };
 

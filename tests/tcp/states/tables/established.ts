@@ -198,8 +198,8 @@ CLOSE of the listener | OK                 | -        |            |        |
 # time-out                        | answer        | next state   | variables      | user is told
 RETRANSMISSION TIMEOUT            | FLIGHT        |              |                |
 second RETRANSMISSION TIMEOUT     | FLIGHT        |              |                |
-USER TIMEOUT                      | -             | CLOSED       |                | timeout
-USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+USER TIMEOUT                      | -             | CLOSED       |                | trouble timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | trouble timeout
 before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
 TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
 TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT

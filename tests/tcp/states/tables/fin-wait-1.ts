@@ -218,8 +218,8 @@ CLOSE of the listener | cannot             | nobody listens
 # time-out                        | answer        | next state   | variables      | user is told
 RETRANSMISSION TIMEOUT            | FLIGHT,FIN    |              |                |
 second RETRANSMISSION TIMEOUT     | FLIGHT,FIN    |              |                |
-USER TIMEOUT                      | -             | CLOSED       |                | timeout
-USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+USER TIMEOUT                      | -             | CLOSED       |                | trouble timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | trouble timeout
 before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
 TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
 TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT
@@ -230,8 +230,8 @@ window probe                      | cannot        | nothing can wait for the win
 # time-out                        | answer        | next state   | variables      | user is told
 RETRANSMISSION TIMEOUT            | SYN,ACK + FIN |              |                |
 second RETRANSMISSION TIMEOUT     | SYN,ACK + FIN |              |                |
-USER TIMEOUT                      | -             | CLOSED       |                | timeout
-USER TIMEOUT, full close          | -             | CLOSED       |                | timeout
+USER TIMEOUT                      | -             | CLOSED       |                | trouble timeout
+USER TIMEOUT, full close          | -             | CLOSED       |                | trouble timeout
 before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
 TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
 TIME-WAIT TIMEOUT, FIN came again | cannot        | only in TIME-WAIT

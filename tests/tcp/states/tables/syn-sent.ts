@@ -114,7 +114,7 @@ CLOSE of the listener | cannot             | nobody listens
 # time-out                        | answer        | next state   | variables      | user is told
 RETRANSMISSION TIMEOUT            | SYN           |              |                |
 second RETRANSMISSION TIMEOUT     | SYN           |              |                |
-USER TIMEOUT                      | -             | CLOSED       |                | timeout
+USER TIMEOUT                      | -             | CLOSED       |                | trouble timeout
 USER TIMEOUT, full close          | cannot        | a full close ends it at once
 before TIME-WAIT TIMEOUT          | cannot        | only in TIME-WAIT
 TIME-WAIT TIMEOUT                 | cannot        | only in TIME-WAIT
