@@ -124,8 +124,10 @@ function takeDelivery(tcb: Tcb, segment: Segment, index: u32, end: u32): void {
   const sentAt = now() - rtt;
   const minRtt = is(rack, Bit.STARTED) ? <u32>rack.minRttMs : RTT_MAX_MS;
   if (wasSentAgain(tcb, index)) {
-    // Perhaps it was an earlier copy that arrived (step 2).
-    if (usesTimestamps(tcb) && isEchoBefore(tcb, segment, sentAt)) return;
+    // Perhaps it was an earlier copy that arrived (step 2). The echo tells only of what SEG.ACK
+    // takes: behind a hole it is that of the last segment before the hole (RFC 7323 §4.3).
+    const isEcho = usesTimestamps(tcb) && seqGe(segment.ack, end);
+    if (isEcho && isEchoBefore(tcb, segment, sentAt)) return;
     if (rtt < minRtt) return;
   } else if (seqLt(end, load<u32>(FORWARD_ACK))) {
     set(rack, Bit.REORDERED);
@@ -163,8 +165,10 @@ function overtakenEnd(tcb: Tcb, index: u32, from: u32): u32 {
   const to = runEnd(tcb, index);
   const sentAt = now() - runAge(tcb, index);
   if (isBefore(sentAt, rack.deliveredAt)) return to;
-  // Within one millisecond the numbers tell the order, but not of what was sent again.
-  if (sentAt != rack.deliveredAt || wasSentAgain(tcb, index)) return from;
+  // Within one millisecond the numbers tell the order (RACK_sent_after): what goes again goes
+  // hole by hole, before new text. But of what went again just now nothing can be known yet.
+  if (sentAt != rack.deliveredAt) return from;
+  if (sentAt == now() && wasSentAgain(tcb, index)) return from;
   if (seqLe(rack.deliveredEnd, from)) return from;
   return seqMin(to, rack.deliveredEnd);
 }

@@ -90,6 +90,42 @@ test("a retransmission that is lost goes again without a time-out", () => {
   });
 });
 
+test("that it is lost shows although the peer echoes what came before the hole", () => {
+  onEachVariant((variant) => {
+    const s = flying(variant, true);
+    // RFC 7323 §4.3: what lies behind a hole does not change the echo.
+    const tsEcr = s.peer.lastTsVal;
+    const report = (...ranges: [number, number][]) => {
+      const seq = (offset: number) => 101 + s.base + offset;
+      const sack = ranges.map(([from, to]) => [seq(from), seq(to)] as const);
+      s.peer.send(`<SEQ=301><ACK=${seq(0)}><CTL=ACK>`, { sack, tsEcr });
+      return s.sent();
+    };
+    s.c.advance(RTT_MS);
+    assert.deepEqual(report([100, 500]), [nth(0)]);
+    s.c.advance(5);
+    assert.deepEqual(report([600, 1_000], [100, 500]), [nth(5)]);
+    s.c.advance(RTT_MS);
+    assert.deepEqual(report([100, 1_000]), [nth(0)]);
+  });
+});
+
+test("that it is lost shows by text that left in the same millisecond behind it", () => {
+  onEachVariant((variant) => {
+    const s = flying(variant);
+    s.c.setOption("NO_DELAY", 1);
+    s.c.advance(RTT_MS);
+    s.c.together(() => {
+      s.ack(0, [100, 1_000]);
+      s.c.write(20);
+    });
+    assert.deepEqual(s.sent(), [nth(0), [1_000, 1_020]]);
+    s.c.advance(RTT_MS);
+    assert.deepEqual(s.ack(0, [100, 1_020]), [nth(0)]);
+    assert.equal(s.counter("RETRANSMISSION_TIMEOUTS"), 0);
+  });
+});
+
 test("a retransmission is not taken for lost before its own round trip is over", () => {
   onEachVariant((variant) => {
     const s = flying(variant);
