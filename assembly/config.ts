@@ -59,6 +59,8 @@
 @inline export const HAS_KEEP_ALIVE: bool =
   (isDefined(CONFIG_KEEP_ALIVE) ? CONFIG_KEEP_ALIVE : 1) != 0;
 
+/** RFC 3168: explicit congestion notification; whether it is spoken is Parameter.ECN. */
+@inline export const HAS_ECN: bool = (isDefined(CONFIG_ECN) ? CONFIG_ECN : 1) != 0;
 /** RFC 9293 §3.8.5: urgent data, its notification and its pointer. */
 @inline export const HAS_URGENT: bool = (isDefined(CONFIG_URGENT) ? CONFIG_URGENT : 1) != 0;
 /** RFC 4987: SYN cookies where half-open records or the backlog run out. */

@@ -132,6 +132,8 @@ export const enum SoftError {
 export const enum Parameter {
   /** The least retransmission timeout in ms, 10 to 60,000; default 1,000 (RFC 6298 §2.4). */
   RTO_MIN_MS = 0,
+  /** ECN (RFC 3168): 0 never (the default), 1 if the peer asks for it, 2 our SYNs ask too. */
+  ECN = 1,
   /** Time to live of all that has no other one, 1 to 255; default 64. RFC 9293 MUST-49. */
   TTL = 2,
   COUNT = 3,
@@ -207,7 +209,17 @@ export const enum StatusField {
   WRITE_BLOCKED = 31,
   /** 1 while the peer's window is probed. */
   PERSISTING = 32,
-  COUNT = 33,
+  /** Bits of Negotiated. */
+  NEGOTIATED = 33,
+  COUNT = 34,
+}
+
+/** What both SYNs agreed on. */
+export const enum Negotiated {
+  TIMESTAMPS = 1,
+  WINDOW_SCALE = 2,
+  SACK = 4,
+  ECN = 8,
 }
 
 /** Index of each u32 counter at `counterAddress`. They wrap at 2^32 and start at 0 with `init`. */
@@ -295,5 +307,9 @@ export const enum Counter {
   /** A SYN that was answered without a record, and a connection that came of it (RFC 4987). */
   SYN_COOKIES_OUT = 55,
   SYN_COOKIES_ACCEPTED = 56,
-  COUNT = 57,
+  /** Text that the network had marked (RFC 3168), on connections that speak ECN. */
+  ECN_CE_IN = 57,
+  /** Congestion windows cut because the peer echoed a mark. */
+  ECN_CUTS = 58,
+  COUNT = 59,
 }

@@ -28,6 +28,7 @@ import {
   ipv4Protocol,
   ipv4Source,
   ipv4TotalOctets,
+  isCongestionMarked,
   isFragment,
   isIpv4ChecksumRight,
 } from "../wire/ipv4";
@@ -130,7 +131,8 @@ function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): void {
     count(Counter.DROP_TCP_CHECKSUM);
     return;
   }
-  segmentArrives(ipv4Source(ip), ipv4Destination(ip), segment, octets);
+  const addresses = (<u64>ipv4Source(ip) << 32) | ipv4Destination(ip);
+  segmentArrives(addresses, segment, octets, isCongestionMarked(ip));
   if (outSegment().isReply) sendReply(mac);
 }
 

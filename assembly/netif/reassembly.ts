@@ -20,7 +20,7 @@ import { count } from "../core/counters";
 import { REASSEMBLY_DEADLINE, armDeadline } from "../core/deadlines";
 import {
   IPV4_HEADER_OCTETS, Protocol, fragmentOffset, hasMoreFragments, ipv4Protocol, ipv4TotalOctets,
-  isSameDatagram, makeWhole,
+  copyCongestionMark, isSameDatagram, makeWhole,
 } from "../wire/ipv4";
 import { TCP_HEADER_OCTETS, checkTcp } from "../wire/tcp";
 
@@ -120,6 +120,7 @@ export function fragmentArrives(ip: usize, headerOctets: u32): usize {
     return 0;
   }
   keep(datagram, fragment);
+  copyCongestionMark(at + HEADER, ip);
   if (datagram.held != datagram.total) return 0;
   datagram.place = <u16>Place.FREE;
   makeWhole(at + HEADER, IPV4_HEADER_OCTETS + <u32>datagram.total);

@@ -3,8 +3,10 @@
  *
  * Called by `index`. The values live in tcp/parameters.
  */
+import { HAS_ECN } from "../config";
 import { Parameter, Status } from "../core/abi";
 import { isInterfaceUp } from "../netif/interface";
+import { ECN_POLICY_MAX } from "../tcp/ecn";
 import { setParameterValue } from "../tcp/parameters";
 import { RTO_MAX_MS } from "../tcp/rtt";
 
@@ -19,6 +21,8 @@ export function setParameter(which: u32, value: u32): Status {
   switch (which) {
     case Parameter.RTO_MIN_MS:
       return setBetween(Parameter.RTO_MIN_MS, value, RTO_MIN_LEAST_MS, RTO_MAX_MS);
+    case Parameter.ECN:
+      return setBetween(Parameter.ECN, value, 0, HAS_ECN ? ECN_POLICY_MAX : 0);
     case Parameter.TTL:
       return setBetween(Parameter.TTL, value, 1, TTL_MAX);
     default:

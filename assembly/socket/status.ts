@@ -2,13 +2,23 @@
  * STATUS (RFC 9293 §3.10.6): what a connection's TCB says, as a block of u32 in the order of
  * StatusField, at one fixed place. Called by socket/tcp. Changes nothing but the block.
  */
-import { State, StatusField } from "../core/abi";
+import { Negotiated, State, StatusField } from "../core/abi";
+import { isEcnAgreed } from "../tcp/ecn";
 import { Listener } from "../tcp/listener";
 import { receiveWindow } from "../tcp/receive";
 import { currentRto } from "../tcp/rtt";
 import { keepAliveStatus, silenceMs } from "../tcp/keep-alive";
 import { softErrorOf } from "../tcp/trouble";
-import { Flag, Tcb, has, queuedOctets, readableOctets, stateOfTcb } from "../tcp/tcb";
+import {
+  Flag,
+  Tcb,
+  has,
+  queuedOctets,
+  readableOctets,
+  stateOfTcb,
+  usesSack,
+  usesTimestamps,
+} from "../tcp/tcb";
 import { urgentUnread } from "../tcp/urgent";
 
 @inline const BLOCK_OCTETS: u32 = <u32>StatusField.COUNT * 4;
@@ -52,7 +62,17 @@ export function statusOfTcb(tcb: Tcb): usize {
   put(StatusField.SND_SHIFT, tcb.sndShift);
   put(StatusField.WRITE_BLOCKED, has(tcb, Flag.WRITE_BLOCKED) ? 1 : 0);
   put(StatusField.PERSISTING, has(tcb, Flag.PERSISTING) ? 1 : 0);
+  put(StatusField.NEGOTIATED, negotiated(tcb));
   return BLOCK;
+}
+
+function negotiated(tcb: Tcb): u32 {
+  return (
+    (usesTimestamps(tcb) ? Negotiated.TIMESTAMPS : 0) |
+    (has(tcb, Flag.WINDOW_SCALE) ? Negotiated.WINDOW_SCALE : 0) |
+    (usesSack(tcb) ? Negotiated.SACK : 0) |
+    (isEcnAgreed(tcb) ? Negotiated.ECN : 0)
+  );
 }
 
 export function statusOfListener(listener: Listener): usize {

@@ -10,8 +10,16 @@ import { Counter, Event } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { advanceOffset } from "../core/ring";
+import { Ctl } from "../wire/tcp";
 import { takeChallenge } from "./challenge";
-import { findLosses, growWindow, reduceForProbe, takeDuplicateAck } from "./congestion";
+import {
+  findLosses,
+  growWindow,
+  reduceForEcho,
+  reduceForProbe,
+  takeDuplicateAck,
+} from "./congestion";
+import { isEcnHeld, usesEcn } from "./ecn";
 import { dropRuns } from "./flight";
 import { wantOutput } from "./pending";
 import { noteProgress } from "./pmtud";
@@ -55,10 +63,12 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
   }
   const isNew = seqGt(ack, tcb.sndUna);
   const flight = tcb.sndNxt - tcb.sndUna;
+  const cwnd = tcb.cwnd;
   if (usesSack(tcb)) beginAck(tcb);
   if (isNew) advanceUna(tcb, segment);
   if (usesSack(tcb)) takeReports(tcb, segment, flight);
   else if (!isNew && isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
+  if (usesEcn(tcb) && segment.has(Ctl.ECE)) reduceForEcho(tcb, flight, cwnd);
   updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
   if (has(tcb, Flag.PERSISTING)) {
@@ -133,7 +143,7 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   noteProgress(tcb, acked);
   growWindow(tcb, acked, flight);
   // RFC 6298 §5.2 and §5.3: all acknowledged stops the timer, some of it starts it afresh.
-  if (tcb.sndCursor == tcb.sndUna) stopRetransmission(tcb);
+  if (tcb.sndCursor == tcb.sndUna && !isEcnHeld(tcb)) stopRetransmission(tcb);
   else startRetransmission(tcb);
   if (isWaitingForPeer(tcb)) startUserTimeout(tcb);
   else superviseUserTimeout(tcb);

@@ -15,6 +15,7 @@ import { parseOptions } from "../wire/tcp-options";
 import { advanceUna, challenge, receiveAck, setSendWindow } from "./ack";
 import { startCongestion } from "./congestion";
 import { findFlow, findOlderFlow } from "./demux";
+import { concludeEcn, echoBit, takeMark } from "./ecn";
 import { endConnection, resetConnection } from "./end";
 import { FlowKind } from "./flow";
 import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
@@ -64,18 +65,16 @@ import { takeUrgent } from "./urgent";
 @inline const ISS_STEP: u32 = 0x1_0000;
 
 /**
- * Takes one segment. `source` and `destination` are those of the datagram; `header` is where its
- * TCP header lies, `octets` counts header and text.
+ * Takes one segment. `addresses`: source << 32 | destination of the datagram, `isCe` whether the
+ * network has marked it; `header` is where its TCP header lies, `octets` counts header and text.
  */
-export function segmentArrives(
-  source: u32,
-  destination: u32,
-  header: usize,
-  octets: u32,
-): void {
+export function segmentArrives(addresses: u64, header: usize, octets: u32, isCe: bool): void {
+  const source = <u32>(addresses >> 32);
+  const destination = <u32>addresses;
   const segment = parseSegment(header, octets);
   segment.remoteAddress = source;
   segment.localAddress = destination;
+  segment.isCe = isCe;
   // Port 0 names nobody (RFC 6335 §6): there is nothing to answer.
   if (segment.ports >> 16 == 0 || (segment.ports & 0xffff) == 0) {
     count(Counter.DROP_TCP_HEADER);
@@ -195,6 +194,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   }
   if (HAS_SACK && options.isSackPermitted) raiseFlag(tcb, Flag.SACK);
   if (segment.hasTimestamps) startTimestamps(tcb, segment.tsVal);
+  concludeEcn(tcb, segment);
   setSendWindow(tcb, segment);
   if (!hasAck) {
     // Simultaneous open: our SYN again, now with the ACK of the peer's. Text waits for its sender.
@@ -246,6 +246,7 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
   noteHeard(tcb);
+  takeMark(tcb, segment);
   checkUrgent(tcb, segment);
   if (processText(tcb, segment)) processFin(tcb, segment);
 }
@@ -270,8 +271,9 @@ function checkSequence(tcb: Tcb, segment: Segment): bool {
   if (isFirstSyn && has(tcb, Flag.SYN_OUTSTANDING)) {
     // The peer's own SYN again, or its SYN and ACK when both open at once (Figure 7, line 6).
     acknowledgeNow(tcb);
+    concludeEcn(tcb, segment);
     if (!segment.has(Ctl.ACK) || !acknowledgesSyn(tcb, segment)) return false;
-    segment.flags &= ~Ctl.SYN;
+    segment.flags &= ~(Ctl.SYN | Ctl.ECE | Ctl.CWR);
     segment.seq += 1;
     return true;
   }
@@ -413,7 +415,7 @@ function processFin(tcb: Tcb, segment: Segment): void {
  * The ACK that a TCB owes, sent at once: it leaves for TIME-WAIT, which takes no pending output.
  */
 function replyAck(tcb: Tcb, segment: Segment): void {
-  replyWith(segment, Ctl.ACK, tcb.sndNxt, tcb.rcvNxt);
+  replyWith(segment, Ctl.ACK | echoBit(tcb), tcb.sndNxt, tcb.rcvNxt);
   reply().wnd = receiveWindow(tcb);
   if (usesTimestamps(tcb)) stampSegment(tcb, reply());
 }

@@ -11,6 +11,7 @@ import { now } from "../core/clock";
 import { advanceOffset, contiguousOctets } from "../core/ring";
 import { startCongestion } from "./congestion";
 import { findFlow, insertFlow } from "./demux";
+import { offerEcn } from "./ecn";
 import { endConnection, reclaimTcb, resetConnection } from "./end";
 import { flowAt } from "./flow";
 import { SND_MSS_DEFAULT, dropHalfOpensOf } from "./half-open";
@@ -72,6 +73,7 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
   tcb.iss = chooseIsn(localAddress, remoteAddress, ports);
   setTimestampOffset(tcb, timestampOffset(localAddress, remoteAddress, ports));
   raiseFlag(tcb, Flag.SYN_OUTSTANDING);
+  offerEcn(tcb);
   tcb.sndUna = tcb.iss;
   tcb.sndCursor = tcb.iss;
   tcb.sndNxt = tcb.iss;

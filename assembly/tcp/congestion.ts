@@ -7,7 +7,10 @@
  * losses of RFC 8985 (tcp/recovery, tcp/rack). Called by tcp/ack, tcp/timeouts and tcp/output.
  * Decides what goes again and when; what is sent is tcp/output's.
  */
+import { Counter } from "../core/abi";
 import { isBefore, now } from "../core/clock";
+import { count } from "../core/counters";
+import { holdForEcn, isEchoNews, isWithinCut, keepCutClose, noteCut, resetEcn } from "./ecn";
 import { currentRto } from "./rtt";
 import { wantOutput } from "./pending";
 import { abandonRack, detectLosses, recoveryEnded } from "./rack";
@@ -38,6 +41,7 @@ export function startCongestion(tcb: Tcb): void {
   tcb.cwnd = has(tcb, Flag.SYN_REPEATED) ? mss : initialWindow(mss);
   tcb.ssthresh = SSTHRESH_INITIAL;
   tcb.recover = tcb.iss;
+  resetEcn(tcb);
 }
 
 /**
@@ -48,6 +52,7 @@ export function startCongestion(tcb: Tcb): void {
  * takes most of it, and says nothing of how much the network bore.
  */
 function lossThreshold(tcb: Tcb, flight: u32): u32 {
+  if (isWithinCut(tcb)) return tcb.ssthresh; // one window is cut once (RFC 3168 §6.1.2)
   const mss = <u32>tcb.sndMss;
   const half = min(flight, tcb.cwnd) >> 1;
   return max(half - (half % mss), 2 * mss);
@@ -60,6 +65,7 @@ export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
     return;
   }
   tcb.duplicateAcks = 0;
+  keepCutClose(tcb);
   // Kept close behind SND.UNA: left behind by 2^31 octets, it would seem to lie ahead.
   if (seqGt(tcb.sndUna - 1, tcb.recover)) tcb.recover = tcb.sndUna - 1;
   // A window that is not used says nothing about the path, so it does not grow.
@@ -151,6 +157,7 @@ function beginRecovery(tcb: Tcb, cwnd: u32): void {
   tcb.cwnd = cwnd;
   tcb.bytesAcked = 0;
   tcb.recover = tcb.sndNxt;
+  noteCut(tcb);
   tcb.flags |= Flag.RECOVERING | Flag.RETRANSMIT_DUE;
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
@@ -161,6 +168,24 @@ export function reduceForProbe(tcb: Tcb, flight: u32): void {
   tcb.ssthresh = lossThreshold(tcb, flight);
   tcb.cwnd = tcb.ssthresh;
   tcb.bytesAcked = 0;
+  noteCut(tcb);
+}
+
+/**
+ * The peer echoes a mark of the network: once per window that is as good as a loss, without
+ * anything to send again. Such an acknowledgement does not open the window, which was `cwnd` before
+ * it (RFC 3168 §6.1.2). Less than a window of one segment is only a pause: an RTO, with nothing new.
+ */
+export function reduceForEcho(tcb: Tcb, flight: u32, cwnd: u32): void {
+  if (has(tcb, Flag.RECOVERING)) return;
+  tcb.cwnd = min(tcb.cwnd, cwnd);
+  if (!isEchoNews(tcb)) return;
+  count(Counter.ECN_CUTS);
+  tcb.ssthresh = lossThreshold(tcb, flight);
+  tcb.bytesAcked = 0;
+  if (tcb.cwnd <= <u32>tcb.sndMss) holdForEcn(tcb);
+  tcb.cwnd = min(tcb.cwnd, tcb.ssthresh);
+  noteCut(tcb);
 }
 
 /** The retransmission timer expired: back to one segment, everything unacknowledged goes again. */
@@ -173,6 +198,7 @@ export function collapseWindow(tcb: Tcb): void {
   tcb.duplicateAcks = 0;
   tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED);
   tcb.bytesAcked = 0;
+  noteCut(tcb);
   forgetReports(tcb);
   abandonRack(tcb);
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)

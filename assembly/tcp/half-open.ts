@@ -23,6 +23,7 @@ import { Ctl } from "../wire/tcp";
 import { setSendWindow } from "./ack";
 import { startCongestion } from "./congestion";
 import { findFlow, insertFlow, removeFlow } from "./demux";
+import { agreesToEcn } from "./ecn";
 import {
   Flow,
   FlowKind,
@@ -62,6 +63,7 @@ const enum Agreed {
   WINDOW_SCALE = 0x10,
   TIMESTAMPS = 0x20,
   SACK = 0x40,
+  ECN = 0x80,
 }
 
 @unmanaged @final export class HalfOpen extends Flow {
@@ -139,6 +141,7 @@ function takeOptions(half: HalfOpen, segment: Segment): void {
   half.agreed = options.hasWindowScale ? options.windowShift | <u8>Agreed.WINDOW_SCALE : 0;
   if (HAS_TIMESTAMPS && options.hasTimestamps) half.agreed |= <u8>Agreed.TIMESTAMPS;
   if (HAS_SACK && options.isSackPermitted) half.agreed |= <u8>Agreed.SACK;
+  if (agreesToEcn(segment)) half.agreed |= <u8>Agreed.ECN;
   half.tsRecent = options.tsVal;
 }
 
@@ -245,6 +248,7 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   tcb.sndMss = half.sndMss;
   tcb.sndShift = half.agreed & <u8>Agreed.SHIFT_MASK;
   if (half.has(Agreed.SACK)) raiseFlag(tcb, Flag.SACK);
+  if (half.has(Agreed.ECN)) raiseFlag(tcb, Flag.ECN);
   setTimestampOffset(tcb, offsetOfTimestamps(half));
   if (half.has(Agreed.TIMESTAMPS)) startTimestamps(tcb, half.tsRecent);
   tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
@@ -273,7 +277,7 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
 export function fillSynAck(half: HalfOpen, out: OutSegment): void {
   out.seq = half.iss;
   out.ack = half.irs + 1;
-  out.flags = Ctl.SYN | Ctl.ACK;
+  out.flags = Ctl.SYN | Ctl.ACK | (half.has(Agreed.ECN) ? Ctl.ECE : 0);
   out.wnd = INITIAL_RCV_WND;
   out.marks = listenerAt(half.listener).marks;
   out.mss = RCV_MSS;

@@ -13,6 +13,7 @@ import { parameter } from "./parameters";
 import { Tcb } from "./tcb";
 import { TimeWait } from "./time-wait";
 
+@inline const ECT_0: u16 = 0x0200;
 @inline const TTL_MASK: u32 = 0x00ff;
 @inline const TOS_SHIFT: u32 = 8;
 @inline const DSCP_SHIFT: u32 = 10;
@@ -36,6 +37,11 @@ export function marksOf(flow: Flow): u16 {
 
 @inline export function withDscp(marks: u16, dscp: u32): u16 {
   return <u16>((<u32>marks & ~DSCP_MASK) | (dscp << DSCP_SHIFT));
+}
+
+/** With ECT(0), which says that the network may mark (RFC 3168 §5). */
+@inline export function withEct(marks: u16): u16 {
+  return marks | ECT_0;
 }
 
 /** Time to live: the connection's own, or the stack's. */

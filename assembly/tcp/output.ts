@@ -15,6 +15,7 @@ import { advanceOffset, contiguousOctets } from "../core/ring";
 import { Ctl } from "../wire/tcp";
 import { SACK_BLOCKS_MAX } from "../wire/tcp-options";
 import { limitedTransmit, restartAfterIdle } from "./congestion";
+import { echoBit, isEcnHeld, markNewText, synBits } from "./ecn";
 import { reclaimTcb } from "./end";
 import { noteSent } from "./flight";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
@@ -123,11 +124,11 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
     out.hasWindowScale = true;
     out.isSackPermitted = HAS_SACK;
     stampSegment(tcb, out);
-    out.flags = Ctl.SYN;
+    out.flags = Ctl.SYN | synBits(tcb);
     out.ack = 0;
     out.wnd = INITIAL_RCV_WND;
   } else {
-    fillAck(tcb, out, Ctl.SYN);
+    fillAck(tcb, out, Ctl.SYN | synBits(tcb));
     out.hasWindowScale = has(tcb, Flag.WINDOW_SCALE);
     out.isSackPermitted = usesSack(tcb);
   }
@@ -138,7 +139,7 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
 @inline function fillAck(tcb: Tcb, out: OutSegment, flags: u32): void {
   out.ack = tcb.rcvNxt;
   out.wnd = windowToAdvertise(tcb);
-  out.flags = Ctl.ACK | flags;
+  out.flags = Ctl.ACK | flags | echoBit(tcb);
   if (usesTimestamps(tcb)) stampSegment(tcb, out);
   if (HAS_URGENT && has(tcb, Flag.URGENT) && (flags & Ctl.SYN) == 0) pointToUrgent(tcb, out);
 }
@@ -161,6 +162,7 @@ function planText(tcb: Tcb, out: OutSegment): bool {
   if (!isWorthSending(tcb, octets, takesFin)) return false;
   fillText(tcb, out, tcb.sndCursor, octets);
   if (takesFin) out.flags |= Ctl.FIN;
+  if (!isAgain && octets != 0) markNewText(tcb, out);
   out.plan = Plan.TEXT;
   return true;
 }
@@ -169,6 +171,7 @@ function planText(tcb: Tcb, out: OutSegment): bool {
 function usableWindow(tcb: Tcb): u32 {
   const flight = tcb.sndCursor - tcb.sndUna;
   if (flight == 0) restartAfterIdle(tcb);
+  if (isEcnHeld(tcb)) return 0;
   if (tcb.sndWnd <= flight) return 0; // a shrunken window may be smaller (MUST-34)
   const isKnown = isPipeKnown(tcb);
   const inNetwork = isKnown ? pipeOf(tcb) : flight;
@@ -338,6 +341,7 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
       tcb.rttSeq = out.seq;
       tcb.rttStart = now();
     }
+    if (out.flags & Ctl.CWR) clearFlag(tcb, Flag.CWR_DUE);
     tcb.sndCursor = end;
     if (has(tcb, Flag.PERSISTING)) stopRetransmission(tcb);
   }

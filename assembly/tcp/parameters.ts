@@ -17,6 +17,7 @@ const VALUES: usize = memory.data(<i32>Parameter.COUNT * 4, 4);
 /** All defaults. */
 export function resetParameters(): void {
   setParameterValue(Parameter.RTO_MIN_MS, RTO_MIN_DEFAULT_MS);
+  setParameterValue(Parameter.ECN, 0);
   setParameterValue(Parameter.TTL, TTL_DEFAULT);
 }
 

@@ -46,6 +46,8 @@ import { SACK_BLOCKS_MAX, SACK_BLOCK_OCTETS, parseOptions } from "../wire/tcp-op
   /** The blocks of a SACK option, as they stand in the frame. */
   sackBlocks: usize;
   sackCount: u32;
+  /** The network has marked it: CE in the IPv4 header (RFC 3168 §5). */
+  isCe: bool;
   /** It came without text, SYN or FIN, whatever trimming has left of it. */
   isBare: bool;
   /** TTL and TOS of what answers it (tcp/marks). */

@@ -78,6 +78,12 @@ export const enum Flag {
   NO_DELAYED_ACK = 1 << 22,
   /** The last SEND filled the ring: the user goes on as soon as there is room. */
   SEND_CUT = 1 << 23,
+  /** Both SYNs spoke of ECN, or ours asks for it (tcp/ecn). */
+  ECN = 1 << 24,
+  /** Text came that the network had marked: every ACK says so until CWR comes. */
+  ECE_DUE = 1 << 26,
+  /** The window was cut: the next new text says so. */
+  CWR_DUE = 1 << 27,
   /** Urgent data is not acknowledged yet: up to SND.UP (tcp/urgent). */
   URGENT = 1 << 28,
   /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
@@ -99,6 +105,8 @@ export const enum Timer {
   KEEP_ALIVE = 8,
   /** The end of a reordering window, or a tail loss probe (tcp/rack). */
   LOSS = 16,
+  /** The retransmission timer holds new text back as well (tcp/ecn). */
+  ECN_HOLD = 32,
 }
 
 @unmanaged @final export class Tcb extends ListedFlow {

@@ -10,6 +10,7 @@ import { Counter } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
 import { collapseWindow, findLosses } from "./congestion";
+import { abandonEcnOffer, releaseEcnHold } from "./ecn";
 import { endConnection } from "./end";
 import { keepAliveTimeout } from "./keep-alive";
 import { wantOutput } from "./pending";
@@ -41,7 +42,7 @@ export function connectionDeadlineReached(index: u32): void {
   if (isDue(tcb, Timer.RETRANSMISSION, tcb.retransmissionAt)) {
     stopTimer(tcb, Timer.RETRANSMISSION);
     if (has(tcb, Flag.PERSISTING)) probeWindow(tcb);
-    else retransmit(tcb);
+    else if (!releaseEcnHold(tcb)) retransmit(tcb);
   } else if (HAS_SACK && isDue(tcb, Timer.LOSS, lossTimerAt(tcb))) {
     if (lossTimerFires(tcb)) findLosses(tcb, tcb.sndNxt - tcb.sndUna);
     wantOutput(tcb);
@@ -77,6 +78,7 @@ function overslept(tcb: Tcb): bool {
 /** RETRANSMISSION TIMEOUT: everything unacknowledged goes again, with twice the patience. */
 function retransmit(tcb: Tcb): void {
   noteExpiry(tcb);
+  abandonEcnOffer(tcb);
   count(Counter.RETRANSMISSION_TIMEOUTS);
   if (has(tcb, Flag.SYN_OUTSTANDING)) raiseFlag(tcb, Flag.SYN_REPEATED);
   else if (explainsTimeout(tcb)) return;

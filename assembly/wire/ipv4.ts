@@ -7,6 +7,7 @@
 import { checksumOf, fold, sum } from "../core/checksum";
 
 @inline const VERSION_AND_LENGTH: usize = 0;
+@inline const TYPE_OF_SERVICE: usize = 1;
 @inline const TOTAL_LENGTH: usize = 2;
 @inline const IDENTIFICATION: usize = 4;
 @inline const FLAGS_AND_FRAGMENT: usize = 6;
@@ -22,6 +23,7 @@ import { checksumOf, fold, sum } from "../core/checksum";
 @inline const MORE_FRAGMENTS: u16 = 0x0020;
 /** The fragment offset in host order, in units of 8 octets. */
 @inline const OFFSET_MASK: u32 = 0x1fff;
+@inline const CE: u8 = 0x03;
 @inline const VERSION_4_FIVE_WORDS: u8 = 0x45;
 /**
  * The first eight octets but for TOS and length: version 4, five words, identification 0, DF. A
@@ -93,6 +95,17 @@ export function makeWhole(at: usize, totalOctets: u32): void {
   store<u8>(at, VERSION_4_FIVE_WORDS, VERSION_AND_LENGTH);
   store<u16>(at, bswap<u16>(<u16>totalOctets), TOTAL_LENGTH);
   store<u16>(at, 0, FLAGS_AND_FRAGMENT);
+}
+
+/** Whether the network has marked the datagram: both ECN bits (RFC 3168 §5), "CE". */
+@inline export function isCongestionMarked(at: usize): bool {
+  return (load<u8>(at, TYPE_OF_SERVICE) & CE) == CE;
+}
+
+/** A mark on one fragment is one on the whole (RFC 3168 §5.3). */
+export function copyCongestionMark(to: usize, fragment: usize): void {
+  if (!isCongestionMarked(fragment)) return;
+  store<u8>(to, load<u8>(to, TYPE_OF_SERVICE) | CE, TYPE_OF_SERVICE);
 }
 
 /** What the payload is: `Protocol`, or anything else. */

@@ -19,10 +19,15 @@ import type { Wire } from "./wire.ts";
 
 export type { Counters, Limits, Profile } from "./module.ts";
 
+/** The values of Parameter.ECN. */
+const ECN_POLICIES = { never: 0, agree: 1, ask: 2 } as const;
+
 /** What holds for all connections of a stack. What is left out stays as it is. */
 export interface StackParameters {
   /** The least retransmission timeout, 10 to 60,000 ms; default 1,000 (RFC 6298 §2.4). */
   rtoMinMs?: number;
+  /** ECN (RFC 3168): never, the default; if the peer asks; or our SYNs ask for it too. */
+  ecn?: keyof typeof ECN_POLICIES;
   /** Time to live of all that has no other one, 1 to 255; default 64 (RFC 9293 MUST-49). */
   ttl?: number;
 }
@@ -236,8 +241,9 @@ export class Stack extends EventEmitter<StackEvents> {
   }
 
   /** Sets what holds for all connections, open ones included. Throws BAD_ARGUMENT. */
-  setParameters({ rtoMinMs, ttl }: StackParameters): void {
+  setParameters({ rtoMinMs, ecn, ttl }: StackParameters): void {
     if (rtoMinMs !== undefined) this.#setParameter(Parameter.RTO_MIN_MS, rtoMinMs, "rtoMinMs");
+    if (ecn !== undefined) this.#setParameter(Parameter.ECN, ECN_POLICIES[ecn], "ecn");
     if (ttl !== undefined) this.#setParameter(Parameter.TTL, ttl, "ttl");
   }
 

@@ -13,7 +13,8 @@
  *               before; URG with a pointer on whatever begins before the end of urgent data, which
  *               only moves on; nothing behind FIN; nothing of a connection that we reset; no option
  *               that both SYNs did not agree on, and none without the timestamps that they did;
- *               TSval never going back
+ *               TSval never going back; ECT, ECE and CWR only where ECN was agreed on, and ECT on
+ *               all text that is sent for the first time
  *
  * Called by device.ts with each frame in the order of the wire. Throws AssertionError.
  */
@@ -46,8 +47,9 @@ export interface Identity {
   nowMs: number;
 }
 
-/** The options that a SYN proposes (RFC 7323 §1.3, RFC 2018 §2). */
+/** What a SYN proposes (RFC 7323 §1.3, RFC 2018 §2, RFC 3168 §6.1.1). */
 interface Offer {
+  ecn: boolean;
   /** Shift of the window scale, undefined without that option. */
   shift: number | undefined;
   sack: boolean;
@@ -103,6 +105,8 @@ const FRAME_OCTETS_MAX = 1514;
 const WINDOW_SHIFT_MAX = 14;
 /** The timestamps option and its padding (RFC 7323 Appendix A). */
 const TIMESTAMPS_OCTETS = 12;
+const ECN_SETUP = Flag.ECE | Flag.CWR;
+const ECT_0 = 2;
 const TIMESTAMP_VALID_MS = 24 * 86_400_000;
 
 /** What the IPv4 header says of TTL and differentiated services (RFC 9293 MUST-48, MUST-49). */
@@ -192,7 +196,8 @@ export class Inspector {
     assert.equal(ipv4!.ttl, this.marks.ttl, "IPv4: TTL");
     assert.equal(ipv4!.moreFragments || ipv4!.fragmentOffset !== 0, false, "IPv4: a fragment");
     assert.equal(octets[20]! & 0x80, 0, "IPv4: reserved bit");
-    assert.equal(ipv4!.typeOfService, this.marks.dscp << 2, "IPv4: DSCP and ECN");
+    assert.equal(ipv4!.typeOfService >> 2, this.marks.dscp, "IPv4: DSCP");
+    if (ipv4!.protocol !== IpProtocol.TCP) assert.equal(ipv4!.typeOfService & 3, 0, "IPv4: ECN");
     assert.ok([IpProtocol.TCP, IpProtocol.ICMP].includes(ipv4!.protocol as 1), "IPv4: protocol");
   }
 
@@ -202,10 +207,17 @@ export class Inspector {
     judgeOptions(tcp, ipv4!.payload);
     judgeControl(tcp);
     const record = this.#record(ipv4!.destination, tcp.destinationPort, tcp.sourcePort);
-    if ((tcp.flags & Flag.RST) !== 0) judgeReset(record, tcp, this.#isReply);
-    else judgeSegment(incarnationOf(record, tcp), record, tcp, this.allowsKeepAlive);
-    if ((tcp.flags & Flag.RST) === 0)
-      judgeTimestamps(incarnationOf(record, tcp), tcp, this.#identity.nowMs);
+    const ecn = ipv4!.typeOfService & 3;
+    if ((tcp.flags & Flag.RST) !== 0) {
+      judgeReset(record, tcp, this.#isReply);
+      assert.equal(ecn, 0, "IPv4: ECT with RST");
+      return;
+    }
+    const incarnation = incarnationOf(record, tcp);
+    const isFirst = tcp.seq === incarnation.sndMax;
+    judgeSegment(incarnation, record, tcp, this.allowsKeepAlive);
+    judgeEcn(incarnation, tcp, ecn, isFirst);
+    judgeTimestamps(incarnation, tcp, this.#identity.nowMs);
   }
 
   #record(remoteAddress: number, remotePort: number, localPort: number): TupleRecord {
@@ -228,6 +240,8 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
     record.syns.push({ seq: tcp.seq, mss, end, offer: offerOf(tcp) });
   }
   for (const syn of record.syns) {
+    // A SYN that is sent again may have given up ECN; the last one counts.
+    if ((tcp.flags & Flag.SYN) !== 0 && syn.seq === tcp.seq) syn.offer.ecn = offersEcn(tcp);
     if (seqAfter(end, syn.seq)) syn.end = seqMax(syn.end, end);
   }
   if ((tcp.flags & Flag.ACK) === 0) return;
@@ -247,8 +261,14 @@ function windowShift({ offer, peer }: Incarnation, tcp: TcpSegment): number {
   return Math.min(peer?.offer.shift ?? 0, WINDOW_SHIFT_MAX);
 }
 
+/** A SYN offers ECN with both bits, a SYN and ACK agrees with ECE alone. */
+function offersEcn({ flags }: TcpSegment): boolean {
+  return (flags & ECN_SETUP) === ((flags & Flag.ACK) !== 0 ? Flag.ECE : ECN_SETUP);
+}
+
 function offerOf(tcp: TcpSegment): Offer {
   return {
+    ecn: offersEcn(tcp),
     shift: findOption(tcp, "window-scale")?.shift,
     sack: findOption(tcp, "sack-permitted") !== undefined,
     timestamps: findOption(tcp, "timestamps") !== undefined,
@@ -278,12 +298,12 @@ function judgeOptions(tcp: TcpSegment, octets: Uint8Array): void {
 /** Which control bits go together. */
 function judgeControl(tcp: TcpSegment): void {
   const has = (flag: number): boolean => (tcp.flags & flag) !== 0;
-  assert.equal(has(Flag.ECE) || has(Flag.CWR), false, "TCP: ECE or CWR");
   assert.equal(has(Flag.URG), tcp.urgentPointer !== 0, "TCP: URG with a pointer, or neither");
   if (has(Flag.SYN) || has(Flag.RST)) {
     assert.equal(tcp.payload.length, 0, "TCP: SYN or RST with data");
     assert.equal(has(Flag.FIN) || has(Flag.PSH), false, "TCP: SYN or RST with FIN or PSH");
     assert.equal(has(Flag.URG), false, "TCP: SYN or RST with URG");
+    assert.equal(has(Flag.RST) && (has(Flag.ECE) || has(Flag.CWR)), false, "TCP: RST with ECN");
     assert.equal(has(Flag.SYN) && has(Flag.RST), false, "TCP: SYN with RST");
   } else {
     assert.ok(has(Flag.ACK), "TCP: no ACK");
@@ -378,6 +398,31 @@ function judgeSegment(
   }
   judgeStream(incarnation, tcp, end);
   incarnation.sndMax = seqMax(incarnation.sndMax, end);
+}
+
+/**
+ * ECE and CWR only as a SYN may have them, or where both SYNs agreed. Then ECT(0) stands on text
+ * that is sent for the first time, and CWR only there; on probes, FIN alone, ACKs and what is sent
+ * again neither (RFC 3168 §6.1.4 to §6.1.6).
+ */
+function judgeEcn(incarnation: Incarnation, tcp: TcpSegment, ecn: number, isFirst: boolean): void {
+  const { offer, peer, peerEdge } = incarnation;
+  const bits = tcp.flags & ECN_SETUP;
+  if ((tcp.flags & Flag.SYN) !== 0) {
+    assert.equal(ecn, 0, "IPv4: ECT with SYN");
+    if ((tcp.flags & Flag.ACK) === 0) assert.ok(bits === 0 || bits === ECN_SETUP, "TCP: SYN, ECN");
+    else assert.ok(bits === 0 || (bits === Flag.ECE && peer!.offer.ecn), "TCP: SYN,ACK with ECN");
+    return;
+  }
+  const isAgreed = offer.ecn && peer!.offer.ecn;
+  if (!isAgreed) assert.equal(bits, 0, "TCP: ECE or CWR without agreement");
+  const octets = tcp.payload.length;
+  const isNewText = isFirst && octets > 0;
+  if ((bits & Flag.CWR) !== 0) assert.ok(isNewText, "TCP: CWR on what is no new text");
+  const isProbe = octets === 1 && seqAfter((tcp.seq + 1) >>> 0, peerEdge);
+  const ect = isAgreed && isNewText && !isProbe ? ECT_0 : 0;
+  // One octet may be a probe of a window that has shrunk: that cannot be seen from here.
+  if (octets !== 1 || ecn !== 0) assert.equal(ecn, ect, "IPv4: ECN");
 }
 
 /**
