@@ -23,7 +23,7 @@ const TEST_TIMEOUT_SHARE = 0.8;
 export const LANES = [
   lane("interop-kernel", "Linger and the Linux kernel over TAP", {
     tests: ["tests/interop/kernel"],
-    needs: ["namespace", "curl", "nmap", "hping3", "tshark"],
+    needs: ["namespace", "curl", "nmap", "hping3", "nsenter", "tshark"],
     inNamespace: true,
     timeoutS: 280,
   }),

@@ -18,6 +18,7 @@ const PACKAGES = {
   hping3: "hping3",
   ip: "iproute2",
   nmap: "nmap",
+  nsenter: "util-linux",
   ps: "procps",
   "qemu-system-x86_64": "qemu-system-x86",
   sysctl: "procps",

@@ -64,7 +64,8 @@ export class Rig {
     const see = (frame: Uint8Array) => watch?.see(frame);
     const watched = watchWire(capture.wire, see);
     const wire = impair(watched, { clock, seed: 9, ...both });
-    const stack = Stack.create({ wire, address: `${LINGER}/24`, mac: MAC, mslMs, parameters });
+    const address = { address: `${LINGER}/24`, gateway: KERNEL };
+    const stack = Stack.create({ wire, ...address, mac: MAC, mslMs, parameters });
     return new Rig(stack, wire, capture);
   }
 
