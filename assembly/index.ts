@@ -29,6 +29,7 @@ import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
 import { resetTransmitter } from "./netif/transmitter";
 import { resetCalls } from "./tcp/calls";
 import { resetDemux } from "./tcp/demux";
+import { resetEviction } from "./tcp/eviction";
 import { HALF_OPEN_SIZE, TIME_WAIT_SIZE, resetFlows } from "./tcp/flow";
 import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
 import { resetListeners } from "./tcp/listener";
@@ -141,6 +142,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetListeners();
   resetParameters();
   resetTcbs();
+  resetEviction();
   resetHalfOpens();
   resetSynCookies();
   resetTimeWait(msl);

@@ -68,6 +68,8 @@ export const enum EndReason {
   TIMED_OUT = 5,
   /** We sent RST: ABORT, or a full close that lost data. */
   ABORTED = 6,
+  /** It got nowhere for a minute or more, and a new connection needed its place. */
+  EVICTED = 7,
 }
 
 /** Bits of the event mask that `takeEvents` returns and clears. */
@@ -311,5 +313,7 @@ export const enum Counter {
   ECN_CE_IN = 57,
   /** Congestion windows cut because the peer echoed a mark. */
   ECN_CUTS = 58,
-  COUNT = 59,
+  /** Connections that had to make room for a new one, or that nobody accepted in time. */
+  EVICTED = 59,
+  COUNT = 60,
 }

@@ -37,6 +37,7 @@ import {
   clearFlag,
   has,
   isAckPlausible,
+  isWindowClosed,
   queuedOctets,
   sendLimit,
   signal,
@@ -51,6 +52,7 @@ import {
   superviseUserTimeout,
 } from "./timers";
 import { noteAnswer } from "./trouble";
+import { noteStall } from "./stall";
 import { settleUrgent } from "./urgent";
 
 /** Takes SEG.ACK and SEG.WND; false if the segment is to be dropped. */
@@ -145,7 +147,8 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   // RFC 6298 §5.2 and §5.3: all acknowledged stops the timer, some of it starts it afresh.
   if (tcb.sndCursor == tcb.sndUna && !isEcnHeld(tcb)) stopRetransmission(tcb);
   else startRetransmission(tcb);
-  if (isWaitingForPeer(tcb)) startUserTimeout(tcb);
+  // Nobody waits for a peer that takes little by little what is left of a released connection.
+  if (isWaitingForPeer(tcb) && !has(tcb, Flag.RELEASED)) startUserTimeout(tcb);
   else superviseUserTimeout(tcb);
   signalProgress(tcb, isSynAlone);
 }
@@ -185,6 +188,7 @@ function updateSendWindow(tcb: Tcb, segment: Segment, isNewAck: bool): void {
 
 /** SND.WND, SND.WL1 and SND.WL2 from this segment. */
 export function setSendWindow(tcb: Tcb, segment: Segment): void {
+  if (isWindowClosed(tcb, segment.wnd) && !isWindowClosed(tcb, tcb.sndWnd)) noteStall(tcb);
   tcb.sndWnd = segment.wnd;
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;

@@ -13,6 +13,7 @@ import { startCongestion } from "./congestion";
 import { findFlow, insertFlow } from "./demux";
 import { offerEcn } from "./ecn";
 import { endConnection, reclaimTcb, resetConnection } from "./end";
+import { takeTcb } from "./eviction";
 import { flowAt } from "./flow";
 import { SND_MSS_DEFAULT, dropHalfOpensOf } from "./half-open";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset, timestampOffset } from "./isn";
@@ -25,7 +26,7 @@ import { RTO_INITIAL_MS } from "./rtt";
 import {
   Flag,
   Tcb,
-  allocateTcb,
+  Timer,
   clearFlag,
   has,
   indexOfTcb,
@@ -39,7 +40,8 @@ import {
   stateOfTcb,
 } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
-import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
+import { noteStall } from "./stall";
+import { USER_TIMEOUT_DEFAULT_MS, stopTimer } from "./timers";
 import { setTimestampOffset } from "./timestamps";
 import { makeUrgent, readUrgent } from "./urgent";
 
@@ -65,8 +67,9 @@ export function chooseLocalPort(localAddress: u32, remoteAddress: u32, remotePor
 
 /** Active OPEN (§3.10.1): a TCB in SYN-SENT, or null if none is free. The tuple must be free. */
 export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): Tcb | null {
-  const tcb = allocateTcb();
+  const tcb = takeTcb();
   if (tcb == null) return null;
+  noteStall(tcb);
   tcb.localAddress = localAddress;
   tcb.remoteAddress = remoteAddress;
   tcb.ports = ports;
@@ -151,6 +154,7 @@ export function consume(tcb: Tcb, octets: u32): i32 {
   if (available < 0) return octets == 0 && available == Status.WOULD_BLOCK ? 0 : available;
   if (octets > <u32>available) return Status.BAD_ARGUMENT;
   tcb.rcvRead += octets;
+  if (octets != 0) noteStall(tcb);
   readUrgent(tcb, octets);
   tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
   const state = stateOfTcb(tcb);
@@ -214,6 +218,10 @@ export function abortConnection(tcb: Tcb): i32 {
 /** The user gives the handle back; what is open is closed in full and ends by itself. */
 export function release(tcb: Tcb): void {
   closeFully(tcb);
+  noteStall(tcb);
+  // The user timeout begins once more, and for the last time (tcp/ack).
+  stopTimer(tcb, Timer.USER_TIMEOUT);
+  wantOutput(tcb);
   raiseFlag(tcb, Flag.RELEASED);
   tcb.events = 0;
   withdrawReady(connectionEntry(indexOfTcb(tcb)));
@@ -226,6 +234,8 @@ export function accept(listener: Listener): Tcb | null {
   const tcb = dequeueAcceptable(listener);
   if (tcb == null) return null;
   clearFlag(tcb, Flag.UNACCEPTED);
+  noteStall(tcb);
+  stopTimer(tcb, Timer.USER_TIMEOUT);
   if (tcb.events != 0) enqueueReady(connectionEntry(indexOfTcb(tcb)));
   return tcb;
 }

@@ -24,6 +24,7 @@ import { setSendWindow } from "./ack";
 import { startCongestion } from "./congestion";
 import { findFlow, insertFlow, removeFlow } from "./demux";
 import { agreesToEcn } from "./ecn";
+import { takeTcb } from "./eviction";
 import {
   Flow,
   FlowKind,
@@ -43,9 +44,10 @@ import { setTimestampOffset, stamp, startTimestamps } from "./timestamps";
 import { RTO_AFTER_SYN_LOSS_MS, RTO_INITIAL_MS, RTO_MAX_MS } from "./rtt";
 import { OutSegment, Segment, beginSegment } from "./segment";
 import { isAcceptable, seqLt } from "./seq";
-import { Flag, Tcb, allocateTcb, raiseFlag, setState, signal } from "./tcb";
+import { Flag, Tcb, raiseFlag, setState, signal } from "./tcb";
 import { TimeWait, dropTimeWait } from "./time-wait";
-import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
+import { noteStall } from "./stall";
+import { USER_TIMEOUT_DEFAULT_MS, startUserTimeout } from "./timers";
 
 /** MUST-15: what a peer that sends no MSS option can take. */
 @inline export const SND_MSS_DEFAULT: u32 = 536;
@@ -224,7 +226,7 @@ function isTimely(half: HalfOpen, segment: Segment): bool {
  */
 export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   const listener = listenerAt(half.listener);
-  const tcb = listener.unaccepted < listener.backlog ? allocateTcb() : null;
+  const tcb = listener.unaccepted < listener.backlog ? takeTcb() : null;
   if (tcb == null) {
     count(Counter.DROP_NO_TCB);
     return null;
@@ -268,6 +270,8 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   }
   insertFlow(tcb);
   raiseFlag(tcb, Flag.UNACCEPTED);
+  noteStall(tcb);
+  startUserTimeout(tcb); // until somebody accepts it
   signal(tcb, Event.CONNECTED | Event.WRITABLE);
   enqueueAcceptable(listener, tcb);
   return tcb;

@@ -106,6 +106,23 @@ export function enqueueAcceptable(listener: Listener, tcb: Tcb): void {
   enqueueReady(listenerEntry(indexOfListener(listener)));
 }
 
+/** Takes a connection out of the queue, wherever it stands. */
+export function removeAcceptable(listener: Listener, tcb: Tcb): void {
+  const entry = <u16>(indexOfTcb(tcb) + 1);
+  let before: u16 = 0;
+  let at = listener.acceptFirst;
+  while (at != entry) {
+    assert(at != 0);
+    before = at;
+    at = tcbAt(at - 1).acceptNext;
+  }
+  if (before == 0) listener.acceptFirst = tcb.acceptNext;
+  else tcbAt(before - 1).acceptNext = tcb.acceptNext;
+  if (listener.acceptLast == entry) listener.acceptLast = before;
+  tcb.acceptNext = 0;
+  listener.unaccepted -= 1;
+}
+
 /** The oldest connection to accept, taken off the queue, or null. */
 export function dequeueAcceptable(listener: Listener): Tcb | null {
   const entry = <u32>listener.acceptFirst;

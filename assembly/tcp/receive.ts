@@ -15,6 +15,7 @@ import { addRange, isHeld, joinRanges, truncateRanges } from "./ranges";
 import { wantOutput } from "./pending";
 import { Segment } from "./segment";
 import { noteDuplicate, noteRecent } from "./sack";
+import { noteStall } from "./stall";
 import { seqGe, seqGt, seqLt, seqMin } from "./seq";
 import {
   Flag,
@@ -58,6 +59,11 @@ export function windowToAdvertise(tcb: Tcb): u32 {
   const worthwhile = min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
   if (seqGe(edge, tcb.rcvAdv + worthwhile)) return free;
   return receiveWindow(tcb);
+}
+
+/** Whether the user has left so little room that the window stays closed. */
+export function isRingFull(tcb: Tcb): bool {
+  return RECEIVE_RING_OCTETS - (tcb.rcvNxt - tcb.rcvRead) < min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
 }
 
 /** Acknowledges with the next poll. */
@@ -122,6 +128,7 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
     return;
   }
   copyToRing(tcb, segment, octets);
+  const wasFull = isRingFull(tcb);
   tcb.rcvNxt += octets;
   if (receivedRanges(tcb).count != 0) {
     // It fills a hole, in whole or in part: the peer must know at once (RFC 5681 §4.2).
@@ -131,6 +138,7 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
   } else {
     acknowledgeText(tcb);
   }
+  if (!wasFull && isRingFull(tcb)) noteStall(tcb);
   signal(tcb, Event.READABLE);
 }
 

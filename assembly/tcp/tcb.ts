@@ -176,6 +176,8 @@ export const enum Timer {
   events: u16;
   /** TTL and TOS of its segments (tcp/marks). */
   marks: u16;
+  /** Since when it has got nowhere, in units of tcp/stall. */
+  stalledAt: u16;
   timers: u8;
   endReason: u8;
   duplicateAcks: u8;
@@ -319,6 +321,11 @@ export function queuedOctets(tcb: Tcb): u32 {
 /** Neither of what was never sent, nor older than a peer of ours could send (RFC 5961 §5). */
 export function isAckPlausible(tcb: Tcb, ack: u32): bool {
   return seqLe(ack, tcb.sndNxt) && !seqLt(ack, tcb.sndUna - tcb.sndWndMax);
+}
+
+/** Whether this window is none, or too small to be worth a segment (RFC 9293 §3.8.6.2.1). */
+export function isWindowClosed(tcb: Tcb, wnd: u32): bool {
+  return wnd == 0 || wnd < min<u32>(tcb.sndMss, tcb.sndWndMax >> 1);
 }
 
 /** Whether our FIN was sent and acknowledged. */

@@ -12,6 +12,7 @@ import { count } from "../core/counters";
 import { collapseWindow, findLosses } from "./congestion";
 import { abandonEcnOffer, releaseEcnHold } from "./ecn";
 import { endConnection } from "./end";
+import { evict } from "./eviction";
 import { keepAliveTimeout } from "./keep-alive";
 import { wantOutput } from "./pending";
 import { explainsTimeout } from "./pmtud";
@@ -32,7 +33,8 @@ import { noteExpiry, reasonToGiveUp } from "./trouble";
 export function connectionDeadlineReached(index: u32): void {
   const tcb = tcbAt(index);
   if (isGivenUp(tcb)) {
-    endConnection(tcb, reasonToGiveUp(tcb));
+    if (has(tcb, Flag.UNACCEPTED)) evict(tcb);
+    else endConnection(tcb, reasonToGiveUp(tcb));
     return;
   }
   if (isDue(tcb, Timer.DELAYED_ACK, tcb.delayedAckAt)) {

@@ -57,11 +57,11 @@ export function startUserTimeout(tcb: Tcb): void {
 }
 
 /**
- * Whether the user timeout must run: something is to be sent or acknowledged, or a fully closed
- * connection waits in FIN-WAIT-2 for a FIN that may never come.
+ * Whether the user timeout must run: something is to be sent or acknowledged, a fully closed
+ * connection waits in FIN-WAIT-2 for a FIN that may never come, or nobody has accepted it.
  */
 export function isWaitingForPeer(tcb: Tcb): bool {
-  if (tcb.sndUna != sendLimit(tcb)) return true;
+  if (tcb.sndUna != sendLimit(tcb) || has(tcb, Flag.UNACCEPTED)) return true;
   return stateOfTcb(tcb) == State.FIN_WAIT_2 && has(tcb, Flag.RECEIVE_CLOSED);
 }
 

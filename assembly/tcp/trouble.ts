@@ -40,7 +40,7 @@ export function noteExpiry(tcb: Tcb): void {
   tcb.expiries = 0;
 }
 
-/** Whether the next hop of this connection is to be asked whether it is still there, once (MUST-20). */
+/** Whether the next hop of this connection is to be asked if it is there, once (MUST-20). */
 export function takeDoubt(flow: usize): bool {
   const tcb = changetype<Tcb>(flow);
   if (!has(tcb, Flag.NEXT_HOP_IN_DOUBT)) return false;

@@ -104,6 +104,7 @@ const END_TEXT: Record<ConnectionEnd, string> = {
   UNREACHABLE: "the peer cannot be reached",
   TIMED_OUT: "the peer did not answer within the user timeout, or to keep-alive",
   ABORTED: "the connection was aborted on this side",
+  EVICTED: "the connection got nowhere and had to make room for a new one",
   RELEASED: "the connection was released on this side",
   STACK_CLOSED: "the stack was closed",
   STACK_FAILED: "the stack has failed",

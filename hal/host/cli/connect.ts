@@ -34,6 +34,7 @@ const ENDS: Record<ConnectionEnd, { exitCode: number; text: string }> = {
   UNREACHABLE: { exitCode: 5, text: "ended: the other side is unreachable" },
   TIMED_OUT: { exitCode: 6, text: "timed out" },
   ABORTED: { exitCode: 7, text: "was aborted here" },
+  EVICTED: { exitCode: 7, text: "was aborted here: it got nowhere, and others needed its place" },
   STACK_CLOSED: { exitCode: 1, text: "ended: the wire was closed" },
   STACK_FAILED: { exitCode: 1, text: "ended: the stack failed" },
 };

@@ -7,7 +7,8 @@
 import type { StateName } from "../../ladder/index.ts";
 
 /** How an application learned that its connection was over. */
-export type Told = "CLOSED" | "RESET" | "REFUSED" | "TIMED_OUT" | "UNREACHABLE" | "ABORTED" | "?";
+export type Told =
+  "CLOSED" | "RESET" | "REFUSED" | "TIMED_OUT" | "UNREACHABLE" | "ABORTED" | "EVICTED" | "?";
 
 export interface OpenOptions {
   localPort: number;
