@@ -83,7 +83,7 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
 
 /**
  * What the peer reports beyond SEG.ACK, and what is lost by that (RFC 6675 §5, RFC 8985 §6, §7).
- * `flight`: octets in flight before this acknowledgement, which may have come to a burst as a whole.
+ * `flight`: octets in flight before this acknowledgement, which may have come to a whole burst.
  */
 function takeReports(tcb: Tcb, segment: Segment, flight: u32): void {
   const isNew = flight != tcb.sndNxt - tcb.sndUna;

@@ -174,7 +174,7 @@ export function reduceForProbe(tcb: Tcb, flight: u32): void {
 /**
  * The peer echoes a mark of the network: once per window that is as good as a loss, without
  * anything to send again. Such an acknowledgement does not open the window, which was `cwnd` before
- * it (RFC 3168 §6.1.2). Less than a window of one segment is only a pause: an RTO, with nothing new.
+ * it (RFC 3168 §6.1.2). Less than one segment is only a pause: an RTO with nothing new.
  */
 export function reduceForEcho(tcb: Tcb, flight: u32, cwnd: u32): void {
   if (has(tcb, Flag.RECOVERING)) return;

@@ -182,8 +182,8 @@ function usableWindow(tcb: Tcb): u32 {
 }
 
 /**
- * RFC 6675 §4, NextSeg: lost octets, new ones, or the rescue. What may only be late (rule 3) is left
- * to the reordering window.
+ * RFC 6675 §4, NextSeg: lost octets, new ones, or the rescue. What may only be late (rule 3) is
+ * left to the reordering window.
  */
 function planRecovery(tcb: Tcb, out: OutSegment): bool {
   if (tcb.cwnd < pipeOf(tcb) + <u32>tcb.sndMss) return false;

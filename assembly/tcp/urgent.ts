@@ -2,8 +2,8 @@
  * Urgent data: how far it reaches, both ways. The octets themselves stay in line with the others.
  *
  * RFC 9293 §3.8.5, §3.10.7.4 (sixth check); RFC 6093. A pointer names the octet after the last
- * urgent one. Called by tcp/arrives and tcp/calls for the receiver's side, by tcp/calls, tcp/output and
- * tcp/ack for the sender's. Never drops or moves an octet.
+ * urgent one. Called by tcp/arrives and tcp/calls for the receiver's side, by tcp/calls, tcp/output
+ * and tcp/ack for the sender's. Never drops or moves an octet.
  */
 import { HAS_URGENT, SEND_RING_OCTETS } from "../config";
 import { Event } from "../core/abi";

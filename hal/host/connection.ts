@@ -239,7 +239,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * SEND's urgent flag: all that `write` has taken so far is urgent, and the peer is told soon. New protocols should not need it (RFC 6093 §6). Throws as `write` does.
+   * SEND's urgent flag: all that `write` has taken so far is urgent, and the peer is told soon. New
+   * protocols should not need it (RFC 6093 §6). Throws as `write` does.
    */
   sendUrgent(): void {
     if (this.#isReleased) throw this.#endedError();

@@ -1,6 +1,7 @@
 /** Stack against Stack, over all profiles, under virtual time: opening, data, every end, pings. */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { Negotiated } from "../../hal/host/abi.ts";
 import { SoftError } from "../../hal/host/abi.ts";
 import { Stack } from "../../hal/host/stack.ts";
 import type { Connection } from "../../hal/host/connection.ts";
@@ -254,6 +255,22 @@ describe("how connections end", () => {
     assert.equal(far.status().URGENT_UNREAD, 0);
     near.closeWrite();
     assert.throws(() => near.sendUrgent(), { code: "CONNECTION_CLOSING" });
+  });
+
+  test("ECN is spoken where one side asks and the other agrees, and STATUS says so", () => {
+    for (const [client, server, isSpoken] of [
+      ["ask", "agree", true],
+      ["ask", "never", false],
+      ["agree", "ask", false],
+    ] as const) {
+      const rig = twoStacks({
+        client: { parameters: { ecn: client } },
+        server: { parameters: { ecn: server } },
+      });
+      const { near, far } = connected(rig);
+      const spoken = [near, far].map((end) => (end.status().NEGOTIATED & Negotiated.ECN) !== 0);
+      assert.deepEqual(spoken, [isSpoken, isSpoken], `${client} to ${server}`);
+    }
   });
 
   test("an acknowledgement is delayed, unless the connection wants it at once", () => {
