@@ -12,9 +12,13 @@ import {
   type Impairment,
   internetChecksum,
   SeededEntropy,
+  type StackParameters,
 } from "../../hal/host/index.ts";
 
-/** What the two ends may agree on. Linger offers all of it; the kernel what stands here. */
+/**
+ * What the two ends may agree on: what of it the kernel wants. Linger offers all of it, and ECN
+ * where the kernel wants it.
+ */
 export interface Switches {
   sack: boolean;
   timestamps: boolean;
@@ -47,11 +51,6 @@ export function describeSwitches(switches: Switches): string {
   );
 }
 
-/** What comes of the kernel's switches: Linger declines ECN. */
-export function agreedWith(switches: Switches): Switches {
-  return { ...switches, ecn: false };
-}
-
 const SYSCTLS: Readonly<Record<keyof Switches, string>> = {
   sack: "tcp_sack",
   timestamps: "tcp_timestamps",
@@ -79,6 +78,11 @@ export function prepareKernel(): void {
 
 /** The kernel's least retransmission timeout, which Linger takes too. */
 export const RTO_MIN_MS = 200;
+
+/** How Linger opens connections from now on. The rest it always offers. */
+export function lingerParameters({ ecn }: Switches): StackParameters {
+  return { rtoMinMs: RTO_MIN_MS, ecn: ecn ? "ask" : "never" };
+}
 
 /** A wire of the grid. Probabilities are per frame and direction. */
 export interface GridWire {

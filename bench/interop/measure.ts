@@ -18,10 +18,9 @@ import {
 } from "../../hal/host/index.ts";
 import { FAR_ADDRESS, FAR_PORT, type FarKernel } from "./far.ts";
 import {
-  agreedWith,
   type GridWire,
   impairmentOf,
-  RTO_MIN_MS,
+  lingerParameters,
   setKernelSwitches,
   type Switches,
 } from "./grid.ts";
@@ -81,13 +80,13 @@ async function measureLinger(wire: GridWire, switches: Switches, extent: Extent)
     wire: near,
     address: `${LINGER_ADDRESS}/24`,
     mslMs: 500,
-    parameters: { rtoMinMs: RTO_MIN_MS },
+    parameters: lingerParameters(switches),
   });
   try {
     const accepted = once(stack.listen(LINGER_PORT, { noDelay: true }), "connection");
     const socket = await open(LINGER_ADDRESS, LINGER_PORT);
     const [connection] = (await accepted) as [Connection];
-    assert.deepEqual(agreed(watch, socket), agreedWith(switches), "what the SYNs agree on");
+    assert.deepEqual(agreed(watch, socket), switches, "what the SYNs agree on");
     const atFar = () => transfer(lingerEnd(connection), extent.length, FAR_SEED);
     return await run(atFar, { near, wire, socket, extent });
   } finally {
