@@ -248,6 +248,7 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   tcb.rcvAdv = half.irs + 1 + INITIAL_RCV_WND;
   tcb.marks = listener.marks;
   tcb.sndMss = half.sndMss;
+  if (half.has(Agreed.WINDOW_SCALE)) raiseFlag(tcb, Flag.WINDOW_SCALE);
   tcb.sndShift = half.agreed & <u8>Agreed.SHIFT_MASK;
   if (half.has(Agreed.SACK)) raiseFlag(tcb, Flag.SACK);
   if (half.has(Agreed.ECN)) raiseFlag(tcb, Flag.ECN);
