@@ -11,7 +11,7 @@
  * exit status is 0 only if nothing failed. Judges nothing itself: see `test/counts.mjs`.
  */
 import { performance } from "node:perf_hooks";
-import { hasCode, readRequirements } from "./conformance/documents.mjs";
+import { hasCode, isPageFresh, PAGE, readRequirements } from "./conformance/documents.mjs";
 import { formatCounts, judge } from "./conformance/judge.mjs";
 import { readResults } from "./conformance/labels.mjs";
 import { makeReady, ReadyError } from "./ready.mjs";
@@ -81,6 +81,9 @@ function checkConformance(lanes) {
   const startedMs = performance.now();
   const results = labelled.flatMap(({ name }) => readResults(name));
   const { rows, complaints } = judge({ requirements: readRequirements(), results, hasCode });
+  if (complaints.length === 0 && !isPageFresh(rows)) {
+    complaints.push(`${PAGE} is stale: npm run conformance makes it`);
+  }
   for (const complaint of complaints) console.log(`conformance: ${complaint}`);
   const seconds = (performance.now() - startedMs) / 1000;
   const failed = complaints.length === 0 ? 0 : 1;

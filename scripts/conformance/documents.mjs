@@ -33,6 +33,12 @@ export function hasCode(reference) {
   return new RegExp(`\\b(function|class|const|enum) ${name}\\b`).test(text);
 }
 
+/** Whether the page says what the rows say that `judge` gives. */
+export function isPageFresh(rows) {
+  const path = join(ROOT, PAGE);
+  return existsSync(path) && readFileSync(path, "utf8") === formatPage(rows);
+}
+
 /** docs/conformance.md, from the rows that `judge` gives. */
 export function formatPage(rows) {
   const head = `# Conformance to RFC 9293

@@ -16,7 +16,7 @@ const LEVELS = [
 const NOTHING_TO_MEET = ["not applicable", "declined"];
 /** Statuses that a reason must explain; of a MAY it says why it was decided so. */
 const EXPLAINED = ["not applicable", "declined", "deviates"];
-const STATUSES = ["met", "missing", ...EXPLAINED];
+const STATUSES = ["met", ...EXPLAINED];
 
 /**
  * The rows with their `tests`, and `complaints`, each a sentence that begins with what it is about.
