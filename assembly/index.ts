@@ -65,6 +65,7 @@ export {
   tcpReservedAddress,
   tcpSetOption,
   tcpStatus,
+  tcpStatusAt,
   tcpUrgent,
 } from "./socket/tcp";
 export { __data_end, __heap_base };

@@ -4,6 +4,7 @@
  * Here handles, addresses and ranges are checked, so that a mistake gets a named Status; the calls
  * themselves are RFC 9293 §3.10 in tcp/calls. Called by `index`, and by applications in the module.
  */
+import { CONNECTION_COUNT } from "../config";
 import { Option, State, Status } from "../core/abi";
 import {
   interfaceAddress,
@@ -15,6 +16,7 @@ import {
 } from "../netif/interface";
 import * as calls from "../tcp/calls";
 import { findFlow } from "../tcp/demux";
+import { FlowKind } from "../tcp/flow";
 import { setKeepAlive } from "../tcp/keep-alive";
 import {
   allocateListener,
@@ -232,6 +234,16 @@ export function tcpStatus(handle: i32): i32 {
   if (tcb != null) return <i32>statusOfTcb(tcb);
   const listener = listenerOf(handle);
   return listener == null ? Status.BAD_HANDLE : <i32>statusOfListener(listener);
+}
+
+/**
+ * STATUS of the connection at an index of the pool, whoever holds it: the application, a backlog, or
+ * nobody since its handle went back.
+ */
+export function tcpStatusAt(index: u32): i32 {
+  if (index >= CONNECTION_COUNT) return Status.BAD_ARGUMENT;
+  const tcb = tcbAt(index);
+  return tcb.kind == FlowKind.CONNECTION ? <i32>statusOfTcb(tcb) : 0;
 }
 
 /** The state of whatever holds this tuple. */

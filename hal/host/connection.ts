@@ -18,7 +18,7 @@ import { type ConnectionStatus, integerOption, readStatus } from "./names.ts";
  */
 export type ConnectionEnd = EndReasonName | "RELEASED" | "STACK_CLOSED" | "STACK_FAILED";
 
-export type { ConnectionStatus, StateName } from "./names.ts";
+export type { ConnectionStatus, NegotiatedName, StateName } from "./names.ts";
 
 /** The events of a connection, in the order in which they are told when several come at once. */
 export interface ConnectionEvents {
@@ -89,6 +89,7 @@ export interface HandleOwner {
   forget(handle: number): void;
 }
 
+const U32_MAX = 2 ** 32 - 1;
 const USER_TIMEOUT_MS_MIN = 1000;
 const USER_TIMEOUT_MS_MAX = 86_400_000;
 const TTL_MAX = 255;
@@ -160,7 +161,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     const { keepAlive } = options;
     if (typeof keepAlive === "object") this.setKeepAlive(true, keepAlive);
     else if (keepAlive !== undefined) this.setKeepAlive(keepAlive);
-    if (options.softErrors === false) this.#setOption(Option.SOFT_ERRORS, 0);
+    if (options.softErrors !== undefined) this.setSoftErrors(options.softErrors);
   }
 
   /** Octets read so far. */
@@ -222,20 +223,81 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   write(data: Uint8Array | string): number {
     if (this.#isReleased) throw this.#endedError();
     const octets = toOctets(data);
-    const { calls, memory } = this.#owner.driver.instance;
     let taken = 0;
     while (taken < octets.length) {
-      const room = calls.tcpReserve(this.handle);
-      if (room === Status.WOULD_BLOCK) break;
-      if (room < 0) throw this.#refused(room, "write");
-      const part = octets.subarray(taken, taken + room);
-      memory.set(part, checkStatus(calls.tcpReservedAddress(this.handle), "write"));
-      checkStatus(calls.tcpCommit(this.handle, part.length), "write");
+      const room = this.reserve();
+      if (room === undefined) break;
+      const part = octets.subarray(taken, taken + room.length);
+      room.set(part);
+      this.commit(part.length);
       taken += part.length;
     }
-    this.#bytesWritten += taken;
-    if (taken > 0) this.#owner.driver.pollSoon();
     return taken;
+  }
+
+  /**
+   * SEND without a copy, first half: room in the module's own memory, all of it free and contiguous;
+   * there may be more behind the end of the ring. **undefined** while there is none: 'writable'
+   * tells when to go on. Fill its beginning and `commit`; any other call for this connection ends
+   * the view. Throws as `write` does.
+   */
+  reserve(): Uint8Array | undefined {
+    if (this.#isReleased) throw this.#endedError();
+    const { calls, memory } = this.#owner.driver.instance;
+    const room = calls.tcpReserve(this.handle);
+    if (room === Status.WOULD_BLOCK) return undefined;
+    if (room < 0) throw this.#refused(room, "write");
+    const address = checkStatus(calls.tcpReservedAddress(this.handle), "write");
+    return memory.subarray(address, address + room);
+  }
+
+  /**
+   * SEND, second half: the first `octets` of the room that `reserve` gave are sent. Throws
+   * BAD_ARGUMENT beyond that room, and as `write` does.
+   */
+  commit(octets: number): void {
+    if (this.#isReleased) throw this.#endedError();
+    integerOption(octets, 0, U32_MAX, "octets");
+    const { driver } = this.#owner;
+    const result = driver.instance.calls.tcpCommit(this.handle, octets);
+    if (result < 0) throw this.#refused(result, "commit");
+    this.#bytesWritten += octets;
+    driver.pollSoon();
+  }
+
+  /**
+   * RECEIVE without a copy, first half: what has come, as far as it is contiguous in the module's
+   * own memory. **undefined** and **null** as of `read`, and it throws as `read` does. `consume`,
+   * or any call that closes or releases, ends the view.
+   */
+  peek(): Uint8Array | null | undefined {
+    if (this.#isReleased) return this.#peekUnread();
+    const { calls, memory } = this.#owner.driver.instance;
+    const available = calls.tcpPeek(this.handle);
+    if (available === 0) return null;
+    if (available === Status.WOULD_BLOCK) return undefined;
+    if (available < 0) throw this.#refused(available, "read");
+    const address = checkStatus(calls.tcpPeekedAddress(this.handle), "read");
+    return memory.subarray(address, address + available);
+  }
+
+  /**
+   * RECEIVE, second half: done with the first `octets` of what `peek` gave; the peer's window opens
+   * by as much. Throws BAD_ARGUMENT beyond what can be peeked, and as `read` does.
+   */
+  consume(octets: number): void {
+    integerOption(octets, 0, U32_MAX, "octets");
+    if (this.#isReleased) {
+      const unread = this.#peekUnread()?.length ?? 0;
+      if (octets > unread) throw statusError(Status.BAD_ARGUMENT, `consume ${this.#name()}`);
+      if (octets > 0) this.#takeUnread(octets);
+    } else {
+      const { driver } = this.#owner;
+      const result = driver.instance.calls.tcpConsume(this.handle, octets);
+      if (result < 0) throw this.#refused(result, "consume");
+      driver.pollSoon();
+    }
+    this.#bytesRead += octets;
   }
 
   /**
@@ -323,6 +385,11 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   /** False sends each acknowledgement at once, true lets them wait for a while. */
   setDelayedAck(on: boolean): void {
     this.#setOption(Option.DELAYED_ACK, on ? 1 : 0);
+  }
+
+  /** False: 'trouble' and 'softError' are not told any more; true tells the next ones. */
+  setSoftErrors(on: boolean): void {
+    this.#setOption(Option.SOFT_ERRORS, on ? 1 : 0);
   }
 
   /** Time to live and differentiated services of what is sent from now on. */
@@ -463,7 +530,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       const available = calls.tcpPeek(this.handle);
       if (available === 0) return chunks;
       if (available < 0) return undefined;
-      chunks.push(this.#consume(available));
+      chunks.push(this.#takePeeked(available));
     }
   }
 
@@ -480,7 +547,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
         if (available === Status.WOULD_BLOCK) return undefined;
         throw this.#refused(available, "read");
       }
-      const chunk = this.#consume(Math.min(available, max - total));
+      const chunk = this.#takePeeked(Math.min(available, max - total));
       chunks.push(chunk);
       total += chunk.length;
     }
@@ -488,7 +555,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     return joinChunks(chunks);
   }
 
-  #consume(octets: number): Uint8Array {
+  #takePeeked(octets: number): Uint8Array {
     const { calls, memory } = this.#owner.driver.instance;
     const address = checkStatus(calls.tcpPeekedAddress(this.handle), "read");
     const chunk = memory.slice(address, address + octets);
@@ -497,11 +564,18 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   #takeUnread(max: number): Uint8Array | null {
-    if (this.#unread === undefined) throw this.#endedError();
-    const all = joinChunks(this.#unread);
-    if (all.length === 0) return null;
+    const all = this.#peekUnread();
+    if (all === null) return null;
     this.#unread = [all.subarray(max)];
     return all.slice(0, max);
+  }
+
+  /** What was unread when the handle went back; null when that is read too. */
+  #peekUnread(): Uint8Array | null {
+    if (this.#unread === undefined) throw this.#endedError();
+    const all = joinChunks(this.#unread);
+    this.#unread = [all];
+    return all.length === 0 ? null : all;
   }
 
   /** A call that an ended connection may ignore, and that may give the module something to send. */

@@ -5,7 +5,13 @@
  */
 import { EventEmitter } from "node:events";
 import { Event, Status } from "./abi.ts";
-import { Connection, type ConnectionOptions, type HandleOwner } from "./connection.ts";
+import {
+  Connection,
+  type ConnectionOptions,
+  type HandleOwner,
+  type Marks,
+  marksOf,
+} from "./connection.ts";
 import { checkStatus, LingerError } from "./errors.ts";
 
 /** What applies to the listener, and to each connection that it accepts. */
@@ -39,7 +45,7 @@ export class Listener extends EventEmitter<ListenerEvents> {
   readonly handle: number;
   readonly port: number;
   readonly #owner: ListenerOwner;
-  readonly #options: ListenOptions;
+  #options: ListenOptions;
   #isClosed = false;
   #isDelivering = false;
 
@@ -68,6 +74,19 @@ export class Listener extends EventEmitter<ListenerEvents> {
     checkStatus(handle, "accept");
     this.#owner.driver.pollSoon();
     return this.#owner.adopt(handle, this.#options);
+  }
+
+  /**
+   * Time to live and differentiated services of the connections that come from now on, their SYN and
+   * ACK included. Those that are accepted already have their own.
+   */
+  setMarks(marks: Marks): void {
+    if (this.#isClosed) return;
+    for (const [option, value] of marksOf(marks)) {
+      const { calls } = this.#owner.driver.instance;
+      checkStatus(calls.tcpSetOption(this.handle, option, value), "setMarks");
+    }
+    this.#options = { ...this.#options, ...marks };
   }
 
   /** Stops listening. Half-open connections go, those that wait to be accepted are reset. */

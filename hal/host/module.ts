@@ -71,6 +71,7 @@ export interface LingerCalls {
   tcpRelease(handle: number): number;
   tcpSetOption(handle: number, option: number, value: number): number;
   tcpStatus(handle: number): number;
+  tcpStatusAt(index: number): number;
   tcpUrgent(handle: number): number;
   tcpLookup(remoteAddress: number, remotePort: number, localPort: number): number;
   nextReady(): number;
@@ -112,6 +113,7 @@ const CALLS: Record<keyof LingerCalls, { parameters: number; u32?: true }> = {
   tcpRelease: { parameters: 1 },
   tcpSetOption: { parameters: 3 },
   tcpStatus: { parameters: 1 },
+  tcpStatusAt: { parameters: 1 },
   tcpUrgent: { parameters: 1 },
   tcpLookup: { parameters: 3 },
   nextReady: { parameters: 0 },

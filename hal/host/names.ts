@@ -3,7 +3,7 @@
  *
  * Used by Stack, Connection and Listener.
  */
-import { EndReason, State, StatusField } from "./abi.ts";
+import { EndReason, Negotiated, State, StatusField } from "./abi.ts";
 import { type EndReasonName, LingerError } from "./errors.ts";
 import type { LingerInstance } from "./module.ts";
 import { formatIpv4Address, parseIpv4Address } from "./packet/address.ts";
@@ -11,19 +11,27 @@ import { formatIpv4Address, parseIpv4Address } from "./packet/address.ts";
 /** A state of RFC 9293 §3.3.2: "ESTABLISHED", "TIME_WAIT", … */
 export type StateName = keyof typeof State;
 
+/** What both SYNs agreed on: "TIMESTAMPS", "SACK", … */
+export type NegotiatedName = keyof typeof Negotiated;
+
+/** The numbers of the status block; what each says, and its unit, stands at `StatusField`. */
+type StatusNumbers = {
+  readonly [Name in keyof typeof StatusField as Exclude<Name, "COUNT">]: number;
+};
+
 /**
  * What STATUS answers (RFC 9293 §3.10.6; `StatusField` in `hal/README.md`), with names beside
  * numbers.
  */
-export type ConnectionStatus = Readonly<
-  Record<Exclude<keyof typeof StatusField, "COUNT">, number>
-> & {
+export interface ConnectionStatus extends StatusNumbers {
   readonly stateName: StateName;
   /** "NONE" while the connection has not ended. */
   readonly endReasonName: EndReasonName | "NONE";
   readonly localHost: string;
   readonly remoteHost: string;
-};
+  /** What NEGOTIATED says. */
+  readonly negotiatedNames: readonly NegotiatedName[];
+}
 
 function nameIn<Names extends Record<string, number>>(
   names: Names,
@@ -48,14 +56,20 @@ export function readStatus(instance: LingerInstance, address: number): Connectio
   for (const [name, index] of Object.entries(StatusField)) {
     if (name !== "COUNT") fields[name] = instance.readU32(address + 4 * index);
   }
-  const numbers = fields as Record<Exclude<keyof typeof StatusField, "COUNT">, number>;
+  const numbers = fields as StatusNumbers;
   return {
     ...numbers,
     stateName: stateName(numbers.STATE),
     endReasonName: endReasonName(numbers.END_REASON),
     localHost: formatIpv4Address(numbers.LOCAL_ADDRESS),
     remoteHost: formatIpv4Address(numbers.REMOTE_ADDRESS),
+    negotiatedNames: negotiatedNames(numbers.NEGOTIATED),
   };
+}
+
+function negotiatedNames(bits: number): NegotiatedName[] {
+  const names = Object.keys(Negotiated) as NegotiatedName[];
+  return names.filter((name) => (bits & Negotiated[name]) !== 0);
 }
 
 /** "10.9.0.2" as a number. BAD_OPTION for anything else, `what` says which option. */

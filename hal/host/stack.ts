@@ -13,7 +13,14 @@ import { type Entropy, SystemEntropy } from "./entropy.ts";
 import { checkStatus, LingerError, statusError } from "./errors.ts";
 import { Listener, type ListenerOwner, type ListenOptions } from "./listener.ts";
 import { type Counters, type Limits, LingerModule, type Profile } from "./module.ts";
-import { addressOption, integerOption, stateName, type StateName } from "./names.ts";
+import {
+  addressOption,
+  type ConnectionStatus,
+  integerOption,
+  readStatus,
+  stateName,
+  type StateName,
+} from "./names.ts";
 import { formatIpv4Address, formatMacAddress, parseMacAddress } from "./packet/address.ts";
 import type { Wire } from "./wire.ts";
 
@@ -191,13 +198,10 @@ export class Stack extends EventEmitter<StackEvents> {
     const backlog = integerOption(options.backlog ?? BACKLOG_DEFAULT, 1, 255, "backlog");
     const address =
       options.address === undefined ? 0 : addressOption(options.address, "listen address");
-    const marks = marksOf(options);
+    marksOf(options); // checked before anything is opened
     const handle = checkStatus(calls.tcpListen(address, port, backlog), `listen on port ${port}`);
-    // For the handshake; what is accepted has its options from its Connection.
-    for (const [option, value] of marks) {
-      checkStatus(calls.tcpSetOption(handle, option, value), `listen on port ${port}`);
-    }
     const listener = new Listener(this.#owner, handle, port, options);
+    listener.setMarks(options); // for the handshake; later a Connection has its own
     this.#handles.set(handle, listener);
     this.#driver.pollSoon();
     return listener;
@@ -250,6 +254,21 @@ export class Stack extends EventEmitter<StackEvents> {
   /** All counters of the module, by name. Throws STACK_CLOSED once the stack is dead. */
   counters(): Counters {
     return this.#instance().readCounters();
+  }
+
+  /**
+   * STATUS of every connection in the module, in no order: those of this program or of the
+   * application in the module, those not accepted yet, and those whose handle was released while
+   * they still close. TIME-WAIT records are none. Throws STACK_CLOSED once the stack is dead.
+   */
+  statuses(): ConnectionStatus[] {
+    const instance = this.#instance();
+    const found: ConnectionStatus[] = [];
+    for (let index = 0; index < instance.limits.CONNECTION_COUNT; index++) {
+      const address = checkStatus(instance.calls.tcpStatusAt(index), "statuses");
+      if (address !== 0) found.push(readStatus(instance, address));
+    }
+    return found;
   }
 
   /**

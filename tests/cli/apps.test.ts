@@ -198,7 +198,15 @@ describe("http", () => {
     const [head = "", body = ""] = json.split("\r\n\r\n");
     assert.match(head, /^Content-Type: application\/json\r?$/m);
     assert.match(head, new RegExp(`^Content-Length: ${Buffer.byteLength(body)}\r?$`, "m"));
-    const document = JSON.parse(body) as { acceptedCount: number; counters: { FRAMES_IN: number } };
+    assert.match(page, /<th>cwnd<th>ssthresh<th>SRTT ms<th>RTO ms<th>sent again<\/tr>/);
+    assert.match(page, /<tr><td>segments in<td class="n">[0-9]+<\/tr>/);
+    const document = JSON.parse(body) as {
+      acceptedCount: number;
+      counters: { FRAMES_IN: number };
+      connections: { tcb: { IRS: number; RCV_NXT: number; RTO_MS: number } }[];
+    };
+    const tcb = document.connections.at(-1)!.tcb;
+    assert.ok((tcb.RCV_NXT - tcb.IRS) >>> 0 >= 50 && tcb.RTO_MS === 1000);
     assert.equal(document.acceptedCount, 2);
     assert.ok(document.counters.FRAMES_IN >= 5);
   });

@@ -38,11 +38,11 @@ function compile(name: string, target: "default" | "tiny"): string {
 }
 
 /** Runs a module, and gives a stack that is its neighbour. */
-async function startNeighbour(t: TestContext, module: string) {
+async function startNeighbour(t: TestContext, module: string, more: string[] = []) {
   const path = join(temporaryFolder(t), "wire");
   const listening = await listenStream({ path });
   t.after(() => listening.close());
-  const args = ["run", module, "--wire", `stream:unix:${path}`, "--ip", "10.9.0.2/24"];
+  const args = ["run", module, "--wire", `stream:unix:${path}`, "--ip", "10.9.0.2/24", ...more];
   const running = new Running(t, args);
   const stack = Stack.create({ wire: await listening.accept(), address: "10.9.0.1/24" });
   t.after(() => stack.close());
@@ -76,6 +76,19 @@ for (const target of ["default", "tiny"] as const) {
       const { code, stderr } = await running.finished;
       assert.deepEqual([code, stderr], [0, ""]);
     });
+  });
+
+  it(`--status shows the connections of the application, ${target}`, async (t) => {
+    const { running, stack } = await startNeighbour(t, compile("echo", target), ["--status"]);
+    const connection = stack.connect("10.9.0.2", 7);
+    await connection.writeAll("Hello!");
+    assert.equal(Buffer.from((await connection.receive())!).toString(), "Hello!");
+    running.child.kill("SIGINT");
+    const { code, stderr } = await running.finished;
+    assert.equal(code, 0);
+    assert.match(stderr, /^status of 10\.9\.0\.2: 1 connection\n/);
+    assert.match(stderr, /^ {2}10\.9\.0\.2:7 - 10\.9\.0\.1:[0-9]+ ESTABLISHED\n/m);
+    assert.match(stderr, /^ {2}SEGMENTS_IN +[0-9]+$/m);
   });
 
   describe(`the http example, ${target}`, () => {

@@ -163,6 +163,47 @@ describe("SIGINT", () => {
   });
 });
 
+describe("STATUS and counters", () => {
+  const STATUS = /^status of 10\.9\.0\.[0-9]: 1 connection\n/m;
+
+  it("a server says them on SIGUSR2, goes on, and with --status at its end", async (t) => {
+    const { server, client } = startServer(t, "echo", ["--status"]);
+    const args = ["connect", SERVER, "7", ...client, "--status"];
+    const running = await startClient(t, args, { input: "Hello!\n", keepInput: true });
+    await running.prints(/Hello!/);
+    server.child.kill("SIGUSR2");
+    await server.prints(/ {2}SEGMENTS_IN +[1-9]/);
+    running.child.kill("SIGUSR2");
+    await running.prints(/ {2}SEGMENTS_IN +[1-9]/);
+    for (const { stderr } of [server, running]) {
+      assert.match(stderr, STATUS);
+      assert.match(stderr, /10\.9\.0\.[0-9]:[0-9]+ - 10\.9\.0\.[0-9]:[0-9]+ ESTABLISHED\n/);
+      assert.match(stderr, / SND\.UNA=ISS\+8 SND\.NXT=ISS\+8 SND\.WND=[0-9]+ SND\.MSS=1460 /);
+      assert.match(stderr, / RCV\.NXT=IRS\+8 RCV\.WND=[0-9]+ .* queued=0\n/);
+      assert.match(stderr, / CWND=[0-9]+ SSTHRESH=[0-9]+ SRTT=[0-9]+ms .* retransmits=0 /);
+      assert.match(stderr, / user timeout 300000 ms, with timestamps \+ window scale \+ sack\n/);
+      assert.doesNotMatch(stderr, / 0\n/, "counters of nothing are left out");
+    }
+    server.child.kill("SIGINT");
+    running.child.stdin!.end();
+    const [served, connected] = [await server.finished, await running.finished];
+    assert.deepEqual([served.code, connected.code], [0, 0]);
+    assert.equal(served.stderr.match(new RegExp(STATUS, "gm"))?.length, 2);
+    assert.match(connected.stderr, / (TIME-WAIT|LAST-ACK|CLOSED)\n(?: .*\n)* .*ended: CLOSED\n/);
+  });
+
+  it("a client says how its connection ended, whose TCB the module has forgotten", async (t) => {
+    const args = ["connect", SERVER, "80", "--status"];
+    const { command, wire } = await startPeer(t, args, { keepInput: true });
+    (await accept(stackOn(t, wire), 80)).abort();
+    const { code, stderr } = await command.finished;
+    assert.equal(code, 3);
+    assert.match(stderr, STATUS);
+    assert.match(stderr, / ended: RESET\n/);
+    assert.match(stderr, / {2}RESETS_IN +1\n/);
+  });
+});
+
 /** Interrupts a command again and again until it listens to signals at all. */
 async function startWaiting(running: Running) {
   const timer = setInterval(() => running.child.kill("SIGINT"), 1500);

@@ -44,6 +44,7 @@ export interface ModuleExports {
   tcpRelease(handle: number): number;
   tcpSetOption(handle: number, option: number, value: number): number;
   tcpStatus(handle: number): number;
+  tcpStatusAt(index: number): number;
   tcpUrgent(handle: number): number;
   tcpLookup(remoteAddress: number, remotePort: number, localPort: number): number;
   nextReady(): number;

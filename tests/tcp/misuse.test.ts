@@ -152,6 +152,10 @@ test("OPEN: ports, backlogs and addresses out of range [MUST-46]", () => {
       ["tcpLookup", [PEER_ADDRESS, 65_536, 80], "BAD_ARGUMENT"],
       ["tcpLookup", [PEER_ADDRESS, 80, 65_536], "BAD_ARGUMENT"],
       ["tcpLookup", [PEER_ADDRESS, 80, 80], "OK"],
+      ["tcpStatusAt", [device.limit("CONNECTION_COUNT")], "BAD_ARGUMENT"],
+      ["tcpStatusAt", [-1], "BAD_ARGUMENT"],
+      ["tcpStatusAt", [0], "OK"],
+      ["tcpStatusAt", [device.limit("CONNECTION_COUNT") - 1], "OK"],
     ]);
     const port = device.call("tcpListen", 0, 80, 255);
     assert.ok(port > 0);

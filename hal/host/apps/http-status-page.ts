@@ -3,6 +3,7 @@
  *
  * Called by http.ts. Shows addresses of peers to whoever asks: it is a page for a laboratory.
  */
+import type { ConnectionStatus } from "../names.ts";
 import type { Stack } from "../stack.ts";
 import type { App } from "./serve.ts";
 
@@ -16,7 +17,8 @@ interface StatusDocument {
     state: string;
     octetsIn: number;
     octetsOut: number;
-    retransmits: number;
+    /** All that STATUS says. */
+    tcb: ConnectionStatus;
   }[];
   counters: Record<string, number>;
 }
@@ -34,23 +36,36 @@ export function statusDocument(stack: Stack, app: App, uptimeMs: number): Status
         state: status.stateName.replaceAll("_", "-"),
         octetsIn: connection.bytesRead,
         octetsOut: connection.bytesWritten,
-        retransmits: status.RETRANSMITS,
+        tcb: status,
       };
     }),
     counters: stack.counters(),
   };
 }
 
+/** What the table of connections shows of a TCB; all of it is in the JSON. */
+const COLUMNS: [title: string, read: (tcb: ConnectionStatus) => number][] = [
+  ["in flight", ({ SND_NXT, SND_UNA }) => (SND_NXT - SND_UNA) >>> 0],
+  ["SND.WND", ({ SND_WND }) => SND_WND],
+  ["RCV.WND", ({ RCV_WND }) => RCV_WND],
+  ["cwnd", ({ CWND }) => CWND],
+  ["ssthresh", ({ SSTHRESH }) => SSTHRESH],
+  ["SRTT ms", ({ SRTT_MS }) => SRTT_MS],
+  ["RTO ms", ({ RTO_MS }) => RTO_MS],
+  ["sent again", ({ RETRANSMITS }) => RETRANSMITS],
+];
+
 const STYLE =
-  "body{font:16px/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}" +
+  "body{font:16px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}" +
   "table{border-collapse:collapse;width:100%}td,th{padding:.2rem .6rem;text-align:left}" +
   "tr:nth-child(even){background:#8882}td.n{text-align:right;font-variant-numeric:tabular-nums}";
 
 export function statusPage(document: StatusDocument): string {
   const { connections, counters } = document;
-  const rows = connections.map(({ remote, state, octetsIn, octetsOut, retransmits }) =>
-    row([remote, state], [octetsIn, octetsOut, retransmits]),
+  const rows = connections.map(({ remote, state, octetsIn, octetsOut, tcb }) =>
+    row([remote, state], [octetsIn, octetsOut, ...COLUMNS.map(([, read]) => read(tcb))]),
   );
+  const titles = ["peer", "state", "octets in", "out", ...COLUMNS.map(([title]) => title)];
   const counted = Object.entries(counters).filter(([, value]) => value > 0);
   return [
     "<!doctype html>",
@@ -61,7 +76,7 @@ export function statusPage(document: StatusDocument): string {
     `<p>${escape(document.address)} (${escape(document.mac)}), up ${document.uptimeSeconds} s, `,
     `${document.acceptedCount} connections served. <a href="/status.json">As JSON</a></p>`,
     "<h2>Connections</h2>",
-    "<table><tr><th>peer<th>state<th>octets in<th>out<th>sent again</tr>",
+    `<table><tr>${titles.map((title) => `<th>${title}`).join("")}</tr>`,
     ...rows,
     "</table><h2>Counters</h2><table>",
     ...counted.map(([name, value]) => row([name.toLowerCase().replaceAll("_", " ")], [value])),

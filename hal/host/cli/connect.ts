@@ -21,6 +21,7 @@ import {
   SESSION_OPTIONS,
   stackFailure,
 } from "./session.ts";
+import { STATUS_HELP, STATUS_OPTION, type StatusReporter, watchStatus } from "./status-report.ts";
 
 /** The range of the module's user timeout (`hal/README.md`, Option). */
 const TIMEOUT_RANGE = { min: 1000, max: 86_400_000 };
@@ -54,6 +55,7 @@ Exit status: 0 closed by both sides, 1 other failures, 2 wrong usage, 3 reset by
   --timeout MS         give up when nothing is acknowledged for so long, 1000 to 86400000 (300000)
   --no-delay           send small segments at once: turns Nagle's algorithm off
   --verbose            say on stderr when it is connected and how it ended
+${STATUS_HELP}
 
 ${SESSION_HELP}`,
   run,
@@ -66,6 +68,7 @@ async function run(args: string[]): Promise<number> {
     timeout: { type: "string" },
     "no-delay": { type: "boolean" },
     verbose: { type: "boolean" },
+    ...STATUS_OPTION,
   });
   const [hostText = "", portText = ""] = expectPositionals(positionals, ["HOST", "PORT"]);
   const host = parseHost(hostText, "HOST");
@@ -81,10 +84,13 @@ async function run(args: string[]): Promise<number> {
   const interrupt = watchInterrupt();
   const session = await openUnlessInterrupted(openSession(plan), interrupt);
   if (session === undefined) return INTERRUPTED;
+  let reporter: StatusReporter | undefined;
   try {
     const connection = session.stack.connect(host, port, options);
+    reporter = watchStatus(session.stack, values.status === true, connection);
     void interrupt.requested.then(() => connection.close());
     const end = await converse(connection, values.verbose === true);
+    reporter.atEnd();
     if (interrupt.isRequested) return INTERRUPTED;
     if (end === "STACK_CLOSED" || end === "STACK_FAILED") {
       throw stackFailure(await session.stack.closed);
@@ -94,6 +100,7 @@ async function run(args: string[]): Promise<number> {
     if (exitCode !== 0 || values.verbose === true) console.error(line);
     return exitCode;
   } finally {
+    reporter?.dispose();
     session.close();
     interrupt.dispose();
   }

@@ -13,6 +13,7 @@ import {
   SESSION_OPTIONS,
   stackFailure,
 } from "./session.ts";
+import { STATUS_HELP, STATUS_OPTION, watchStatus } from "./status-report.ts";
 
 export const runCommand: Command = {
   name: "run",
@@ -22,6 +23,8 @@ export const runCommand: Command = {
 FILE.wasm exports appInit and appPoll beside the stack's own exports (see hal/README.md). It runs
 until it is stopped by SIGINT, its wire goes away, or it traps.
 
+${STATUS_HELP}
+
 ${SESSION_HELP}
 
 --profile does not apply: the module brings its own limits.`,
@@ -29,7 +32,7 @@ ${SESSION_HELP}
 };
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommandLine(args, SESSION_OPTIONS);
+  const { values, positionals } = parseCommandLine(args, { ...SESSION_OPTIONS, ...STATUS_OPTION });
   const [file = ""] = expectPositionals(positionals, ["FILE.wasm"]);
   const plan = planSession(values);
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
@@ -44,13 +47,16 @@ async function run(args: string[]): Promise<number> {
   const session = await openUnlessInterrupted(openSession(plan), interrupt);
   if (session === undefined) return 0;
   const { stack } = session;
+  const reporter = watchStatus(stack, values.status === true);
   try {
     console.log(`running ${file} at ${stack.address} (MAC ${stack.mac})`);
     const closed = stack.closed.then((error) => ({ error }));
     const lost = await Promise.race([interrupt.requested, closed]);
     if (lost !== undefined) throw stackFailure(lost.error);
+    reporter.atEnd();
     return 0;
   } finally {
+    reporter.dispose();
     session.close();
     interrupt.dispose();
   }

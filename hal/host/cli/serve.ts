@@ -17,6 +17,7 @@ import {
   SESSION_OPTIONS,
   stackFailure,
 } from "./session.ts";
+import { STATUS_HELP, STATUS_OPTION, watchStatus } from "./status-report.ts";
 
 export const serveCommand: Command = {
   name: "serve",
@@ -27,6 +28,7 @@ Serves until it is stopped: SIGINT closes every connection and the capture, then
 
   --port PORT          default: echo 7, discard 9, chargen 19, daytime 13, http 80
   --quiet              do not print a line for each connection
+${STATUS_HELP}
 
 ${SESSION_HELP}
 
@@ -40,6 +42,7 @@ async function run(args: string[]): Promise<number> {
     ...SESSION_OPTIONS,
     port: { type: "string" },
     quiet: { type: "boolean" },
+    ...STATUS_OPTION,
   });
   const [name = ""] = expectPositionals(positionals, ["the name of a server"]);
   if (!Object.hasOwn(APPS, name)) {
@@ -52,6 +55,7 @@ async function run(args: string[]): Promise<number> {
   const session = await openUnlessInterrupted(openSession(plan), interrupt);
   if (session === undefined) return 0;
   const { stack, clock } = session;
+  const reporter = watchStatus(stack, values.status === true);
   const log = values.quiet === true ? () => undefined : (line: string) => console.log(line);
   try {
     const app = entry.start(stack, { port, clock, log });
@@ -61,9 +65,11 @@ async function run(args: string[]): Promise<number> {
       stack.closed.then((error) => ({ error })),
     ]);
     if (lost !== undefined) throw stackFailure(lost.error);
+    reporter.atEnd(); // while its connections are still there
     await app.close();
     return 0;
   } finally {
+    reporter.dispose();
     session.close();
     interrupt.dispose();
   }
