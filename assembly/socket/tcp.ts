@@ -237,8 +237,8 @@ export function tcpStatus(handle: i32): i32 {
 }
 
 /**
- * STATUS of the connection at an index of the pool, whoever holds it: the application, a backlog, or
- * nobody since its handle went back.
+ * STATUS of the connection at an index of the pool, whoever holds it: the application, a backlog,
+ * or nobody since its handle went back. 0 where there is none.
  */
 export function tcpStatusAt(index: u32): i32 {
   if (index >= CONNECTION_COUNT) return Status.BAD_ARGUMENT;

@@ -236,10 +236,10 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   }
 
   /**
-   * SEND without a copy, first half: room in the module's own memory, all of it free and contiguous;
-   * there may be more behind the end of the ring. **undefined** while there is none: 'writable'
-   * tells when to go on. Fill its beginning and `commit`; any other call for this connection ends
-   * the view. Throws as `write` does.
+   * SEND without a copy, first half: contiguous room in the module's own memory; there may be more
+   * behind the end of the ring. **undefined** while there is none: 'writable' tells when to go on.
+   * Fill its beginning and `commit`; any other call for this connection ends the view. Throws as
+   * `write` does.
    */
   reserve(): Uint8Array | undefined {
     if (this.#isReleased) throw this.#endedError();

@@ -77,8 +77,8 @@ export class Listener extends EventEmitter<ListenerEvents> {
   }
 
   /**
-   * Time to live and differentiated services of the connections that come from now on, their SYN and
-   * ACK included. Those that are accepted already have their own.
+   * Time to live and differentiated services of the connections that come from now on, from the
+   * SYN and ACK on. Those that are accepted already have their own.
    */
   setMarks(marks: Marks): void {
     if (this.#isClosed) return;

@@ -52,7 +52,7 @@ describe("without a copy", () => {
     });
   }
 
-  test("a view of the ring itself: what is not committed is not sent, what is not consumed stays", () => {
+  test("a view of the ring: what is not committed is not sent, what is not consumed stays", () => {
     const rig = twoStacks();
     const { near, far } = connected(rig);
     const seen = eventsOf(near);
@@ -191,7 +191,7 @@ describe("STATUS", () => {
     assert.ok(status.CWND >= status.SND_MSS && status.SRTT_MS >= 2);
   });
 
-  test("of all connections: those that wait to be accepted or only still close are there too", () => {
+  test("of all connections, those not accepted yet and those that only still close too", () => {
     const rig = twoStacks();
     rig.server.listen(PORT);
     const near = rig.client.connect(SERVER, PORT);

@@ -18,8 +18,9 @@ export interface StatusReporter {
 /** The option of the commands that know this report. */
 export const STATUS_OPTION = { status: { type: "boolean" } } as const;
 
-export const STATUS_HELP = `  --status             say on stderr at the end what SIGUSR2 makes it say at any time: the TCB of each
-                       connection and all counters that are not 0`;
+export const STATUS_HELP =
+  "  --status             say on stderr at the end what SIGUSR2 shows at any time: each\n" +
+  "                       connection's TCB, and all counters that are not 0";
 
 /**
  * Reports on SIGUSR2 from now on; Node keeps SIGUSR1 for its debugger. `connection` is shown even

@@ -111,6 +111,54 @@ export const contract: Rule = {
   },
 };
 
+/** The enumerations whose members the contract explains; the other one is its version. */
+const ABI = "assembly/core/abi.ts";
+const UNEXPLAINED = ["Abi"];
+/** A length, no word. */
+const NO_WORD = "COUNT";
+
+/** The names in the first column of the tables below the heading that names an enumeration. */
+function wordsOf(text: string, enumeration: string): string[] | undefined {
+  const sections = text.split(/^#{2,3} /m);
+  const section = sections.find((part) => part.split("\n")[0]!.includes(`\`${enumeration}\``));
+  const cells = section?.matchAll(/^\| ([A-Z][A-Z0-9_, ]*) \|/gm);
+  return cells === undefined ? undefined : [...cells].flatMap(([, names]) => names!.split(", "));
+}
+
+export const words: Rule = {
+  title: `${CONTRACT} explains every number of the boundary`,
+  check: (project) =>
+    project.tree(ABI).statements.flatMap((statement) => {
+      if (!ts.isEnumDeclaration(statement)) return [];
+      const name = statement.name.text;
+      if (UNEXPLAINED.includes(name)) return [];
+      const rows = wordsOf(project.text(CONTRACT), name);
+      if (rows === undefined) return [`${place(statement)}: ${CONTRACT} does not explain ${name}`];
+      const members = statement.members.map((member) => member.name.getText());
+      const wanted = members.filter((member) => member !== NO_WORD);
+      const missing = wanted.filter((member) => !rows.includes(member));
+      const unknown = rows.filter((row) => !members.includes(row));
+      return [
+        ...missing.map((member) => `${place(statement)}: ${CONTRACT} lacks ${name}.${member}`),
+        ...unknown.map((row) => `${CONTRACT}: ${name}.${row} does not exist`),
+      ];
+    }),
+  broken: {
+    "an enumeration without a table": {
+      [ABI]: "export const enum State {\n  CLOSED = 0,\n}\n",
+      [CONTRACT]: "### Events: `Event`\n| CLOSED | over |\n",
+    },
+    "a member without a row": {
+      [ABI]: "export const enum Event {\n  ENDED = 32,\n  URGENT = 128,\n}\n",
+      [CONTRACT]: "### Events: `Event`\n| ENDED | over |\n",
+    },
+    "a row without a member": {
+      [ABI]: "export const enum Event {\n  ENDED = 32,\n}\n",
+      [CONTRACT]: "### Events: `Event`\n| ENDED, LOST | over |\n",
+    },
+  },
+};
+
 const DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/", "hal/", "examples/"];
 
 function documents(project: Project): string[] {

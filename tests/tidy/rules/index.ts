@@ -1,6 +1,6 @@
 /** All rules, for `tidy.test.ts`; a new one is added here. */
 import { noAllocation, noMutableGlobals } from "./dialect.ts";
-import { commands, contract, deviations, links } from "./documents.ts";
+import { commands, contract, deviations, links, words } from "./documents.ts";
 import { assemblyLayers, hostLayers } from "./layers.ts";
 import { wrappingOrder } from "./order.ts";
 import { functionLength, lineLength, parameterCount } from "./sizes.ts";
@@ -23,6 +23,7 @@ export const RULES = [
   deadFiles,
   unusedExports,
   contract,
+  words,
   commands,
   links,
   deviations,
