@@ -41,7 +41,7 @@ import {
 } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
 import { noteStall } from "./stall";
-import { USER_TIMEOUT_DEFAULT_MS, stopTimer } from "./timers";
+import { USER_TIMEOUT_DEFAULT_MS, stopAllTimers, stopTimer } from "./timers";
 import { setTimestampOffset } from "./timestamps";
 import { makeUrgent, readUrgent } from "./urgent";
 
@@ -236,6 +236,7 @@ export function accept(listener: Listener): Tcb | null {
   clearFlag(tcb, Flag.UNACCEPTED);
   noteStall(tcb);
   stopTimer(tcb, Timer.USER_TIMEOUT);
+  if (tcb.timers == 0) stopAllTimers(tcb); // an accepted connection that is idle wakes nobody
   if (tcb.events != 0) enqueueReady(connectionEntry(indexOfTcb(tcb)));
   return tcb;
 }
