@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Clock, PcapWriter, recordWire, type Wire } from "../../hal/host/index.ts";
+import { findUnseen } from "./seen.ts";
 
 const run = promisify(execFile);
 const OUTPUT_OCTETS_MAX = 64 * 1024 * 1024;
@@ -26,10 +27,12 @@ const WRONG = [
   'ip.checksum.status == "Bad"',
   'tcp.checksum.status == "Bad"',
   'icmp.checksum.status == "Bad"',
-  // The recorder sees all that Linger gets, so Linger cannot know of data that it has not seen.
-  "tcp.analysis.ack_lost_segment",
   "ip.len > 1500",
 ].join(" || ");
+
+/** The recorder sees all that Linger gets: Linger cannot know of data that it has not seen. */
+const UNSEEN = "tcp.analysis.ack_lost_segment";
+const NUMBERS = ["-T", "fields", "-e", "frame.number"];
 
 async function tshark(path: string, filter: string, ...args: string[]): Promise<string[]> {
   const options = { maxBuffer: OUTPUT_OCTETS_MAX };
@@ -44,10 +47,14 @@ export async function inspectCapture(
   mac: string,
 ): Promise<{ frameCount: number; broken: string[] }> {
   const sent = `eth.src == ${mac}`;
-  const [numbers, broken] = await Promise.all([
-    tshark(path, sent, "-T", "fields", "-e", "frame.number"),
+  const [numbers, broken, doubtful] = await Promise.all([
+    tshark(path, sent, ...NUMBERS),
     tshark(path, `${sent} && (${WRONG})`),
+    tshark(path, `${sent} && ${UNSEEN}`, ...NUMBERS),
   ]);
+  for (const number of findUnseen(path, doubtful.map(Number))) {
+    broken.push(`${number} acknowledges what was never sent`);
+  }
   return { frameCount: numbers.length, broken };
 }
 

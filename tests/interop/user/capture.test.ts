@@ -107,6 +107,23 @@ describe("inspecting a capture", () => {
     assert.deepEqual((await judge(...CONVERSATION, ack(601))).broken, []);
     const { broken } = await judge(...CONVERSATION, ack(602));
     assert.equal(broken.length, 1);
-    assert.match(broken[0]!, /ACKed unseen segment/);
+    assert.match(broken[0]!, /^5 acknowledges what was never sent$/);
+  });
+
+  test("finds an acknowledgement across a hole", async () => {
+    const later = segment("peer", { seq: 651, ack: 901, flags: "ACK", payload: "later" });
+    const ack = segment("linger", { seq: 901, ack: 656, flags: "ACK" });
+    const { broken } = await judge(...CONVERSATION, later, ack);
+    assert.deepEqual(broken, ["6 acknowledges what was never sent"]);
+  });
+
+  test("is not misled by a retransmission that brings new data too", async () => {
+    const data = (seq: number, octets: number) =>
+      segment("peer", { seq, ack: 901, flags: "ACK", payload: new Uint8Array(octets) });
+    const ack = segment("linger", { seq: 901, ack: 761, flags: "ACK" });
+    assert.deepEqual(
+      (await judge(...CONVERSATION, data(501, 130), data(631, 130), ack)).broken,
+      [],
+    );
   });
 });
