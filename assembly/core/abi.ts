@@ -164,29 +164,44 @@ export const enum Limit {
 
 /** Index of each u32 in the status block of `tcpStatus`. */
 export const enum StatusField {
+  /** A State. */
   STATE = 0,
+  /** An EndReason. */
   END_REASON = 1,
+  /** 10.9.0.2 is 0x0a090002; so is each address. */
   LOCAL_ADDRESS = 2,
   LOCAL_PORT = 3,
   REMOTE_ADDRESS = 4,
   REMOTE_PORT = 5,
+  /** The initial sequence number that we sent (RFC 9293 §3.3.1), as on the wire; so is each. */
   ISS = 6,
+  /** The oldest sequence number that is not acknowledged. */
   SND_UNA = 7,
+  /** The next one to be sent. */
   SND_NXT = 8,
+  /** The peer's window in octets, scaled. */
   SND_WND = 9,
+  /** The most octets of data in a segment that we send. */
   SND_MSS = 10,
+  /** The initial sequence number that the peer sent. */
   IRS = 11,
+  /** The next one that is expected. */
   RCV_NXT = 12,
+  /** The window that we offer, in octets. */
   RCV_WND = 13,
   /** Octets in the send ring, sent and unsent. */
   SEND_QUEUED = 14,
   /** Octets that RECEIVE could take now. */
   RECEIVE_QUEUED = 15,
+  /** The congestion window in octets (RFC 5681). */
   CWND = 16,
+  /** The slow start threshold in octets; 2^30 until the first loss. */
   SSTHRESH = 17,
-  /** Zero until the first sample. */
+  /** The smoothed round-trip time (RFC 6298); 0 until the first sample. */
   SRTT_MS = 18,
+  /** Likewise. */
   RTTVAR_MS = 19,
+  /** The retransmission timeout as it is now, backed off. */
   RTO_MS = 20,
   /** Segments sent again over the connection's life. */
   RETRANSMITS = 21,
@@ -198,6 +213,7 @@ export const enum StatusField {
   URGENT_UNREAD = 24,
   /** Time-outs in a row without an answer. */
   EXPIRIES = 25,
+  /** R2: the value of Option.USER_TIMEOUT_MS. */
   USER_TIMEOUT_MS = 26,
   /** 0 while keep-alive is off, else 1 more than the probes that wait for an answer. */
   KEEP_ALIVE = 27,

@@ -49,7 +49,11 @@ import { statusOfListener, statusOfTcb } from "./status";
 @inline const USER_TIMEOUT_MIN_MS: u32 = 1_000;
 @inline const USER_TIMEOUT_MAX_MS: u32 = 86_400_000;
 
-/** Passive OPEN. */
+/**
+ * Passive OPEN (RFC 9293 §3.10.1): `localAddress` or 0 for any, `localPort` 1 to 65,535, `backlog`
+ * 1 to 255 half-open and not yet accepted connections. A listener's handle, or NOT_CONFIGURED,
+ * BAD_ARGUMENT, BAD_ADDRESS, ADDRESS_IN_USE, NO_RESOURCES.
+ */
 export function tcpListen(localAddress: u32, localPort: u32, backlog: u32): i32 {
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (localPort - 1 >= PORT_MAX || backlog - 1 >= BACKLOG_MAX) return Status.BAD_ARGUMENT;
@@ -59,7 +63,10 @@ export function tcpListen(localAddress: u32, localPort: u32, backlog: u32): i32 
   return listener == null ? Status.NO_RESOURCES : handleOfListener(listener);
 }
 
-/** The oldest connection that completed its handshake. */
+/**
+ * The handle of the oldest connection that completed its handshake, to be released by the caller.
+ * WOULD_BLOCK when there is none: `Event.ACCEPTABLE` tells of the next one.
+ */
 export function tcpAccept(listener: i32): i32 {
   const record = listenerOf(listener);
   if (record == null) return Status.BAD_HANDLE;
@@ -67,7 +74,12 @@ export function tcpAccept(listener: i32): i32 {
   return tcb == null ? Status.WOULD_BLOCK : handleOfTcb(tcb);
 }
 
-/** Active OPEN. */
+/**
+ * Active OPEN (RFC 9293 §3.10.1): `remotePort` 1 to 65,535; `localAddress` and `localPort` may be
+ * 0, and a port is chosen then (RFC 6056). A connection's handle in SYN-SENT, which `Event.CONNECTED`
+ * or `Event.ENDED` follows; or NOT_CONFIGURED, BAD_ARGUMENT, BAD_ADDRESS, UNREACHABLE,
+ * ADDRESS_IN_USE, NO_RESOURCES.
+ */
 export function tcpConnect(
   remoteAddress: u32,
   remotePort: u32,
@@ -89,13 +101,20 @@ export function tcpConnect(
   return tcb == null ? Status.NO_RESOURCES : handleOfTcb(tcb);
 }
 
-/** SEND, first part: contiguous room. */
+/**
+ * SEND (RFC 9293 §3.10.2), first part: octets of contiguous room, above 0; there may be more behind
+ * the end of the ring. WOULD_BLOCK while it is full, and `Event.WRITABLE` follows;
+ * CONNECTION_CLOSING after CLOSE, CONNECTION_ENDED.
+ */
 export function tcpReserve(handle: i32): i32 {
   const tcb = tcbOf(handle);
   return tcb == null ? Status.BAD_HANDLE : calls.reserve(tcb);
 }
 
-/** Where the room is that `tcpReserve` found. */
+/**
+ * Where the room is that `tcpReserve` found: to be filled from its beginning, and valid until the
+ * next call for this handle. Refuses as `tcpReserve` does.
+ */
 export function tcpReservedAddress(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb == null) return Status.BAD_HANDLE;
@@ -103,25 +122,38 @@ export function tcpReservedAddress(handle: i32): i32 {
   return room < 0 ? room : <i32>calls.reservedAddress(tcb);
 }
 
-/** SEND, second part. */
+/**
+ * SEND, second part: the first `octets` of the room are the connection's, and leave with a later
+ * `poll`. BAD_ARGUMENT beyond the room; else refuses as `tcpReserve` does.
+ */
 export function tcpCommit(handle: i32, octets: u32): i32 {
   const tcb = tcbOf(handle);
   return tcb == null ? Status.BAD_HANDLE : calls.commit(tcb, octets);
 }
 
-/** SEND with the urgent flag, for all that was sent. */
+/**
+ * SEND's urgent flag, for all that was committed so far (RFC 9293 §3.8.5). CONNECTION_CLOSING after
+ * CLOSE, CONNECTION_ENDED.
+ */
 export function tcpUrgent(handle: i32): i32 {
   const tcb = tcbOf(handle);
   return tcb == null ? Status.BAD_HANDLE : calls.sendUrgent(tcb);
 }
 
-/** RECEIVE, first part: contiguous data, 0 at end-of-file. */
+/**
+ * RECEIVE (RFC 9293 §3.10.3), first part: octets of contiguous data; 0 is end-of-file: the peer has
+ * closed and all is read. WOULD_BLOCK while there is none, and `Event.READABLE` follows;
+ * CONNECTION_ENDED after a reset, a timeout or a full close.
+ */
 export function tcpPeek(handle: i32): i32 {
   const tcb = tcbOf(handle);
   return tcb == null ? Status.BAD_HANDLE : calls.peek(tcb);
 }
 
-/** Where the data is that `tcpPeek` found. */
+/**
+ * Where the data is that `tcpPeek` found, valid until it is consumed or the connection is closed,
+ * aborted or released. Refuses as `tcpPeek` does.
+ */
 export function tcpPeekedAddress(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb == null) return Status.BAD_HANDLE;
@@ -129,19 +161,30 @@ export function tcpPeekedAddress(handle: i32): i32 {
   return octets < 0 ? octets : <i32>calls.peekedAddress(tcb);
 }
 
-/** RECEIVE, second part. */
+/**
+ * RECEIVE, second part: done with the first `octets` of the data; the window opens by as much.
+ * BAD_ARGUMENT beyond what was peeked; else refuses as `tcpPeek` does.
+ */
 export function tcpConsume(handle: i32, octets: u32): i32 {
   const tcb = tcbOf(handle);
   return tcb == null ? Status.BAD_HANDLE : calls.consume(tcb, octets);
 }
 
-/** CLOSE: half-close. */
+/**
+ * CLOSE (RFC 9293 §3.10.4), the half-close: FIN after all that was committed; RECEIVE goes on.
+ * `Event.ALL_ACKNOWLEDGED` tells when the peer has all of it. CONNECTION_CLOSING the second time,
+ * CONNECTION_ENDED.
+ */
 export function tcpCloseWrite(handle: i32): i32 {
   const tcb = tcbOf(handle);
   return tcb == null ? Status.BAD_HANDLE : calls.closeWrite(tcb);
 }
 
-/** Full close of a connection, or the end of a listener. */
+/**
+ * Full close: CLOSE, and no more RECEIVE; what is unread or comes later is answered by RST (RFC
+ * 1122 §4.2.2.13). A listener stops listening: half-open records go, unaccepted connections are
+ * reset.
+ */
 export function tcpClose(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb != null) return calls.closeFully(tcb);
@@ -151,13 +194,18 @@ export function tcpClose(handle: i32): i32 {
   return Status.OK;
 }
 
-/** ABORT. */
+/**
+ * ABORT (RFC 9293 §3.10.5): RST where the state asks for it; all that is queued is lost.
+ */
 export function tcpAbort(handle: i32): i32 {
   const tcb = tcbOf(handle);
   return tcb == null ? Status.BAD_HANDLE : calls.abortConnection(tcb);
 }
 
-/** Gives a handle back; a listener's as by `tcpClose`. */
+/**
+ * Gives a handle back, which each one needs, since it holds its TCB until then. An open connection
+ * is closed in full first and ends by itself. A listener's: as `tcpClose`.
+ */
 export function tcpRelease(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb == null) return tcpClose(handle);
@@ -165,7 +213,11 @@ export function tcpRelease(handle: i32): i32 {
   return Status.OK;
 }
 
-/** Sets an Option of a connection, or of those that a listener will accept. */
+/**
+ * Sets an `Option` of a connection, from now on, or TTL and DSCP of those that will come of a
+ * listener. Units and ranges stand at `Option`. BAD_ARGUMENT for an unknown option or a value out
+ * of range; BAD_HANDLE for a listener and another option.
+ */
 export function tcpSetOption(handle: i32, option: u32, value: u32): i32 {
   const tcb = tcbOf(handle);
   if (tcb != null) return setOptionOf(tcb, option, value);
@@ -228,7 +280,10 @@ function setUserTimeoutOf(tcb: Tcb, value: u32): i32 {
   return Status.OK;
 }
 
-/** STATUS. */
+/**
+ * STATUS (RFC 9293 §3.10.6): the address of StatusField.COUNT u32, valid until the next call of it
+ * or of `tcpStatusAt`. Of a listener only STATE, LOCAL_ADDRESS and LOCAL_PORT are set.
+ */
 export function tcpStatus(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb != null) return <i32>statusOfTcb(tcb);
@@ -246,7 +301,10 @@ export function tcpStatusAt(index: u32): i32 {
   return tcb.kind == FlowKind.CONNECTION ? <i32>statusOfTcb(tcb) : 0;
 }
 
-/** The state of whatever holds this tuple. */
+/**
+ * The `State` of whatever holds this tuple, handle or not: a connection, a half-open or TIME-WAIT
+ * record, else LISTEN or CLOSED. BAD_ARGUMENT for a port above 65,535.
+ */
 export function tcpLookup(remoteAddress: u32, remotePort: u32, localPort: u32): i32 {
   if (remotePort > PORT_MAX || localPort > PORT_MAX) return Status.BAD_ARGUMENT;
   const local = interfaceAddress();
@@ -255,7 +313,9 @@ export function tcpLookup(remoteAddress: u32, remotePort: u32, localPort: u32): 
   return findListener(local, localPort) != null ? State.LISTEN : State.CLOSED;
 }
 
-/** The next handle with events, or 0. */
+/**
+ * The next handle with events to take (`takeEvents`), or 0.
+ */
 export function nextReady(): i32 {
   const entry = takeReady();
   if (entry == 0) return 0;
@@ -263,7 +323,10 @@ export function nextReady(): i32 {
   return handleOfListener(listenerAt(entry - FIRST_LISTENER_ENTRY));
 }
 
-/** Returns and clears a handle's events. */
+/**
+ * Returns and clears a handle's events, a mask of `Event`. They are edges: what `tcpPeek` and
+ * `tcpReserve` say is the level.
+ */
 export function takeEvents(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb != null) {

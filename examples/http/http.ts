@@ -1,6 +1,7 @@
 /**
  * A small HTTP/1.1 server (RFC 9112), application and stack in one module: one page that tells how
- * long it has been up. Keep-alive and pipelining; GET and HEAD; requests with a body are refused.
+ * long it has been up, and its reader how far away he is. Keep-alive and pipelining; GET and HEAD;
+ * requests with a body are refused.
  *
  * Started by a HAL: `appInit` once, `appPoll` after each poll of the stack. Each connection has a
  * session: the line of the request that is being read, and the answer that is being sent. While an
@@ -22,9 +23,11 @@ import {
   tcpRelease,
   tcpReserve,
   tcpReservedAddress,
+  tcpSetOption,
+  tcpStatus,
 } from "linger-tcp/assembly";
 import { RECEIVE_RING_OCTETS } from "linger-tcp/assembly/config";
-import { Counter, Event } from "linger-tcp/assembly/core/abi";
+import { Counter, Event, Option, StatusField } from "linger-tcp/assembly/core/abi";
 import { putNumber, putText, startsWith } from "./text";
 
 @inline const PORT: u32 = 80;
@@ -131,6 +134,7 @@ function acceptSome(): void {
     if (handle < 0) return;
     memory.fill(changetype<usize>(session), 0, SESSION_SIZE);
     session.handle = handle;
+    tcpSetOption(handle, Option.NO_DELAY, 1); // an answer's last segment waits for nobody
     serve(session);
   }
 }
@@ -294,7 +298,10 @@ function answerPage(session: Session): void {
   at = putNumber(at, served);
   at = putText(at, ", after ");
   at = putNumber(at, load<u32>(counterAddress() + 4 * Counter.SEGMENTS_IN));
-  at = putText(at, " segments.\n");
+  at = putText(at, " segments; you are ");
+  const status = <usize>tcpStatus(session.handle);
+  at = putNumber(at, load<u32>(status + 4 * StatusField.SRTT_MS));
+  at = putText(at, " ms away.\n");
   compose(session, "200 OK", "text/html", <u32>(at - BODY));
 }
 

@@ -102,7 +102,11 @@ for (const target of ["default", "tiny"] as const) {
       const [head = "", body = ""] = page.split("\r\n\r\n");
       assert.match(head, /^HTTP\/1\.1 200 OK\r\n/);
       assert.match(head, new RegExp(`^Content-Length: ${body.length}\r?$`, "m"));
-      assert.match(body, /<h1>Linger<\/h1><p>Up for [0-9]+ s, this is page 1, after [0-9]+ /);
+      assert.match(
+        body,
+        /<h1>Linger<\/h1><p>Up for [0-9]+ s, this is page 1, after [0-9]+ segments; /,
+      );
+      assert.match(body, /; you are [0-9]{1,4} ms away\.\n$/);
       const onlyHead = await exchange(stack, 80, get("/").replace("GET", "HEAD"));
       assert.match(onlyHead, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\n$/);
       const posted = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc";
