@@ -5,7 +5,7 @@
  * Called by the HAL, and re-exported by application modules. Nothing else in assembly/ imports it.
  */
 import * as config from "./config";
-import { Abi, Limit, Status, Counter } from "./core/abi";
+import { Abi, Counter, Feature, Limit, Status } from "./core/abi";
 import { now, setNow } from "./core/clock";
 import { resetCounters } from "./core/counters";
 import {
@@ -81,6 +81,16 @@ export { __data_end, __heap_base };
 const RX_SLOT_STRIDE: u32 = (config.FRAME_OCTETS_MAX + 2 + 3) & ~3;
 const RX_SLOTS: usize = memory.data(RX_SLOT_STRIDE * config.RX_SLOT_COUNT, 4) + 2;
 
+/** Mask of Feature. */
+@inline const FEATURES: i32 =
+  (config.HAS_TIMESTAMPS ? Feature.TIMESTAMPS : 0) |
+  (config.HAS_SACK ? Feature.SACK : 0) |
+  (config.HAS_KEEP_ALIVE ? Feature.KEEP_ALIVE : 0) |
+  (config.HAS_URGENT ? Feature.URGENT : 0) |
+  (config.HAS_SYN_COOKIES ? Feature.SYN_COOKIES : 0) |
+  (config.HAS_PMTUD ? Feature.PATH_MTU : 0) |
+  (config.HAS_ECN ? Feature.ECN : 0);
+
 /** The version of the boundary. */
 export function abiVersion(): u32 {
   return Abi.VERSION;
@@ -117,6 +127,8 @@ export function limit(which: u32): i32 {
       return Counter.COUNT;
     case Limit.REASSEMBLY_COUNT:
       return config.REASSEMBLY_COUNT;
+    case Limit.FEATURES:
+      return FEATURES;
     default:
       return Status.BAD_ARGUMENT;
   }

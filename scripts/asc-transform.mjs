@@ -13,6 +13,8 @@ import { Transform } from "assemblyscript/transform";
 const PAGE_OCTETS = 65_536;
 /** asc's runtime that never frees: the smallest to be replaced. */
 const RUNTIME_PATH = "~lib/rt/stub";
+/** From this shrink level on, size comes before speed. */
+const SHRINK_LEVEL_FOR_SIZE = 2;
 /** asc's name of the global that holds the end of static memory. */
 const HEAP_BASE = "~lib/memory/__heap_base";
 const DATA_END = "~lib/memory/__data_end";
@@ -49,6 +51,10 @@ export default class LingerTransform extends Transform {
     parser.sources.splice(place, 1);
     parser.donelog.delete(RUNTIME_PATH);
     parser.parseFile(RUNTIME, `${RUNTIME_PATH}.ts`, false);
+    if (this.program.options.shrinkLevelHint < SHRINK_LEVEL_FOR_SIZE) return;
+    for (const source of parser.sources) {
+      if (!source.internalPath.startsWith("~lib/")) source.statements.forEach(dropInlining);
+    }
   }
 
   /** Sets the memory and refuses what a Linger module must not have. Runs before the optimizer. */
@@ -95,6 +101,18 @@ export default class LingerTransform extends Transform {
     const pages = Math.ceil(heapBase / PAGE_OCTETS);
     module.setMemory(pages, pages, null, readSegments(module), false, false, "0");
   }
+}
+
+/**
+ * Takes `@inline` off functions and methods, not off constants. asc obeys the decorator wherever it
+ * stands; a module that shall be small inlines what is smaller that way, which wasm-opt finds out.
+ */
+function dropInlining(statement) {
+  const { declaration, members, signature, decorators } = statement;
+  if (declaration) dropInlining(declaration);
+  members?.forEach(dropInlining);
+  if (!signature || !decorators) return;
+  statement.decorators = decorators.filter(({ name }) => name.text !== "inline");
 }
 
 /** Ends the compilation. asc prints an error's stack, which would say nothing to a user. */

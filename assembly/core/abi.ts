@@ -141,6 +141,24 @@ export const enum Parameter {
   COUNT = 3,
 }
 
+/** What a build may leave out (`asc --use CONFIG_…=0`); a mask in `Limit.FEATURES`. */
+export const enum Feature {
+  /** RFC 7323 timestamps and PAWS, RFC 6191. */
+  TIMESTAMPS = 1,
+  /** RFC 2018, 2883, 6675, 8985. */
+  SACK = 2,
+  /** RFC 9293 §3.8.4. */
+  KEEP_ALIVE = 4,
+  /** RFC 9293 §3.8.5, RFC 6093. */
+  URGENT = 8,
+  /** RFC 4987 §3.6. */
+  SYN_COOKIES = 16,
+  /** RFC 1191, RFC 2923. */
+  PATH_MTU = 32,
+  /** RFC 3168, where `Parameter.ECN` allows it. */
+  ECN = 64,
+}
+
 /** What `limit` can be asked. Counts are of pool entries, sizes in octets. */
 export const enum Limit {
   RX_SLOT_COUNT = 0,
@@ -160,6 +178,8 @@ export const enum Limit {
   COUNTER_COUNT = 12,
   /** Datagrams that are put together from fragments at a time; 0 without reassembly. */
   REASSEMBLY_COUNT = 13,
+  /** Mask of Feature: what this build can do. */
+  FEATURES = 14,
 }
 
 /** Index of each u32 in the status block of `tcpStatus`. */

@@ -47,8 +47,8 @@ Every requirement that RFC 9293 labels, in our own words, with the code that mee
 that prove it. Met, of those that apply: **${formatCounts(rows)}**.
 
 - A test carries the labels that it proves at the end of its title. It runs against the release
-  modules, under virtual time, and it fails where the requirement is not met. A module that is compiled
-  without some feature (\`HAS_…\` in \`assembly/config.ts\`) meets less.
+  modules, under virtual time, and it fails where the requirement is not met. A module that is
+  compiled without some feature (\`HAS_…\` in \`assembly/config.ts\`) meets less.
 - *not applicable*: there is nothing here to which it could apply. *declined*: a MAY that we do not
   make use of. *deviates*: we do something else, and say why.
 - This page is made by \`npm run conformance\` from \`${TABLE}\` and the tests. Do not edit it.

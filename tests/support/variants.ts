@@ -4,7 +4,7 @@
  *
  * Called by the tests themselves and by given.ts.
  */
-import { EndReason } from "../../hal/host/abi.ts";
+import { EndReason, Feature } from "../../hal/host/abi.ts";
 import { Device } from "./device.ts";
 import { type Profile, PROFILES } from "./modules.ts";
 
@@ -18,6 +18,21 @@ export const VARIANTS: readonly Variant[] = PROFILES.flatMap((profile) => [
   { profile, numbers: "plain" as const },
   { profile, numbers: "wrap" as const },
 ]);
+
+export type FeatureName = Exclude<keyof typeof Feature, number | symbol>;
+
+/** Whether a profile's module can do all of this. */
+export function hasFeatures(profile: Profile, ...names: readonly FeatureName[]): boolean {
+  const mask = new Device({ profile }).limit("FEATURES");
+  return names.every((name) => (mask & Feature[name]) !== 0);
+}
+
+/** The variants whose module can do all of this; at least those of one profile. */
+function variantsWith(...names: readonly FeatureName[]): readonly Variant[] {
+  const able = VARIANTS.filter(({ profile }) => hasFeatures(profile, ...names));
+  if (able.length === 0) throw new Error(`no profile has ${names.join(" and ")}`);
+  return able;
+}
 
 /** Where a connection begins: its ports, the time, and the peer's ISS. */
 export interface Beginning {
@@ -48,6 +63,14 @@ export function onEachVariant(run: (variant: Variant) => void, variants = VARIAN
   for (const variant of variants) {
     naming(`${variant.profile}, ${variant.numbers} numbers`, () => run(variant));
   }
+}
+
+/** As `onEachVariant`, on those whose module can do all of this. */
+export function onEachVariantWith(
+  names: readonly FeatureName[],
+  run: (variant: Variant) => void,
+): void {
+  onEachVariant(run, variantsWith(...names));
 }
 
 /** Runs a test on every profile, where sequence numbers do not matter. */

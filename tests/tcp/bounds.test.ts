@@ -151,7 +151,7 @@ test("a peer that keeps its window closed goes, and its user is told", () => {
   });
 });
 
-test("a user that does not read from a full ring loses the connection, one that reads does not", () => {
+test("who does not read from a full ring loses the connection, who reads does not", () => {
   onEachProfile((variant) => {
     for (const reads of [false, true]) {
       const c = accepted(variant);

@@ -2,8 +2,8 @@
  * How much is in flight: initial window, slow start, congestion avoidance, time-outs, fast
  * retransmit and fast recovery.
  *
- * RFC 5681, RFC 6582 (NewReno), RFC 6928, RFC 3465; RFC 9293 MUST-19. The peer's MSS is 100, so that even a
- * ring of 1,024 octets holds ten segments; the peer's window never limits.
+ * RFC 5681, RFC 6582 (NewReno), RFC 6928, RFC 3465; RFC 9293 MUST-19. The peer's MSS is 100, so
+ * that even a ring of 1,024 octets holds ten segments; the peer's window never limits.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -12,7 +12,7 @@ import { Flag, parseFrame } from "../../hal/host/packet/index.ts";
 import type { Conversation, Disguise } from "../support/conversation.ts";
 import { statusName } from "../support/device.ts";
 import { fresh, type GivenOptions } from "../support/given.ts";
-import { naming, onEachVariant, type Variant } from "../support/variants.ts";
+import { naming, onEachVariantWith, type Variant } from "../support/variants.ts";
 
 /** Congestion experienced: a router's mark. */
 const CE: Disguise = { ipv4: { typeOfService: 3 } };
@@ -50,7 +50,7 @@ function shown(c: Conversation): string[] {
 // ── The handshake ────────────────────────────────────────────────────────────────────────────────
 
 test("passive open: a SYN with both bits gets ECE, if that is allowed [SHLD-8]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     for (const value of [NEVER, AGREE, ASK]) {
       for (const bits of ["", ",ECE", ",CWR", ",ECE,CWR"]) {
         naming(`ECN ${value}, SYN${bits}`, () => {
@@ -71,7 +71,7 @@ test("passive open: a SYN with both bits gets ECE, if that is allowed [SHLD-8]",
 });
 
 test("active open: our SYN asks only if that is wanted; ECE alone is consent [SHLD-8]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     for (const value of [NEVER, AGREE, ASK]) {
       for (const bits of ["", ",ECE", ",CWR", ",ECE,CWR"]) {
         naming(`ECN ${value}, SYN,ACK${bits}`, () => {
@@ -88,7 +88,7 @@ test("active open: our SYN asks only if that is wanted; ECE alone is consent [SH
 });
 
 test("a SYN without an answer is sent again without the bits, and that settles it [SHLD-8]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = policy(fresh(variant), ASK).connect().expect("<SEQ=100><CTL=SYN,ECE,CWR><MSS=1460>");
     c.after(1_000).expect("<SEQ=100><CTL=SYN><MSS=1460>");
     c.after(2_000).expect("<SEQ=100><CTL=SYN><MSS=1460>");
@@ -99,7 +99,7 @@ test("a SYN without an answer is sent again without the bits, and that settles i
 });
 
 test("a peer that repeats its SYN without the bits has given up ECN", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = policy(fresh(variant), AGREE).listen().send("<SEQ=300><CTL=SYN,ECE,CWR>");
     c.expect("<SEQ=100><ACK=301><CTL=SYN,ACK,ECE><MSS=1460>").send("<SEQ=300><CTL=SYN>");
     c.expect("<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>").send("<SEQ=301><ACK=101><CTL=ACK>");
@@ -109,7 +109,7 @@ test("a peer that repeats its SYN without the bits has given up ECN", () => {
 });
 
 test("both open at once: only if both SYNs ask, and the SYN and ACK does not take it back", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     for (const [ours, theirs, answer, agreed] of [
       [ASK, ",ECE,CWR", ",ECE", true],
       [ASK, ",ECE,CWR", "", false],
@@ -133,7 +133,7 @@ test("both open at once: only if both SYNs ask, and the SYN and ACK does not tak
 // ── The receiver's side ──────────────────────────────────────────────────────────────────────────
 
 test("a mark is echoed on every ACK, with text or without, until CWR comes [SHLD-8]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = established(variant);
     c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>", CE);
     c.expectSoon("<SEQ=101><ACK=311><CTL=ACK,ECE>");
@@ -152,7 +152,7 @@ test("a mark is echoed on every ACK, with text or without, until CWR comes [SHLD
 });
 
 test("a mark counts on text in the window only: not on an ACK, a duplicate, or beyond", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = established(variant);
     c.send("<SEQ=301><ACK=101><CTL=ACK>", CE);
     c.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>").expectSoon("<SEQ=101><ACK=311><CTL=ACK>");
@@ -171,7 +171,7 @@ test("a mark counts on text in the window only: not on an ACK, a duplicate, or b
 });
 
 test("a mark on one fragment is one on the whole (RFC 3168 §5.3)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = established(variant);
     if (c.rig.device.limit("REASSEMBLY_COUNT") === 0) return;
     const frame = c.frame("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=64>");
@@ -189,7 +189,7 @@ test("a mark on one fragment is one on the whole (RFC 3168 §5.3)", () => {
 });
 
 test("without agreement marks and bits mean nothing", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = policy(fresh(variant), NEVER).listen().send("<SEQ=300><CTL=SYN,ECE,CWR>");
     c.expect("<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>");
     c.send("<SEQ=301><ACK=101><CTL=ACK>").accept();
@@ -208,7 +208,7 @@ test("without agreement marks and bits mean nothing", () => {
 
 /** Rings large enough for a window that can be halved. */
 function onRoomyVariants(run: (variant: Variant) => void): void {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     if (variant.profile === "host") run(variant);
   });
 }
@@ -287,7 +287,7 @@ test("after a time-out what goes again has neither ECT nor CWR, the first new te
 });
 
 test("at a window of one segment an echo stops new text for one RTO", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = policy(fresh(variant), AGREE).listen();
     c.send(`<SEQ=300><CTL=SYN,ECE,CWR><MSS=${MSS}>`).take();
     c.after(1_000).take(); // our SYN was lost: the window begins with one segment
@@ -308,7 +308,7 @@ test("at a window of one segment an echo stops new text for one RTO", () => {
 });
 
 test("a probe of a closed window carries neither ECT nor CWR", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["ECN"], (variant) => {
     const c = established(variant);
     c.window = 0;
     c.send("<SEQ=301><ACK=101><WND=0><CTL=ACK>").write(20).expectNothing().after(1_000);

@@ -20,8 +20,8 @@ import {
 import { seqAfter, seqDistance } from "../support/sequence.ts";
 import {
   naming,
-  onEachProfile,
   onEachVariant,
+  onEachVariantWith,
   type Variant,
   VARIANTS,
 } from "../support/variants.ts";
@@ -68,7 +68,7 @@ const OFFERS: PeerOffer[] = [undefined, 3].flatMap((shift) =>
 
 for (const kind of OPENINGS) {
   test(`${kind} open: our SYN offers all, our SYN and ACK only what the peer offered`, () => {
-    onEachVariant((variant) => {
+    onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
       for (const offer of OFFERS) {
         naming(JSON.stringify(offer), () => {
           const peer = opening(variant, { ...offer, opening: kind });
@@ -101,7 +101,7 @@ function laterSegments(peer: OptionPeer, offer: PeerOffer): void {
 }
 
 test("our SYN offers all three, alike each time it is sent; its TSecr is 0", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = opening(variant, { opening: "passive" });
     const active = peer.c.from(peer.c.peerPort + 1).connect();
     const first = active.take()[0]!;
@@ -116,7 +116,7 @@ test("our SYN offers all three, alike each time it is sent; its TSecr is 0", () 
 });
 
 test("our SYN and ACK, sent again, carries the same options and a newer TSval", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const offer of OFFERS) {
       const peer = opening(variant, offer);
       const first = peer.send("<SEQ=300><CTL=SYN>").takeOne();
@@ -245,7 +245,7 @@ test("a closed window opens by a scaled one", () => {
 // ── Timestamps: what we say (RFC 7323 §3, §4) ────────────────────────────────────────────────────
 
 test("TSval moves on by a tick each 1 ms to 1 s, across the wrap of the clock", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = open(variant, { timestamps: true });
     let una = 101;
     for (const waitMs of [1_000, 2_500, 10_000, 60_000, DAY_MS]) {
@@ -265,7 +265,7 @@ test("TSval moves on by a tick each 1 ms to 1 s, across the wrap of the clock", 
 });
 
 test("TSval tells nobody the uptime: tuples have clocks of their own (RFC 7323 §7.1)", () => {
-  onEachProfile((variant) => {
+  onEachVariantWith(["TIMESTAMPS"], (variant) => {
     const c = opening(variant, {}).c;
     const values = [1, 2, 3].map((i) => {
       return stampOf(
@@ -296,7 +296,7 @@ test("a delayed ACK echoes the earliest segment that it acknowledges (§4.3)", (
 });
 
 test("text behind a hole changes no echo; what fills the hole does (§4.3)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = open(variant, { timestamps: true });
     peer.send("<SEQ=301><ACK=101><CTL=ACK><DATA=10>", { tsVal: PEER_CLOCK + 10 });
     peer.c.advance(500);
@@ -313,7 +313,7 @@ test("text behind a hole changes no echo; what fills the hole does (§4.3)", () 
 });
 
 test("a duplicate outside of the window changes no echo, however new it looks (§5.3, R2)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = open(variant, { timestamps: true });
     peer.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=10>", { tsVal: PEER_CLOCK + 10 });
     peer.c.advance(500);
@@ -326,7 +326,7 @@ test("a duplicate outside of the window changes no echo, however new it looks (�
 });
 
 test("a bare ACK moves the echo of the text that follows it", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = open(variant, { timestamps: true });
     peer.c.write(10);
     assert.equal(peer.echo(), PEER_CLOCK);
@@ -339,7 +339,7 @@ test("a bare ACK moves the echo of the text that follows it", () => {
 // ── Timestamps: what we refuse ───────────────────────────────────────────────────────────────────
 
 test("PAWS: an older timestamp is dropped and answered with an ACK (§5.3, R1)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const opened of OPENINGS) {
       for (const clock of [PEER_CLOCK, 5, 0x7fff_fff0, 0xffff_fff0]) {
         const peer = opening(variant, { opening: opened, timestamps: true });
@@ -367,7 +367,7 @@ test("PAWS: an older timestamp is dropped and answered with an ACK (§5.3, R1)",
 });
 
 test("PAWS: neither the ACK field nor FIN nor SYN of an old duplicate counts", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = open(variant, { timestamps: true });
     peer.c.write(50);
     peer.take();
@@ -392,7 +392,7 @@ test("PAWS: RST is exempt, with an old timestamp or with none (§5.2, §3.2)", (
 });
 
 test("an RST that is only challenged does not move the echo", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = open(variant, { timestamps: true });
     peer.send("<SEQ=302><CTL=RST>", { tsVal: PEER_CLOCK + 900 });
     assert.equal(peer.echo(), PEER_CLOCK);
@@ -402,7 +402,7 @@ test("an RST that is only challenged does not move the echo", () => {
 });
 
 test("a TS.Recent of more than 24 days is void (§5.5)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const [idleMs, isTaken] of [
       [DAY_MS, false],
       [23 * DAY_MS, false],
@@ -421,7 +421,7 @@ test("a TS.Recent of more than 24 days is void (§5.5)", () => {
 });
 
 test("once agreed, a segment without timestamps is dropped in silence (§3.2)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const kind of OPENINGS) {
       const peer = open(variant, { opening: kind, timestamps: true });
       peer.c.write(10);
@@ -438,7 +438,7 @@ test("once agreed, a segment without timestamps is dropped in silence (§3.2)", 
 // ── Half-open ────────────────────────────────────────────────────────────────────────────────────
 
 test("half-open: the ACK of our SYN needs the timestamp, and no older one (§3.2, §5.3)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const kind of ["passive", "simultaneous"] as const) {
       for (const tsVal of [null, PEER_CLOCK - 1]) {
         naming(`${kind}, TSval ${tsVal}`, () => {
@@ -457,7 +457,7 @@ test("half-open: the ACK of our SYN needs the timestamp, and no older one (§3.2
 });
 
 test("half-open: RST needs no timestamp; what does not fit is answered with one", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = opening(variant, { timestamps: true });
     peer.send("<SEQ=300><CTL=SYN>").take();
     peer.send("<SEQ=900000><ACK=101><CTL=ACK>", { tsVal: PEER_CLOCK + 9 });
@@ -468,7 +468,7 @@ test("half-open: RST needs no timestamp; what does not fit is answered with one"
 });
 
 test("half-open: text with the ACK of our SYN is echoed", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = opening(variant, { timestamps: true });
     peer.send("<SEQ=300><CTL=SYN>").take();
     peer.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=20>", { tsVal: PEER_CLOCK + 9 });
@@ -480,7 +480,7 @@ test("half-open: text with the ACK of our SYN is echoed", () => {
 // ── Round trips (RFC 7323 §4, RFC 6298 §3) ───────────────────────────────────────────────────────
 
 test("a retransmission is measured by its echo: TSecr tells which of the two was answered", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const isFirst of [true, false]) {
       const peer = open(variant, { timestamps: true });
       peer.c.write(10);
@@ -509,7 +509,7 @@ test("without timestamps a retransmission measures nothing (Karn)", () => {
 });
 
 test("an echo of nonsense gives no round trip of days", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const wrong of [0, 0x8000_0000, 0xffff_ffff, -1]) {
       const peer = open(variant, { timestamps: true });
       peer.c.write(10);
@@ -526,7 +526,7 @@ test("an echo of nonsense gives no round trip of days", () => {
 // ── Sizes (MUST-16) ──────────────────────────────────────────────────────────────────────────────
 
 test("each segment has room for the option: data =< MSS less 12 octets [MUST-16]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const mss of [0, 100, 536, 1_000, 1_460, 9_000]) {
       for (const timestamps of [false, true]) {
         for (const kind of OPENINGS) {
@@ -542,7 +542,7 @@ test("each segment has room for the option: data =< MSS less 12 octets [MUST-16]
 });
 
 test("the order of the options does not matter [MUST-64]", () => {
-  onEachProfile((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = opening(variant, { sack: true, timestamps: true });
     const options: TcpOption[] = [
       { kind: "timestamps", value: PEER_CLOCK, echo: 0 },
@@ -584,7 +584,7 @@ function timeWait(variant: Variant, offer: PeerOffer): OptionPeer {
 }
 
 test("TIME-WAIT: the ACK of the FIN, sent again, carries our time and TS.Recent", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     const peer = timeWait(variant, { timestamps: true });
     const before = peer.lastTsVal;
     peer.c.advance(3_000);
@@ -621,7 +621,7 @@ const REOPENINGS: Reopening[] = [
 ];
 
 test("TIME-WAIT: a SYN that its timestamp shows to be new is honoured (RFC 6191) [SHLD-4]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TIMESTAMPS", "SACK"], (variant) => {
     for (const reopening of REOPENINGS) naming(reopening.name, () => reopen(variant, reopening));
   });
 });

@@ -68,7 +68,7 @@ for (const situation of SITUATIONS) {
           }
         }
       },
-      VARIANTS.filter(({ profile }) => profile === PLAIN.profile),
+      VARIANTS.filter(({ profile }) => profile === "default"),
     );
   });
 
