@@ -76,7 +76,7 @@ test("NO_DELAY: where the ring has cut a SEND, its end waits for the rest of its
   });
 });
 
-test("NO_DELAY: the end of a SEND that just filled the ring leaves when all is acknowledged", () => {
+test("NO_DELAY: the end of a SEND that filled the ring leaves when all is acknowledged", () => {
   onEachVariant((variant) => {
     const c = given("ESTABLISHED", variant, { mss: 100, window: 60_000 }).setOption("NO_DELAY", 1);
     const ring = c.rig.device.limit("SEND_RING_SIZE");
