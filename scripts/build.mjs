@@ -44,10 +44,10 @@ const WASM_FEATURES = [
  *     -O3 --shrinkLevel 0   -O3                         36,267  37,596   840
  *
  * asc's and wasm-opt's --converge change next to nothing there. On a board code is memory, in
- * WAMR's fast interpreter three octets for one, so there the smallest wins: asc's shrink level 2, at which
- * scripts/asc-transform.mjs takes `@inline` off functions, and -Oz. That took a `default` of 35,989
- * octets to 31,974. The host has the room: its target has asc's shrink level 0; inlining yet more
- * makes it larger for little.
+ * WAMR's fast interpreter three octets for one, so there the smallest wins: asc's shrink level 2,
+ * at which scripts/asc-transform.mjs takes `@inline` off functions, and -Oz. That took a `default`
+ * of 35,989 octets to 31,974. The host has the room: its target has asc's shrink level 0; inlining
+ * yet more makes it larger for little.
  */
 const WASM_OPTIMIZATIONS = {
   tiny: ["-Oz", "--converge"],
