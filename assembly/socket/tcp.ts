@@ -76,9 +76,9 @@ export function tcpAccept(listener: i32): i32 {
 
 /**
  * Active OPEN (RFC 9293 §3.10.1): `remotePort` 1 to 65,535; `localAddress` and `localPort` may be
- * 0, and a port is chosen then (RFC 6056). A connection's handle in SYN-SENT, which `Event.CONNECTED`
- * or `Event.ENDED` follows; or NOT_CONFIGURED, BAD_ARGUMENT, BAD_ADDRESS, UNREACHABLE,
- * ADDRESS_IN_USE, NO_RESOURCES.
+ * 0, and a port is chosen then (RFC 6056). A connection's handle in SYN-SENT, which
+ * `Event.CONNECTED` or `Event.ENDED` follows; or NOT_CONFIGURED, BAD_ARGUMENT, BAD_ADDRESS,
+ * UNREACHABLE, ADDRESS_IN_USE, NO_RESOURCES.
  */
 export function tcpConnect(
   remoteAddress: u32,
