@@ -20,10 +20,12 @@ import {
 export type Profile = "tiny" | "default" | "host";
 
 /** The limits of a build, by name (`Limit` in `hal/README.md`). */
-export type Limits = Readonly<Record<keyof typeof Limit, number>>;
+export type Limits = { readonly [Name in keyof typeof Limit]: number };
 
 /** The counters, by name (`Counter`). They wrap at 2^32. */
-export type Counters = Record<Exclude<keyof typeof Counter, "COUNT">, number>;
+export type Counters = {
+  -readonly [Name in keyof typeof Counter as Exclude<Name, "COUNT">]: number;
+};
 
 /** What the module imports: what a host must provide. */
 export interface HalImports {
