@@ -294,8 +294,8 @@ export const enum Counter {
   SEGMENTS_OUT = 21,
   DROP_TCP_HEADER = 22,
   DROP_TCP_CHECKSUM = 23,
-  /** A SYN from or to an address or port that cannot open a connection. */
-  DROP_SYN_INVALID = 24,
+  /** A segment without the flag that its state needs: an ACK, or a SYN where nothing is open. */
+  DROP_TCP_FLAGS = 24,
   DROP_SYN_BACKLOG = 25,
   /** A completed handshake that waits because no TCB is free, or too many are to be accepted. */
   DROP_NO_TCB = 26,

@@ -135,6 +135,8 @@ function arrivesWithoutRecord(segment: Segment): void {
     const iss = chooseIsn(segment.localAddress, segment.remoteAddress, segment.ports);
     if (canOpenHalf(listener)) openHalf(listener, segment, iss);
     else if (!offerCookie(listener, segment)) count(Counter.DROP_SYN_BACKLOG);
+  } else {
+    count(Counter.DROP_TCP_FLAGS);
   }
 }
 
@@ -180,7 +182,10 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
     return;
   }
   // Fourth.
-  if (!segment.has(Ctl.SYN)) return;
+  if (!segment.has(Ctl.SYN)) {
+    count(Counter.DROP_TCP_FLAGS);
+    return;
+  }
   tcb.irs = segment.seq;
   tcb.rcvNxt = segment.seq + 1;
   tcb.rcvRead = tcb.rcvNxt;
@@ -332,7 +337,10 @@ function checkSyn(tcb: Tcb, segment: Segment): bool {
 
 /** Fifth check: the ACK field, and what it means in each state. */
 function checkAck(tcb: Tcb, segment: Segment): bool {
-  if (!segment.has(Ctl.ACK)) return false;
+  if (!segment.has(Ctl.ACK)) {
+    count(Counter.DROP_TCP_FLAGS);
+    return false;
+  }
   if (has(tcb, Flag.SYN_OUTSTANDING)) {
     // SYN-RECEIVED, or FIN-WAIT-1 after a CLOSE there: this must acknowledge our SYN.
     // DEVIATION: the RFC takes it in FIN-WAIT-1 as in ESTABLISHED, but before our SYN is

@@ -207,8 +207,12 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
     dropHalfOpen(half); // fourth check: a passive open returns to LISTEN
     return null;
   }
-  if (!segment.has(Ctl.ACK)) return null;
+  if (!segment.has(Ctl.ACK)) {
+    count(Counter.DROP_TCP_FLAGS);
+    return null;
+  }
   if (segment.ack != half.iss + 1) {
+    count(Counter.DROP_ACK_INVALID);
     replyReset(segment);
     return null;
   }

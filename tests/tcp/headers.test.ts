@@ -351,3 +351,19 @@ test("ICMP in the same places: neither echo nor error counts", () => {
     assert.equal(c.status("SOFT_ERROR"), 0);
   });
 });
+
+test("without the flag that the state needs a segment is counted, and means nothing", () => {
+  const states: RfcState[] = ["LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1"];
+  onEachVariant((variant) => {
+    for (const state of [...states, "FIN-WAIT-2", "CLOSE-WAIT"] satisfies RfcState[]) {
+      naming(state, () => {
+        const c = given(state, variant, { role: "passive" });
+        const { device } = c.rig;
+        const next = state === "CLOSE-WAIT" ? 302 : 301;
+        c.send(`<SEQ=${next}><CTL=>`).expectNothing().state(state);
+        c.send(`<SEQ=${next}><CTL=PSH><DATA=5>`).expectNothing().state(state);
+        assert.equal(device.counter("DROP_TCP_FLAGS"), 2);
+      });
+    }
+  });
+});
