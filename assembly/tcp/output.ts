@@ -20,7 +20,7 @@ import { reclaimTcb } from "./end";
 import { noteSent } from "./flight";
 import { INITIAL_RCV_WND, RCV_MSS, windowToAdvertise } from "./receive";
 import { mayFragment, noteFullSegment } from "./pmtud";
-import { isLossProbeDue, noteLossProbe, scheduleLossProbe } from "./rack";
+import { beginFlight, isLossProbeDue, noteLossProbe, scheduleLossProbe } from "./rack";
 import { findHole, isPipeKnown, isSackRecovering, pipeOf } from "./recovery";
 import { afterLastReport, afterReported, missingFrom } from "./scoreboard";
 import { OutSegment, Plan, beginSegment, outSegment } from "./segment";
@@ -349,7 +349,10 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
   clearFlag(tcb, Flag.RETRANSMIT_DUE | Flag.PROBE_DUE);
   if (octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
   // Text waits for the SYN to be acknowledged, so it is never in flight beside it.
-  if (usesSack(tcb) && (out.flags & Ctl.SYN) == 0) noteSent(tcb, out.seq, end);
+  if (usesSack(tcb) && (out.flags & Ctl.SYN) == 0) {
+    if (tcb.sndUna == tcb.sndNxt) beginFlight(tcb);
+    noteSent(tcb, out.seq, end);
+  }
   tcb.sndNxt = seqMax(tcb.sndNxt, end);
   tcb.lastSentAt = now();
   if (!isRunning(tcb, Timer.RETRANSMISSION)) startRetransmission(tcb);

@@ -100,6 +100,17 @@ const FORWARD_ACK: usize = memory.data(4, 4);
   rack.bits &= ~(<u8>bits);
 }
 
+/**
+ * The first segment of a flight is about to leave: all that was sent before is delivered. Without
+ * this, after 24 days of silence what was delivered last would seem to lie in the future.
+ */
+export function beginFlight(tcb: Tcb): void {
+  const rack = rackOf(tcb);
+  rack.deliveredAt = now();
+  rack.deliveredEnd = tcb.sndUna;
+  clear(rack, Bit.WIDENED);
+}
+
 /** An acknowledgement is about to be taken. */
 export function beginAck(tcb: Tcb): void {
   store<u32>(FORWARD_ACK, afterLastReport(tcb));

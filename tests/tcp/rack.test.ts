@@ -200,6 +200,23 @@ test("octets sent one by one at many times: each loss is found", () => {
   });
 });
 
+test("after a silence of half of the clock's round nothing seems older than it is", () => {
+  onEachVariantWith(["SACK"], (variant) => {
+    const s = flying(variant);
+    s.c.advance(RTT_MS);
+    assert.deepEqual(s.ack(FLIGHT), []);
+    s.base += FLIGHT;
+    s.c.advance(2 ** 31);
+    s.c.write(FLIGHT);
+    assert.equal(s.sent().length, 10);
+    s.c.advance(RTT_MS);
+    assert.deepEqual(s.ack(FLIGHT / 2), []);
+    s.c.quiet(RTT_MS / 2);
+    s.ack(FLIGHT);
+    assert.equal(s.c.status("RETRANSMITS"), 0);
+  });
+});
+
 // ── TLP ──────────────────────────────────────────────────────────────────────────────────────────
 
 test("a lost tail: a probe after two round trips, then the loss is repaired, no time-out", () => {
