@@ -93,7 +93,7 @@ function takeReports(tcb: Tcb, segment: Segment, flight: u32): void {
     count(Counter.SPURIOUS_RETRANSMITS);
     widenWindow(tcb);
   }
-  if (concludeLossProbe(tcb, segment, isDuplicate)) reduceForProbe(tcb, flight);
+  if (concludeLossProbe(tcb, segment, isDuplicate, isNew)) reduceForProbe(tcb, flight);
   if (isNew || isNews) findLosses(tcb, flight);
   scheduleLossProbe(tcb);
 }

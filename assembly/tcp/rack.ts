@@ -319,7 +319,12 @@ export function noteLossProbe(tcb: Tcb, isRepeated: bool): void {
  * §7.4: an acknowledgement came. Returns whether the probe has repaired a loss, which nobody would
  * notice otherwise. `isNew`: SND.UNA has moved to SEG.ACK.
  */
-export function concludeLossProbe(tcb: Tcb, segment: Segment, isDuplicateSeen: bool): bool {
+export function concludeLossProbe(
+  tcb: Tcb,
+  segment: Segment,
+  isDuplicateSeen: bool,
+  isNew: bool,
+): bool {
   const rack = rackOf(tcb);
   if (segment.ack != tcb.sndUna) return false;
   clear(rack, Bit.PROBE_DUE);
@@ -333,7 +338,8 @@ export function concludeLossProbe(tcb: Tcb, segment: Segment, isDuplicateSeen: b
     clear(rack, Bit.PROBED);
     return true;
   }
-  if (segment.isBare && segment.sackCount == 0) clear(rack, Bit.PROBED);
+  // A duplicate ACK answers the copy where the peer does not report it: both are there.
+  if (!isNew && segment.isBare && segment.sackCount == 0) clear(rack, Bit.PROBED);
   return false;
 }
 

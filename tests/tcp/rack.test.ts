@@ -253,6 +253,25 @@ test("a probe that repairs the loss itself slows the sender down (§7.4)", () =>
   });
 });
 
+test("an ACK of the probe leaves open what it answers, its duplicate does not (§7.4)", () => {
+  for (const isDuplicate of [false, true]) {
+    onEachVariantWith(["SACK"], (variant) => {
+      const s = flying(variant);
+      s.c.advance(RTT_MS);
+      s.ack(900);
+      assert.deepEqual(sentWithin(s, PROBE_MS + ACK_DELAY_MS - 2, 4), [nth(9)]);
+      s.c.advance(RTT_MS);
+      s.ack(1_000);
+      if (isDuplicate) s.ack(1_000);
+      s.c.write(200);
+      s.sent();
+      s.c.advance(RTT_MS);
+      s.ack(1_200);
+      assert.equal(s.c.status("SSTHRESH") < FLIGHT, !isDuplicate);
+    });
+  }
+});
+
 test("a probe that the peer reports as a duplicate changes nothing", () => {
   onEachVariantWith(["SACK"], (variant) => {
     const s = flying(variant);
