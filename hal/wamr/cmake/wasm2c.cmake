@@ -1,0 +1,64 @@
+# From a Linger module to C that needs no runtime: wabt's `wasm2c`, with our operations in the place
+# of those that it brings along.
+#
+# As a command, which the function below has the build run:
+#   cmake -D WASM=x.wasm -D OUTPUT=FOLDER -P wasm2c.cmake
+# makes FOLDER/linger-module.c and .h, with the names `Z_lingerZ_…`, and linger-memory.h, which has
+# the size of linear memory. Compile it with hal/wamr/wasm2c in the path of include files.
+
+set(LINGER_WASM2C_FOLDER ${CMAKE_CURRENT_LIST_DIR}/../wasm2c)
+set(LINGER_WASM2C_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
+# Where the generated code's own part begins, and what it must have.
+set(LINGER_WASM2C_BEGINNING "static bool s_module_initialized")
+set(LINGER_WASM2C_HEAP_BASE "instance->w2c___heap_base = ([0-9]+)u;")
+
+# Adds the module to a target as C.
+function(linger_add_module_as_c target wasm)
+  find_program(LINGER_WASM2C wasm2c)
+  if(NOT LINGER_WASM2C)
+    message(FATAL_ERROR "wasm2c is not installed (apt-get install wabt)")
+  endif()
+  get_filename_component(wasm ${wasm} ABSOLUTE)
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target}-module)
+  add_custom_command(
+    OUTPUT ${folder}/linger-module.c ${folder}/linger-module.h ${folder}/linger-memory.h
+    COMMAND ${CMAKE_COMMAND} -D WASM=${wasm} -D OUTPUT=${folder} -P ${LINGER_WASM2C_SCRIPT}
+    DEPENDS ${wasm} ${LINGER_WASM2C_SCRIPT} VERBATIM)
+  target_sources(${target} PRIVATE ${folder}/linger-module.c)
+  target_include_directories(${target} PRIVATE ${folder} ${LINGER_WASM2C_FOLDER})
+  # Generated code has variables that it does not use.
+  set_source_files_properties(${folder}/linger-module.c PROPERTIES COMPILE_OPTIONS "-w")
+endfunction()
+
+function(linger_translate_module wasm folder)
+  file(MAKE_DIRECTORY ${folder})
+  set(code ${folder}/linger-module.c)
+  execute_process(
+    COMMAND wasm2c ${wasm} -n linger -o ${code} RESULT_VARIABLE status ERROR_VARIABLE said)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "wasm2c refuses ${wasm}: ${status} ${said}")
+  endif()
+  file(READ ${code} text)
+  string(FIND "${text}" "${LINGER_WASM2C_BEGINNING}" beginning)
+  if(beginning LESS 0)
+    message(FATAL_ERROR "this wasm2c writes code of another form: 1.0.30 to 1.0.32 are known")
+  endif()
+  string(SUBSTRING "${text}" ${beginning} -1 text)
+  if(text MATCHES "CALL_INDIRECT|funcref_table|[^a-zA-Z0-9_]f(32|64)[^0-9]")
+    message(FATAL_ERROR "${wasm} uses a table of functions or floating point, "
+      "which are not supported ahead of time")
+  endif()
+  if(NOT text MATCHES "${LINGER_WASM2C_HEAP_BASE}")
+    message(FATAL_ERROR "${wasm} is no Linger module: it exports no __heap_base")
+  endif()
+  file(WRITE ${folder}/linger-memory.h "#define LINGER_MEMORY_OCTETS ${CMAKE_MATCH_1}u\n")
+  set(head "#include \"linger-module.h\"\n#include \"linger-memory.h\"\n#include \"operations.h\"\n")
+  file(WRITE ${code} "${head}\n${text}")
+endfunction()
+
+if(CMAKE_SCRIPT_MODE_FILE STREQUAL CMAKE_CURRENT_LIST_FILE)
+  if(NOT WASM OR NOT OUTPUT)
+    message(FATAL_ERROR "usage: cmake -D WASM=FILE -D OUTPUT=FOLDER -P wasm2c.cmake")
+  endif()
+  linger_translate_module(${WASM} ${OUTPUT})
+endif()
