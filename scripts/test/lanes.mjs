@@ -65,6 +65,10 @@ export const LANES = [
     tests: ["tests/host", "tests/packet"],
     timeoutS: 180,
   }),
+  lane("fuzz", "nonsense for the stack and the host library, and what it found before", {
+    tests: ["tests/fuzz"],
+    timeoutS: 180,
+  }),
   lane("goodput", "what gets through a lossy link, under virtual time", {
     tests: ["tests/goodput"],
     timeoutS: 240,

@@ -19,6 +19,7 @@ const WRONG: [string[], RegExp][] = [
   [[], /which command/],
   [["frobnicate"], /"frobnicate" is no command/],
   [["help", "frobnicate"], /"frobnicate" is no command/],
+  [["frob\nnicate\u0007"], /^linger: "frob\\x0anicate\\x07" is no command/],
   [["serve"], /name of a server is missing/],
   [["serve", "gopher", ...WIRE, ...IP], /"gopher" is none of the servers echo, discard/],
   [["serve", "constructor", ...WIRE, ...IP], /"constructor" is none of the servers/],

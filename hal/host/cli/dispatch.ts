@@ -29,12 +29,12 @@ export async function dispatch(args: string[]): Promise<number> {
   if (name === "--version" || name === "-v") return printVersion();
   if (name === "help" || name === "--help" || name === "-h") return printHelp(rest);
   if (name === undefined) {
-    console.error("linger: which command? (see linger help)");
+    complain("linger: which command? (see linger help)");
     return 2;
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) {
-    console.error(`linger: "${name}" is no command (see linger help)`);
+    complain(`linger: "${name}" is no command (see linger help)`);
     return 2;
   }
   if (rest.includes("--help") || rest.includes("-h")) return printHelp([name]);
@@ -46,11 +46,11 @@ async function runCommandLine(command: Command, args: string[]): Promise<number>
     return await command.run(args);
   } catch (error) {
     if (error instanceof UsageError) {
-      console.error(`linger ${command.name}: ${error.message} (see linger help ${command.name})`);
+      complain(`linger ${command.name}: ${error.message} (see linger help ${command.name})`);
       return 2;
     }
     if (error instanceof CommandError || error instanceof LingerError) {
-      console.error(`linger ${command.name}: ${error.message}`);
+      complain(`linger ${command.name}: ${error.message}`);
       return error instanceof CommandError ? error.exitCode : 1;
     }
     // A bug of ours: all that is known of it is wanted.
@@ -59,11 +59,20 @@ async function runCommandLine(command: Command, args: string[]): Promise<number>
   }
 }
 
+/** One line, also where it quotes what the user wrote: control characters show as their numbers. */
+function complain(text: string): void {
+  console.error(
+    text.replaceAll(/\p{Cc}/gu, (found) => {
+      return `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`;
+    }),
+  );
+}
+
 function printHelp(names: string[]): number {
   const [name] = names;
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (name !== undefined && command === undefined) {
-    console.error(`linger help: "${name}" is no command (see linger help)`);
+    complain(`linger help: "${name}" is no command (see linger help)`);
     return 2;
   }
   console.log(command?.help ?? overview());

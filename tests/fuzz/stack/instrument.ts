@@ -1,0 +1,103 @@
+/**
+ * A copy of a release module that tells which of its code ran, and that cannot hang.
+ *
+ * Binaryen gives the module's text. Behind each branch goes one store, into memory that the module
+ * does not know: that the branch was taken. Each call and each turn of a loop takes one unit of
+ * fuel, and without fuel the module traps. So work is bounded by counting, not by a clock, and the
+ * module's own memory stays what it would have been.
+ *
+ *     0 … pages of the module | fuel, i32 | one octet for each branch
+ *
+ * Called by machine.ts.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { WebAssembly, type WasmModule } from "../../../hal/host/web-assembly.ts";
+
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+/** asc's output carries no list of the features it uses. */
+const FEATURES = [
+  "--mvp-features",
+  "--enable-bulk-memory",
+  "--enable-sign-ext",
+  "--enable-mutable-globals",
+  "--enable-nontrapping-float-to-int",
+];
+const PAGE_OCTETS = 65_536;
+const FUEL_OCTETS = 8;
+
+export interface Instrumented {
+  module: WasmModule;
+  /** Where the fuel lies: an i32. */
+  fuelAt: number;
+  /** Where the octets of the branches begin, and how many there are. */
+  branchesAt: number;
+  branchCount: number;
+}
+
+/** Reads a release module and adds the counting. */
+export function instrument(profile: string): Instrumented {
+  const folder = mkdtempSync(join(tmpdir(), "linger-fuzz-"));
+  try {
+    const [text, counted] = [join(folder, "module.wat"), join(folder, "counted.wasm")];
+    runWasmOpt(join(ROOT, `dist/wasm/linger-${profile}.wasm`), "-S", "-o", text);
+    const { lines, pages, branchCount } = addCounting(readFileSync(text, "utf8").split("\n"));
+    writeFileSync(text, lines.join("\n"));
+    runWasmOpt(text, "-o", counted);
+    const module = new WebAssembly.Module(readFileSync(counted));
+    const fuelAt = pages * PAGE_OCTETS;
+    return { module, fuelAt, branchesAt: fuelAt + FUEL_OCTETS, branchCount };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+/** No pass is asked for, so nothing is optimised away. */
+function runWasmOpt(...args: string[]): void {
+  const program = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
+  execFileSync(process.execPath, [program, ...args, ...FEATURES], { stdio: "pipe" });
+}
+
+/** The text with its counting; Binaryen writes one opening parenthesis of interest per line. */
+function addCounting(lines: readonly string[]): {
+  lines: string[];
+  pages: number;
+  branchCount: number;
+} {
+  const memory = /^ \(memory \$(\S+) (\d+) \d+\)$/;
+  const pages = Number(lines.map((line) => memory.exec(line)?.[2]).find((n) => n !== undefined));
+  const fuelAt = pages * PAGE_OCTETS;
+  let branchCount = 0;
+  const mark = () => {
+    const at = fuelAt + FUEL_OCTETS + branchCount++;
+    return `(i32.store8 (i32.const ${at}) (i32.const 1))`;
+  };
+  const burn =
+    `(if (i32.eqz (i32.load (i32.const ${fuelAt}))) (then (unreachable)))` +
+    `(i32.store (i32.const ${fuelAt}) (i32.sub (i32.load (i32.const ${fuelAt})) (i32.const 1)))`;
+  const counted: string[] = [];
+  let isHead = false;
+  const branchIfs: string[] = [];
+  for (const line of lines) {
+    // A function's head ends where neither its name nor its locals go on.
+    if (isHead && !/^ {2}\(local \$/.test(line)) {
+      isHead = false;
+      counted.push(mark(), burn);
+    }
+    counted.push(line.replace(memory, ` (memory $$$1 ${pages + 1} ${pages + 1})`));
+    if (/^ \(func \$/.test(line)) isHead = true;
+    if (/^ *\((then|else)$/.test(line)) counted.push(mark());
+    if (/^ *\(loop\b/.test(line)) counted.push(mark(), burn);
+    // What follows a conditional branch runs if that is not taken.
+    const opened = /^( *)\(br_if /.exec(line)?.[1];
+    if (opened !== undefined) branchIfs.push(`${opened})`);
+    else if (line === branchIfs.at(-1)) {
+      branchIfs.pop();
+      counted.push(mark());
+    }
+  }
+  return { lines: counted, pages, branchCount };
+}
