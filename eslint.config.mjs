@@ -47,7 +47,7 @@ export default tseslint.config(
   { ignores: ["dist/", "build/", "coverage/", "node_modules/", "hal/host/abi.ts"] },
   {
     files: ["hal/**/*.ts", "bench/**/*.ts", "tests/**/*.ts"],
-    ignores: ["tests/unit/**"],
+    ignores: ["tests/unit/**", "bench/segment/linger/**"],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { project: "./tsconfig.lint.json" } },
     rules: {
@@ -83,12 +83,12 @@ export default tseslint.config(
     },
   },
   {
-    files: ["scripts/**/*.mjs", "tests/**/*.mjs", "tests/**/*.js", "*.mjs"],
+    files: ["scripts/**/*.mjs", "bench/**/*.mjs", "tests/**/*.mjs", "tests/**/*.js", "*.mjs"],
     languageOptions: { globals: NODE_GLOBALS },
     rules: SCRIPT_RULES,
   },
   {
-    files: ["assembly/**/*.ts", "examples/**/*.ts"],
+    files: ["assembly/**/*.ts", "examples/**/*.ts", "bench/segment/linger/**/*.ts"],
     languageOptions: { parser: tseslint.parser, parserOptions: { allowInvalidAST: true } },
     rules: { "no-restricted-syntax": ["error", ...NO_ALLOCATION] },
   },

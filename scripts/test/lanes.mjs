@@ -82,6 +82,10 @@ export const LANES = [
     tests: ["tests/cost"],
     timeoutS: 120,
   }),
+  lane("bench", "the benchmark: what is sent while it measures is right", {
+    tests: ["tests/bench"],
+    timeoutS: 180,
+  }),
   lane("binaries", "what the release modules contain", {
     tests: ["tests/binaries.test.ts"],
     timeoutS: 120,

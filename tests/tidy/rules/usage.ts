@@ -7,6 +7,7 @@ const ENTRIES = [
   /^assembly\/index\.ts$/,
   /^hal\/host\/(index|cli\/main)\.ts$/,
   /^examples\/[^/]+\/[^/]+\.ts$/,
+  /^bench\/segment\/linger\/driver\.ts$/,
   /\.(test|spec|include)\.ts$/,
   /\.config\.(js|mjs)$/,
   /\.d\.ts$/,

@@ -1,0 +1,78 @@
+/**
+ * Linger's module of the benchmark: the stack as a profile has it, with every feature and with its
+ * assertions, larger pools, and linger/driver.ts around it.
+ *
+ * The pools: 256 receive slots, so that a batch of frames lies ready as in a MAC's ring; 1,024
+ * connections; and rings of four segments, as lwIP's windows are.
+ */
+import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { BUILD, makeOnce, ROOT, runTool, SOURCES } from "./tools.ts";
+
+const PRESET = join(ROOT, "asconfig.app.json");
+const TRANSFORM = join(ROOT, "scripts/asc-transform.mjs");
+
+export type Profile = "default" | "host";
+
+/** As scripts/build.mjs has it for the release modules. */
+const WASM_FEATURES = [
+  ...["--mvp-features", "--enable-bulk-memory", "--enable-sign-ext", "--enable-mutable-globals"],
+  "--enable-nontrapping-float-to-int",
+];
+const OPTIMIZATIONS: Record<Profile, readonly string[]> = {
+  default: ["-Oz", "--converge"],
+  host: ["-O3"],
+};
+const POOLS = [
+  ...["RX_SLOT_COUNT=256", "CONNECTION_COUNT=1024", "TIME_WAIT_COUNT=1024", "DEMUX_BITS=11"],
+  ...["SEND_RING_OCTETS=5840", "RECEIVE_RING_OCTETS=5840"],
+];
+/** What lwIP has not, or has switched off here. */
+const WITHOUT = ["TIMESTAMPS=0", "SACK=0", "ECN=0", "URGENT=0", "SYN_COOKIES=0", "PMTUD=0"];
+const LWIP_LIKE = [...WITHOUT, "KEEP_ALIVE=0", "REASSEMBLY_COUNT=0"];
+
+interface Target {
+  use?: string[];
+}
+
+/** The preset of applications with other pools, as a file that asc reads. */
+function writeConfig(path: string, profile: Profile, settings: readonly string[]): void {
+  const preset = JSON.parse(readFileSync(PRESET, "utf8")) as {
+    targets: Record<string, Target>;
+    options: { transform: string[] };
+  };
+  const names = new Set(settings.map((setting) => setting.split("=")[0]));
+  const target = preset.targets[profile]!;
+  const kept = (target.use ?? []).filter((use) => !names.has(use.split("=")[0]));
+  target.use = [...kept, ...settings];
+  preset.options.transform = [TRANSFORM];
+  writeFileSync(path, JSON.stringify(preset));
+}
+
+/** Builds it. `likeLwip`: without the features that lwIP lacks in this benchmark. */
+export function buildLinger(profile: Profile, likeLwip = false): string {
+  const name = `linger-${profile}${likeLwip ? "-like-lwip" : ""}.wasm`;
+  const settings = (likeLwip ? [...POOLS, ...LWIP_LIKE] : POOLS).map((one) => `CONFIG_${one}`);
+  const driver = join(SOURCES, "linger");
+  const inputs = [
+    ...[join(ROOT, "assembly"), driver, PRESET, TRANSFORM, profile, ...settings],
+    ...OPTIMIZATIONS[profile],
+  ];
+  return makeOnce(name, inputs, () => {
+    const raw = join(BUILD, `raw-${name}`);
+    const config = join(BUILD, `${name}.json`);
+    writeConfig(config, profile, settings);
+    runTool("assemblyscript/bin/asc.js", [
+      ...[join(driver, "driver.ts"), "--config", config, "--target", profile],
+      ...["--noColors", "-o", raw],
+    ]);
+    const output = join(BUILD, name);
+    const args = [raw, ...WASM_FEATURES, ...OPTIMIZATIONS[profile], "-o", output];
+    runTool("binaryen/bin/wasm-opt", args);
+  });
+}
+
+/** Octets of a release module. */
+export function moduleSize(profile: "tiny" | Profile): number {
+  return statSync(join(ROOT, `dist/wasm/linger-${profile}.wasm`)).size;
+}

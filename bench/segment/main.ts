@@ -1,0 +1,152 @@
+/**
+ * `npm run bench`: what a segment costs, beside lwIP, in each engine.
+ *
+ *     npm run bench                                  every engine, every scenario
+ *     npm run bench -- --engine wamr-fast --scenario S1,S4
+ *     npm run bench -- --json FILE                   and the results as data
+ *
+ * First every frame that both sides send in the scenarios is judged (verify.ts); then they are
+ * measured in turn. The exit status is 1 if something cannot be built or is wrong, 2 for a wrong
+ * argument.
+ */
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { type Engine, ENGINES } from "./engines.ts";
+import { buildLinger, moduleSize } from "./linger.ts";
+import { buildLwip } from "./lwip.ts";
+import { type Cost, type Costs, formatTable } from "./report.ts";
+import { LIMITS, type Scenario, SCENARIOS, type Side } from "./scenarios.ts";
+import { BenchError } from "./tools.ts";
+import { verify } from "./verify.ts";
+
+/** A wrong argument, in words for the user. */
+class UsageError extends Error {}
+
+const HELP = `usage: npm run bench [-- --engine NAMES] [--scenario NAMES] [--json FILE]
+
+  --engine NAMES    of ${ENGINES.map(({ name }) => name).join(", ")}; separated by commas
+  --scenario NAMES  of ${SCENARIOS.map(({ name }) => name).join(", ")}
+  --json FILE       writes the results as data`;
+
+interface Arguments {
+  engines: readonly Engine[];
+  scenarios: readonly Scenario[];
+  json?: string;
+  help: boolean;
+}
+
+function choose<T extends { name: string }>(
+  option: string,
+  text: string | undefined,
+  all: readonly T[],
+): readonly T[] {
+  if (text === undefined) return all;
+  const names = text.split(",");
+  for (const name of names) {
+    if (all.some((one) => one.name === name)) continue;
+    const known = all.map((one) => one.name).join(", ");
+    throw new UsageError(`--${option} takes ${known}; not ${name}`);
+  }
+  return all.filter((one) => names.includes(one.name));
+}
+
+function readArguments(args: string[]): Arguments {
+  const options = {
+    engine: { type: "string" },
+    scenario: { type: "string" },
+    json: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  } as const;
+  let values;
+  try {
+    values = parseArgs({ args, options }).values;
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
+  }
+  const { engine, scenario, json, help = false } = values;
+  const read = {
+    engines: choose("engine", engine, ENGINES),
+    scenarios: choose("scenario", scenario, SCENARIOS),
+    help,
+  };
+  return json === undefined ? read : { ...read, json };
+}
+
+/** Refuses before the work, not after it, when the file cannot be written. */
+function openJson(path: string | undefined): (data: unknown) => void {
+  if (path === undefined) return () => undefined;
+  try {
+    closeSync(openSync(path, "a"));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`--json cannot write ${path}: ${why}`);
+  }
+  return (data) => writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);
+}
+
+/** Judges what both sides send. */
+function verifyAll(scenarios: readonly Scenario[]): void {
+  const modules: [Side, string][] = [
+    ["linger", buildLinger("default")],
+    ["linger", buildLinger("host")],
+    ["lwip", buildLwip()],
+  ];
+  let frames = 0;
+  for (const [side, module] of modules) {
+    for (const scenario of scenarios) {
+      const judge = verify(module, scenario);
+      frames += judge.frames;
+      const [complaint] = judge.complaints;
+      if (complaint !== undefined) throw new BenchError(`${scenario.name}, ${side}: ${complaint}`);
+    }
+  }
+  console.log(`${frames} frames judged: checksums, numbers, windows and texts are right\n`);
+}
+
+/** Measures one engine, both sides in turn. */
+function measure(engine: Engine, scenarios: readonly Scenario[]): Record<string, Cost> {
+  const ofLwip = new Map<string, number>();
+  const lwipOf = (name: string) => {
+    const known = ofLwip.get(name);
+    if (known !== undefined) return known;
+    const scenario = SCENARIOS.find((one) => one.name === name)!;
+    const cost = engine.measure("lwip", scenario);
+    ofLwip.set(name, cost);
+    return cost;
+  };
+  const costs = scenarios.map((scenario): [string, Cost] => {
+    const linger = engine.measure("linger", scenario);
+    const lwip = lwipOf(scenario.lwipAs ?? scenario.name);
+    return [scenario.name, { linger, lwip, ratio: linger / lwip }];
+  });
+  return Object.fromEntries(costs);
+}
+
+function measureLimits(engine: Engine): Record<string, number> {
+  return Object.fromEntries(LIMITS.map((limit) => [limit.name, engine.measure("lwip", limit)]));
+}
+
+function main({ engines: chosen, scenarios, json }: Arguments): void {
+  const writeJson = openJson(json);
+  verifyAll(scenarios);
+  const engines: Costs = {};
+  const limits: Record<string, Record<string, number>> = {};
+  for (const engine of chosen) {
+    engines[engine.name] = measure(engine, scenarios);
+    limits[engine.name] = measureLimits(engine);
+    console.log(`${formatTable(engine, scenarios, engines[engine.name]!)}\n`);
+  }
+  const profiles = ["tiny", "default", "host"] as const;
+  const sizes = Object.fromEntries(profiles.map((profile) => [profile, moduleSize(profile)]));
+  writeJson({ engines, limits, sizes });
+}
+
+try {
+  const args = readArguments(process.argv.slice(2));
+  if (args.help) console.log(HELP);
+  else main(args);
+} catch (error) {
+  if (!(error instanceof UsageError || error instanceof BenchError)) throw error;
+  console.error(`bench: ${error.message}`);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
