@@ -72,10 +72,16 @@ export function acknowledgeNow(tcb: Tcb): void {
   wantOutput(tcb);
 }
 
-/** The user has read: tells the peer, if the window may open by a worthwhile step. */
+/**
+ * The user has read: tells the peer, if the window may open by a worthwhile step. But while two
+ * segments fit, nothing holds the peer back, and the acknowledgement of the second one tells it.
+ */
 export function offerWindow(tcb: Tcb): void {
   if (has(tcb, Flag.PEER_CLOSED)) return;
-  if (windowToAdvertise(tcb) != receiveWindow(tcb)) acknowledgeNow(tcb);
+  const window = receiveWindow(tcb);
+  const step = windowToAdvertise(tcb) - window;
+  if (step == 0 || (window >= 2 * RCV_MSS && step < RECEIVE_RING_OCTETS / 2)) return;
+  acknowledgeNow(tcb);
 }
 
 /** The part of a segment that lies before RCV.NXT was received twice (RFC 2883). */
