@@ -74,13 +74,14 @@ export function acknowledgeNow(tcb: Tcb): void {
 
 /**
  * The user has read: tells the peer, if the window may open by a worthwhile step. But while two
- * segments fit, nothing holds the peer back, and the acknowledgement of the second one tells it.
+ * segments fit, nothing holds the peer back, and the acknowledgement of the second one tells it of
+ * a step below two segments.
  */
 export function offerWindow(tcb: Tcb): void {
   if (has(tcb, Flag.PEER_CLOSED)) return;
   const window = receiveWindow(tcb);
   const step = windowToAdvertise(tcb) - window;
-  if (step == 0 || (window >= 2 * RCV_MSS && step < RECEIVE_RING_OCTETS / 2)) return;
+  if (step == 0 || (window >= 2 * RCV_MSS && step < 2 * RCV_MSS)) return;
   acknowledgeNow(tcb);
 }
 

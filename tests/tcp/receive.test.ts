@@ -299,7 +299,9 @@ test("reading octet by octet moves the right edge only by worthwhile steps [MUST
       }
     }
     assert.ok(updates >= 1, "no window update");
-    assert.ok(edge >= 2 * ring - worthwhile, "the drained ring is not offered");
+    // While two segments fit, the last step waits for the acknowledgement of the second one.
+    const unoffered = ring >= 4 * MSS ? 2 * MSS : worthwhile;
+    assert.ok(edge >= 2 * ring - unoffered, "the drained ring is not offered");
   });
 });
 
