@@ -3,7 +3,7 @@
  * package.
  *
  *     assembly/  ─ asc ─→  build/*.wasm  ─ wasm-opt ─→  dist/wasm/linger-{tiny,default,host}.wasm
- *     assembly/core/abi.ts  ─→  hal/host/abi.ts
+ *     assembly/core/abi.ts  ─→  hal/host/abi.ts, hal/wamr/include/linger-abi.h
  *     hal/host/  ─ tsc ─→  dist/host/
  *
  * Prints what each module takes. `node scripts/build.mjs wasm` leaves the host package out, `node
@@ -15,7 +15,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { generateAbi } from "./generate-abi.mjs";
+import { generateAbi, generateAbiHeader } from "./generate-abi.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PROFILES = ["tiny", "default", "host"];
@@ -136,8 +136,10 @@ async function main() {
     throw new BuildError("build: the only argument may be wasm or host");
   }
   if (!existsSync(join(ROOT, ASC))) throw new BuildError("build: run npm install first");
-  const abi = generateAbi(readFileSync(join(ROOT, "assembly/core/abi.ts"), "utf8"));
+  const source = readFileSync(join(ROOT, "assembly/core/abi.ts"), "utf8");
+  const abi = generateAbi(source);
   writeIfChanged(join(ROOT, "hal/host/abi.ts"), abi);
+  writeIfChanged(join(ROOT, "hal/wamr/include/linger-abi.h"), generateAbiHeader(source));
   mkdirSync(join(ROOT, "build"), { recursive: true });
   mkdirSync(join(ROOT, "dist/wasm"), { recursive: true });
   const jobs = [];

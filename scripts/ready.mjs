@@ -30,6 +30,7 @@ const INPUTS = [
 const OUTPUTS = ["dist"];
 const NEEDED = [
   "hal/host/abi.ts",
+  "hal/wamr/include/linger-abi.h",
   "dist/host/index.js",
   "dist/wasm/linger-tiny.wasm",
   "dist/wasm/linger-default.wasm",

@@ -15,6 +15,12 @@ export const TOTAL_S = 600;
 /** One test that hangs is ended, and named, well before its lane is. */
 const TEST_TIMEOUT_SHARE = 0.8;
 
+/** What builds the boards' firmware, and runs it. */
+const FIRMWARE = [
+  ...["arm-none-eabi-gcc", "newlib-arm", "cmake", "ninja", "wasm2c", "cargo"],
+  "qemu-system-arm",
+];
+
 /**
  * { name, covers, command(), files(), kind, needs, timeoutS, isLabelled } of each lane.
  * `isLabelled`: its tests may carry labels of requirements; their results are left for
@@ -41,6 +47,11 @@ export const LANES = [
     tests: ["tests/interop/lwip"],
     needs: ["liblwip", "tshark"],
     timeoutS: 200,
+  }),
+  lane("board", "firmware in QEMU: boards, engines, and what can go wrong, without root", {
+    tests: ["tests/board/everywhere"],
+    needs: FIRMWARE,
+    timeoutS: 280,
   }),
   lane("package", "npm pack, installed in an empty folder", {
     tests: ["tests/package"],

@@ -12,23 +12,39 @@ import { fileURLToPath } from "node:url";
 
 /** Program → Debian package. */
 const PACKAGES = {
+  "arm-none-eabi-gcc": "gcc-arm-none-eabi",
   cc: "gcc",
+  cmake: "cmake",
   curl: "curl",
   git: "git",
   hping3: "hping3",
   ip: "iproute2",
+  ninja: "ninja-build",
   nmap: "nmap",
   nsenter: "util-linux",
   ps: "procps",
+  "qemu-system-arm": "qemu-system-arm",
   "qemu-system-x86_64": "qemu-system-x86",
   sysctl: "procps",
   tshark: "tshark",
   unshare: "util-linux",
+  wasm2c: "wabt",
 };
 
-/** A library to compile against → what a program includes of it, and its Debian packages. */
+/** What may come from elsewhere than Debian: `.ci/run` installs these only if they are missing. */
+const FALLBACKS = { cargo: "cargo" };
+
+/**
+ * A library to compile against → what a program includes of it, and its Debian packages. The
+ * compiler is the machine's own, unless another one is named.
+ */
 const LIBRARIES = {
   liblwip: { header: "lwip/tcp.h", packages: ["libc6-dev", "liblwip-dev"] },
+  "newlib-arm": {
+    compiler: "arm-none-eabi-gcc",
+    header: "newlib.h",
+    packages: ["libnewlib-arm-none-eabi"],
+  },
 };
 
 /** Where administrators' programs are that an ordinary user's PATH leaves out. */
@@ -44,9 +60,10 @@ const TUN = "/dev/net/tun";
 export function findObstacle(need) {
   if (need === "namespace") return findNamespaceObstacle();
   if (LIBRARIES[need] !== undefined) return findLibraryObstacle(need);
-  if (PACKAGES[need] === undefined) throw new Error(`scripts/test/needs.mjs does not know ${need}`);
+  const name = PACKAGES[need] ?? FALLBACKS[need];
+  if (name === undefined) throw new Error(`scripts/test/needs.mjs does not know ${need}`);
   if (isProgram(need)) return undefined;
-  return { reason: `${need} is not installed`, get: `sudo apt-get install ${PACKAGES[need]}` };
+  return { reason: `${need} is not installed`, get: `sudo apt-get install ${name}` };
 }
 
 /** A private network with a TAP interface: tried, not guessed. */
@@ -72,12 +89,12 @@ function findNamespaceObstacle() {
 
 /** A compiler knows best whether it finds a header, and the headers that this one needs. */
 function findLibraryObstacle(name) {
-  const compiler = findObstacle("cc");
-  if (compiler !== undefined) return compiler;
-  const { header, packages } = LIBRARIES[name];
+  const { compiler = "cc", header, packages } = LIBRARIES[name];
+  const obstacle = findObstacle(compiler);
+  if (obstacle !== undefined) return obstacle;
   const args = ["-fsyntax-only", "-I/usr/include/lwip", "-x", "c", "-"];
-  const { status } = spawnSync("cc", args, { input: `#include <stdio.h>\n#include <${header}>\n` });
-  if (status === 0) return undefined;
+  const input = `#include <stdio.h>\n#include <${header}>\n`;
+  if (spawnSync(compiler, args, { input }).status === 0) return undefined;
   return { reason: `${name} is not installed`, get: `sudo apt-get install ${packages.join(" ")}` };
 }
 
@@ -100,6 +117,8 @@ export function testPath() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const ofLibraries = Object.values(LIBRARIES).flatMap(({ packages }) => packages);
-  const all = new Set([...Object.values(PACKAGES), ...ofLibraries]);
+  const missing = Object.keys(FALLBACKS).filter((name) => !isProgram(name));
+  const fallbacks = missing.map((name) => FALLBACKS[name]);
+  const all = new Set([...Object.values(PACKAGES), ...ofLibraries, ...fallbacks]);
   console.log([...all].sort().join("\n"));
 }

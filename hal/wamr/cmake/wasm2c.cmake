@@ -3,8 +3,9 @@
 #
 # As a command, which the function below has the build run:
 #   cmake -D WASM=x.wasm -D OUTPUT=FOLDER -P wasm2c.cmake
-# makes FOLDER/linger-module.c and .h, with the names `Z_lingerZ_…`, and linger-memory.h, which has
-# the size of linear memory. Compile it with hal/wamr/wasm2c in the path of include files.
+# makes FOLDER/linger-module.c and .h, with the names `Z_lingerZ_…`, and linger-module-facts.h: the
+# size of linear memory, and whether there is an application. Compile it with hal/wamr/wasm2c in the
+# path of include files; who links it has `linger_memory_octets` and `wasm_rt_trap`.
 
 set(LINGER_WASM2C_FOLDER ${CMAKE_CURRENT_LIST_DIR}/../wasm2c)
 set(LINGER_WASM2C_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
@@ -12,8 +13,8 @@ set(LINGER_WASM2C_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
 set(LINGER_WASM2C_BEGINNING "static bool s_module_initialized")
 set(LINGER_WASM2C_HEAP_BASE "instance->w2c___heap_base = ([0-9]+)u;")
 
-# Adds the module to a target as C.
-function(linger_add_module_as_c target wasm)
+# Adds the module to a target as C, compiled with `optimize` (-O2 if that is empty).
+function(linger_add_module_as_c target wasm optimize)
   find_program(LINGER_WASM2C wasm2c)
   if(NOT LINGER_WASM2C)
     message(FATAL_ERROR "wasm2c is not installed (apt-get install wabt)")
@@ -21,13 +22,17 @@ function(linger_add_module_as_c target wasm)
   get_filename_component(wasm ${wasm} ABSOLUTE)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target}-module)
   add_custom_command(
-    OUTPUT ${folder}/linger-module.c ${folder}/linger-module.h ${folder}/linger-memory.h
+    OUTPUT ${folder}/linger-module.c ${folder}/linger-module.h ${folder}/linger-module-facts.h
     COMMAND ${CMAKE_COMMAND} -D WASM=${wasm} -D OUTPUT=${folder} -P ${LINGER_WASM2C_SCRIPT}
     DEPENDS ${wasm} ${LINGER_WASM2C_SCRIPT} VERBATIM)
   target_sources(${target} PRIVATE ${folder}/linger-module.c)
   target_include_directories(${target} PRIVATE ${folder} ${LINGER_WASM2C_FOLDER})
   # Generated code has variables that it does not use.
-  set_source_files_properties(${folder}/linger-module.c PROPERTIES COMPILE_OPTIONS "-w")
+  if(NOT optimize)
+    set(optimize -O2)
+  endif()
+  set_source_files_properties(${folder}/linger-module.c PROPERTIES
+    COMPILE_OPTIONS "-w;${optimize};-ffunction-sections")
 endfunction()
 
 function(linger_translate_module wasm folder)
@@ -51,8 +56,15 @@ function(linger_translate_module wasm folder)
   if(NOT text MATCHES "${LINGER_WASM2C_HEAP_BASE}")
     message(FATAL_ERROR "${wasm} is no Linger module: it exports no __heap_base")
   endif()
-  file(WRITE ${folder}/linger-memory.h "#define LINGER_MEMORY_OCTETS ${CMAKE_MATCH_1}u\n")
-  set(head "#include \"linger-module.h\"\n#include \"linger-memory.h\"\n#include \"operations.h\"\n")
+  set(facts "#define LINGER_MEMORY_OCTETS ${CMAKE_MATCH_1}u\n")
+  if(text MATCHES "Z_lingerZ_appInit" AND text MATCHES "Z_lingerZ_appPoll")
+    string(APPEND facts "#define LINGER_HAS_APPLICATION\n")
+  endif()
+  file(WRITE ${folder}/linger-module-facts.h "${facts}")
+  set(head "")
+  foreach(name linger-module linger-module-facts operations)
+    string(APPEND head "#include \"${name}.h\"\n")
+  endforeach()
   file(WRITE ${code} "${head}\n${text}")
 endfunction()
 

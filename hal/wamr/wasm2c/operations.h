@@ -33,7 +33,7 @@
 ALWAYS_INLINE uint8_t *linger_at(uint32_t base, uint32_t offset, uint32_t width) {
   if (offset > LINGER_MEMORY_OCTETS - width) TRAP(OOB);
   if (UNLIKELY(base > LINGER_MEMORY_OCTETS - width - offset)) TRAP(OOB);
-  return linger_memory + base + offset;
+  return linger_memory_octets + base + offset;
 }
 
 #define DEFINE_LOAD(name, stored, extended, result)                    \
@@ -93,7 +93,7 @@ DEFINE_STORE(i64_store32, u32, u64)
 ALWAYS_INLINE uint8_t *linger_range(uint32_t address, uint32_t octets) {
   if (UNLIKELY(octets > LINGER_MEMORY_OCTETS)) TRAP(OOB);
   if (UNLIKELY(address > LINGER_MEMORY_OCTETS - octets)) TRAP(OOB);
-  return linger_memory + address;
+  return linger_memory_octets + address;
 }
 
 /* A libc's memmove is slow where memcpy is not, on Cortex-M by a factor of five. */
@@ -114,7 +114,7 @@ ALWAYS_INLINE void linger_fill(uint32_t at, uint32_t octet, uint32_t octets) {
 /** A data segment; all of linear memory is zero before the first one. */
 #define LOAD_DATA(memory, at, data, octets) memcpy(linger_range(at, octets), data, octets)
 #define wasm_rt_allocate_memory(memory, pages, pages_max) \
-  memset(linger_memory, 0, LINGER_MEMORY_OCTETS)
+  memset(linger_memory_octets, 0, LINGER_MEMORY_OCTETS)
 #define wasm_rt_free_memory(memory) ((void)(memory))
 /* Types of functions matter to indirect calls only, and a Linger module has none. */
 #define wasm_rt_register_func_type(parameters, results, ...) 0

@@ -1,0 +1,223 @@
+/**
+ * The engine that interprets the module: WAMR, fast or classic, allocating from one pool.
+ *
+ * The fast interpreter translates the module while loading and leaves the original where it is, in
+ * flash. The classic one changes the module in place, so it gets a copy in the pool. Linear memory
+ * lies in the pool too (`platform/platform.c`).
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "engine.h"
+#include "report.h"
+#include "wasm_export.h"
+
+#ifndef LINGER_POOL_OCTETS
+#error "LINGER_POOL_OCTETS: what WAMR may allocate, linear memory included"
+#endif
+#ifndef LINGER_WASM_STACK_OCTETS
+#define LINGER_WASM_STACK_OCTETS 4096
+#endif
+
+#define ERROR_OCTETS 128
+#define PARAMETERS_MAX 4
+
+#define INDEX_OF(type, name, ours) FUNCTION_##name,
+enum function {
+  LINGER_EXPORTS(INDEX_OF, INDEX_OF, INDEX_OF, INDEX_OF, INDEX_OF)
+  LINGER_APPLICATION_EXPORTS(INDEX_OF, INDEX_OF)
+  FUNCTION_COUNT
+};
+#define NAME_OF(type, name, ours) #name,
+static const char *const names[FUNCTION_COUNT] = {
+    LINGER_EXPORTS(NAME_OF, NAME_OF, NAME_OF, NAME_OF, NAME_OF)
+    LINGER_APPLICATION_EXPORTS(NAME_OF, NAME_OF)};
+
+static struct {
+  uint64_t pool[LINGER_POOL_OCTETS / sizeof(uint64_t)];
+  wasm_module_t module;
+  wasm_module_inst_t instance;
+  wasm_exec_env_t environment;
+  wasm_function_inst_t functions[FUNCTION_COUNT];
+  bool has_application;
+} engine;
+
+/* WAMR has translated the pointer and checked that the frame lies in linear memory: "(*~)i". */
+static int32_t native_transmit(wasm_exec_env_t environment, const uint8_t *frame, uint32_t octets) {
+  (void)environment;
+  return (int32_t)linger_hal_transmit(frame, octets);
+}
+
+static int32_t native_entropy(wasm_exec_env_t environment) {
+  (void)environment;
+  return (int32_t)linger_hal_entropy();
+}
+
+/* WAMR's table holds functions as pointers to data, as POSIX has it and ISO C does not. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+static NativeSymbol natives[] = {
+    {"transmit", (void *)native_transmit, "(*~)i", NULL},
+    {"entropy", (void *)native_entropy, "()i", NULL},
+};
+#pragma GCC diagnostic pop
+
+/* The loader's code mentions it for modules that use WAMR's C API, which none of ours does. */
+void wasm_trap_delete(void *trap);
+void wasm_trap_delete(void *trap) {
+  (void)trap;
+}
+
+static bool start_runtime(void) {
+  RuntimeInitArgs arguments;
+  memset(&arguments, 0, sizeof arguments);
+  arguments.mem_alloc_type = Alloc_With_Pool;
+  arguments.mem_alloc_option.pool.heap_buf = engine.pool;
+  arguments.mem_alloc_option.pool.heap_size = sizeof engine.pool;
+  arguments.native_module_name = "hal";
+  arguments.native_symbols = natives;
+  arguments.n_native_symbols = sizeof natives / sizeof natives[0];
+  if (wasm_runtime_full_init(&arguments)) return true;
+  linger_report("WAMR does not start with a pool of %u octets", (unsigned)sizeof engine.pool);
+  return false;
+}
+
+#ifdef LINGER_ENGINE_FAST
+static uint8_t *place_module(const struct linger_module *module) {
+  return (uint8_t *)(uintptr_t)module->octets; // read only: the interpreter makes its own code
+}
+#else
+static uint8_t *place_module(const struct linger_module *module) {
+  uint8_t *const copy = wasm_runtime_malloc(module->length);
+  if (copy == NULL) linger_report("no room for a module of %u octets", (unsigned)module->length);
+  else memcpy(copy, module->octets, module->length);
+  return copy;
+}
+#endif
+
+static bool check_imports(void) {
+  const int32_t count = wasm_runtime_get_import_count(engine.module);
+  for (int32_t i = 0; i < count; ++i) {
+    wasm_import_t import;
+    wasm_runtime_get_import_type(engine.module, i, &import);
+    if (import.linked) continue;
+    linger_report("the module imports %s.%s, which this firmware does not have",
+                  import.module_name, import.name);
+    return false;
+  }
+  return true;
+}
+
+bool linger_engine_load(const struct linger_module *module) {
+  char error[ERROR_OCTETS] = "";
+  if (!start_runtime()) return false;
+  uint8_t *const octets = place_module(module);
+  if (octets == NULL) return false;
+  LoadArgs arguments;
+  memset(&arguments, 0, sizeof arguments);
+  arguments.name = (char *)(uintptr_t) "";
+#ifdef LINGER_ENGINE_FAST
+  arguments.wasm_binary_freeable = true;
+#endif
+  engine.module = wasm_runtime_load_ex(octets, module->length, &arguments, error, sizeof error);
+  if (engine.module == NULL) {
+    linger_report("the module does not load: %s", error);
+    return false;
+  }
+  return check_imports();
+}
+
+/** Ends what an instance before has left. */
+static void drop_instance(void) {
+  if (engine.environment != NULL) wasm_runtime_destroy_exec_env(engine.environment);
+  if (engine.instance != NULL) wasm_runtime_deinstantiate(engine.instance);
+  engine.environment = NULL;
+  engine.instance = NULL;
+}
+
+static bool find_functions(void) {
+  for (uint32_t i = 0; i < FUNCTION_COUNT; ++i) {
+    engine.functions[i] = wasm_runtime_lookup_function(engine.instance, names[i]);
+    if (engine.functions[i] != NULL || i >= FUNCTION_appInit) continue;
+    linger_report("the module is no Linger module: it does not export %s", names[i]);
+    return false;
+  }
+  engine.has_application =
+      engine.functions[FUNCTION_appInit] != NULL && engine.functions[FUNCTION_appPoll] != NULL;
+  return true;
+}
+
+bool linger_engine_instantiate(void) {
+  char error[ERROR_OCTETS] = "";
+  drop_instance();
+  engine.instance = wasm_runtime_instantiate(engine.module, LINGER_WASM_STACK_OCTETS, 0, error,
+                                             sizeof error);
+  if (engine.instance == NULL) {
+    linger_report("the module cannot be instantiated: %s", error);
+    return false;
+  }
+  engine.environment = wasm_runtime_create_exec_env(engine.instance, LINGER_WASM_STACK_OCTETS);
+  if (engine.environment == NULL) {
+    linger_report("no room for a stack of %u octets", LINGER_WASM_STACK_OCTETS);
+    return false;
+  }
+  return find_functions();
+}
+
+void linger_engine_report_memory(void) {
+  mem_alloc_info_t pool;
+  if (!wasm_runtime_get_mem_alloc_info(&pool)) return;
+  linger_report("WAMR's pool: %u octets, %u in use, %u at most", (unsigned)pool.total_size,
+                (unsigned)(pool.total_size - pool.total_free_size), (unsigned)pool.highmark_size);
+}
+
+bool linger_engine_has_application(void) {
+  return engine.has_application;
+}
+
+void *linger_memory(uint32_t address, uint32_t octets) {
+  if (!wasm_runtime_validate_app_addr(engine.instance, address, octets)) {
+    wasm_runtime_clear_exception(engine.instance);
+    return NULL;
+  }
+  return wasm_runtime_addr_app_to_native(engine.instance, address);
+}
+
+/** The result comes back in the place of the first parameter. */
+static uint32_t call(enum function function, uint32_t count, uint32_t *values) {
+#ifdef LINGER_WATCHDOG_INSTRUCTIONS
+  wasm_runtime_set_instruction_count_limit(engine.environment, LINGER_WATCHDOG_INSTRUCTIONS);
+#endif
+  if (wasm_runtime_call_wasm(engine.environment, engine.functions[function], count, values)) {
+    return values[0];
+  }
+  linger_trapped(wasm_runtime_get_exception(engine.instance));
+}
+
+#define DEFINE_0(type, name, ours)             \
+  type ours(void) {                            \
+    uint32_t values[PARAMETERS_MAX] = {0};     \
+    return (type)call(FUNCTION_##name, 0, values); \
+  }
+#define DEFINE_1(type, name, ours)             \
+  type ours(uint32_t a) {                      \
+    uint32_t values[PARAMETERS_MAX] = {a};     \
+    return (type)call(FUNCTION_##name, 1, values); \
+  }
+#define DEFINE_2(type, name, ours)             \
+  type ours(uint32_t a, uint32_t b) {          \
+    uint32_t values[PARAMETERS_MAX] = {a, b};  \
+    return (type)call(FUNCTION_##name, 2, values); \
+  }
+#define DEFINE_3(type, name, ours)                     \
+  type ours(uint32_t a, uint32_t b, uint32_t c) {      \
+    uint32_t values[PARAMETERS_MAX] = {a, b, c};       \
+    return (type)call(FUNCTION_##name, 3, values);     \
+  }
+#define DEFINE_4(type, name, ours)                             \
+  type ours(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {  \
+    uint32_t values[PARAMETERS_MAX] = {a, b, c, d};            \
+    return (type)call(FUNCTION_##name, 4, values);             \
+  }
+LINGER_EXPORTS(DEFINE_0, DEFINE_1, DEFINE_2, DEFINE_3, DEFINE_4)
+LINGER_APPLICATION_EXPORTS(DEFINE_0, DEFINE_1)

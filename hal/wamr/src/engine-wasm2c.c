@@ -1,0 +1,104 @@
+/**
+ * The engine for firmware that was compiled ahead of time: the module is C, made by `wasm2c`
+ * (`cmake/wasm2c.cmake`), and runs without any runtime. Its sandbox holds: each access is checked
+ * against linear memory, and one beyond it is a trap (`wasm2c/operations.h`).
+ */
+#include <stddef.h>
+
+#include "engine.h"
+#include "linger-module-facts.h"
+#include "linger-module.h"
+#include "report.h"
+
+/** Aligned for 64-bit accesses, as WebAssembly's own alignment is relative to address 0. */
+_Alignas(8) uint8_t linger_memory_octets[LINGER_MEMORY_OCTETS];
+
+static Z_linger_instance_t instance;
+
+_Noreturn void wasm_rt_trap(wasm_rt_trap_t why) {
+  switch (why) {
+    case WASM_RT_TRAP_OOB:
+      linger_trapped("out of bounds memory access");
+    case WASM_RT_TRAP_INT_OVERFLOW:
+      linger_trapped("integer overflow");
+    case WASM_RT_TRAP_DIV_BY_ZERO:
+      linger_trapped("integer divide by zero");
+    case WASM_RT_TRAP_UNREACHABLE:
+      break;
+  }
+  linger_trapped("unreachable");
+}
+
+bool linger_engine_load(const struct linger_module *module) {
+  (void)module; // compiled in
+  Z_linger_init_module();
+  return true;
+}
+
+bool linger_engine_instantiate(void) {
+  Z_linger_instantiate(&instance, NULL);
+  return true;
+}
+
+void linger_engine_report_memory(void) {
+  linger_report("linear memory: %u octets", (unsigned)LINGER_MEMORY_OCTETS);
+}
+
+void *linger_memory(uint32_t address, uint32_t octets) {
+  if (octets > LINGER_MEMORY_OCTETS || address > LINGER_MEMORY_OCTETS - octets) return NULL;
+  return linger_memory_octets + address;
+}
+
+u32 Z_halZ_transmit(struct Z_hal_instance_t *hal, u32 frame, u32 octets) {
+  (void)hal;
+  const uint8_t *const at = linger_memory(frame, octets);
+  if (at == NULL) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  return linger_hal_transmit(at, octets);
+}
+
+u32 Z_halZ_entropy(struct Z_hal_instance_t *hal) {
+  (void)hal;
+  return linger_hal_entropy();
+}
+
+#define DEFINE_0(type, name, ours) \
+  type ours(void) {                \
+    return (type)Z_lingerZ_##name(&instance); \
+  }
+#define DEFINE_1(type, name, ours) \
+  type ours(uint32_t a) {          \
+    return (type)Z_lingerZ_##name(&instance, a); \
+  }
+#define DEFINE_2(type, name, ours)    \
+  type ours(uint32_t a, uint32_t b) { \
+    return (type)Z_lingerZ_##name(&instance, a, b); \
+  }
+#define DEFINE_3(type, name, ours)                \
+  type ours(uint32_t a, uint32_t b, uint32_t c) { \
+    return (type)Z_lingerZ_##name(&instance, a, b, c); \
+  }
+#define DEFINE_4(type, name, ours)                            \
+  type ours(uint32_t a, uint32_t b, uint32_t c, uint32_t d) { \
+    return (type)Z_lingerZ_##name(&instance, a, b, c, d);     \
+  }
+LINGER_EXPORTS(DEFINE_0, DEFINE_1, DEFINE_2, DEFINE_3, DEFINE_4)
+
+#ifdef LINGER_HAS_APPLICATION
+bool linger_engine_has_application(void) {
+  return true;
+}
+LINGER_APPLICATION_EXPORTS(DEFINE_0, DEFINE_1)
+#else
+bool linger_engine_has_application(void) {
+  return false;
+}
+
+int32_t linger_app_init(void) {
+  return 0;
+}
+
+uint32_t linger_app_poll(uint32_t now_ms) {
+  (void)now_ms;
+  return UINT32_MAX;
+}
+#endif

@@ -1,0 +1,33 @@
+/**
+ * What the loop in `hal.c` needs of whatever executes the module. There are two: `engine-wamr.c`
+ * interprets it, `engine-wasm2c.c` was compiled with it. Both also define the functions of
+ * `linger.h` that call an export, and `linger_memory`.
+ *
+ * A trap inside a call does not return: it ends in `linger_trapped`.
+ */
+#ifndef LINGER_ENGINE_H
+#define LINGER_ENGINE_H
+
+#include "linger.h"
+
+/** Loads the module and checks that it is one. Called once. False after a report. */
+bool linger_engine_load(const struct linger_module *module);
+
+/** Makes a fresh instance, in the place of the one before. False after a report. */
+bool linger_engine_instantiate(void);
+
+/** Reports how much memory all this takes. Called after the first start. */
+void linger_engine_report_memory(void);
+
+/** Whether the module has an application of its own; then these may be called. */
+bool linger_engine_has_application(void);
+LINGER_APPLICATION_EXPORTS(LINGER_PROTOTYPE_0, LINGER_PROTOTYPE_1)
+
+/** The module's imports, for the engine to link. The frame is in bounds: the engine has checked. */
+uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets);
+uint32_t linger_hal_entropy(void);
+
+/** Reports a trap and goes back to the loop, which starts the stack again. */
+_Noreturn void linger_trapped(const char *why);
+
+#endif

@@ -1,0 +1,143 @@
+/**
+ * A board in QEMU, as the tests of this folder see it: its log, its counters, its cable.
+ *
+ * Used by all tests here. QEMU runs in real time, so tests wait for what must happen (`until`) and
+ * never for a time. Nothing is left behind: `close` ends the process, which must still be running.
+ */
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { buildImageWith, type BuiltImage, modulePath } from "../../bench/firmware/build.ts";
+import { type Engine, findImage } from "../../bench/firmware/images.ts";
+import { prepareBoard, QEMU } from "../../bench/firmware/machine.ts";
+import { makeModulePartition, type Settings } from "../../bench/firmware/partitions.ts";
+import { until } from "../interop/traffic.ts";
+
+export const BOARD_ADDRESS = "10.9.0.2";
+const MAC = "02:00:00:0a:09:02";
+/** So TIME-WAIT lasts 400 ms. */
+const MSL_MS = 200;
+
+export interface BoardSetup {
+  /** Another module than the board's own, by path. */
+  module?: string;
+  /** Octets of the module's partition, or none, in the place of a good one. */
+  partition?: Uint8Array | "erased";
+  settings?: Partial<Settings>;
+  /** QEMU's `-netdev`, without id. Default: none is heard. */
+  netdev?: string;
+}
+
+/** What the board answers when a key is pressed. */
+export interface BoardCounters {
+  upMs: number;
+  wakes: number;
+  framesIn: number;
+  framesOut: number;
+  linkChanges: number;
+  droppedLinkDown: number;
+  traps: number;
+}
+
+const COUNTERS = new RegExp(
+  [
+    "up (\\d+) ms, (\\d+) wakes, (\\d+) frames in, (\\d+) out, (\\d+) busy, (\\d+) link changes",
+    "(\\d+) dropped while it was down, (\\d+) traps",
+  ].join(", "),
+  "g",
+);
+
+/** An image by its name, built with the module that it shall run. */
+export function build(name: string, module?: string): BuiltImage {
+  const [, board = "", engine] = /^(.*)-(fast|classic|wasm2c)$/.exec(name) ?? [];
+  const image = findImage(board, engine as Engine);
+  assert.ok(image !== undefined, `there is no image ${name}`);
+  return buildImageWith(image, module ?? modulePath(image.board.profile));
+}
+
+export class BoardMachine {
+  readonly #qemu: ChildProcess;
+  readonly #monitorPath: string;
+  readonly #discard: () => void;
+  #monitor: Socket | undefined;
+  #log = "";
+
+  constructor(built: BuiltImage, setup: BoardSetup = {}) {
+    const { partition = makeModulePartition(readFileSync(built.module)) } = setup;
+    const { args, monitor, discard } = prepareBoard({
+      built,
+      module: partition === "erased" ? undefined : partition,
+      settings: { ip: `${BOARD_ADDRESS}/24`, mslMs: MSL_MS, seed: "board1", ...setup.settings },
+      netdev: setup.netdev ?? "hubport,hubid=0",
+      mac: MAC,
+    });
+    this.#monitorPath = monitor;
+    this.#discard = discard;
+    this.#qemu = spawn(QEMU, args, { stdio: ["pipe", "pipe", "pipe"] });
+    const collect = (chunk: Buffer) => void (this.#log += chunk.toString());
+    this.#qemu.stdout!.on("data", collect);
+    this.#qemu.stderr!.on("data", collect);
+  }
+
+  /** Everything that the board and QEMU have said. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Waits until the log has this, so many times. */
+  async says(text: string, times = 1): Promise<void> {
+    const has = () => this.#log.split(text).length - 1;
+    await until(
+      `the board to say "${text}"`,
+      () => this.#log,
+      () => has() >= times,
+    );
+  }
+
+  async counters(): Promise<BoardCounters> {
+    const found = () => [...this.#log.matchAll(COUNTERS)];
+    const before = found().length;
+    this.#qemu.stdin!.write("s");
+    await until(
+      "the board's counters",
+      () => this.#log,
+      () => found().length > before,
+    );
+    const [, ...numbers] = found().at(-1)!;
+    const [upMs, wakes, framesIn, framesOut, , linkChanges, droppedLinkDown, traps] = numbers.map(
+      Number,
+    ) as [number, number, number, number, number, number, number, number];
+    return { upMs, wakes, framesIn, framesOut, linkChanges, droppedLinkDown, traps };
+  }
+
+  /** Gives QEMU's monitor an order: `set_link wire off`, `stop`, `cont`. */
+  async order(text: string): Promise<void> {
+    const monitor = (this.#monitor ??= connect(this.#monitorPath));
+    let said = "";
+    const collect = (chunk: Buffer) => void (said += chunk.toString());
+    monitor.on("data", collect);
+    monitor.write(`${text}\n`);
+    // The prompt that follows the echo of the order.
+    await until(
+      `QEMU to ${text}`,
+      () => said,
+      () => /\(qemu\) [^]*\(qemu\) $/.test(said),
+    );
+    monitor.off("data", collect);
+    assert.doesNotMatch(said, /error|unknown|not found/i, said);
+  }
+
+  async close(): Promise<void> {
+    const { exitCode, signalCode } = this.#qemu;
+    if (exitCode === null && signalCode === null) {
+      const ended = once(this.#qemu, "exit");
+      this.#qemu.kill("SIGKILL");
+      await ended;
+    }
+    this.#monitor?.destroy();
+    this.#discard();
+    assert.deepEqual([exitCode, signalCode], [null, null], `QEMU ended by itself: ${this.#log}`);
+  }
+}
