@@ -8,10 +8,10 @@
 
 // ── Ethernet and IPv4 ────────────────────────────────────────────────────────────────────────────
 
-/** Octets of an IPv4 datagram on Ethernet (RFC 894). */
-@inline export const MTU_OCTETS: u32 = 1500;
+/** Octets of an IPv4 datagram; Ethernet has 1,500 (RFC 894), and a link may have less. */
+@inline export const MTU_OCTETS: u32 = isDefined(CONFIG_MTU_OCTETS) ? CONFIG_MTU_OCTETS : 1500;
 /** Ethernet header + MTU. The MAC adds padding and FCS. */
-@inline export const FRAME_OCTETS_MAX: u32 = 1514;
+@inline export const FRAME_OCTETS_MAX: u32 = MTU_OCTETS + 14;
 /** Receive slots: one is enough for a MAC with its own FIFO, a DMA ring wants more. */
 @inline export const RX_SLOT_COUNT: u32 =
   isDefined(CONFIG_RX_SLOT_COUNT) ? CONFIG_RX_SLOT_COUNT : 2;
@@ -79,6 +79,8 @@
 
 // ── Static checks ────────────────────────────────────────────────────────────────────────────────
 
+if (MTU_OCTETS > 1500) ERROR("MTU_OCTETS: more than Ethernet's");
+if (MTU_OCTETS < 576) ERROR("MTU_OCTETS: every host takes 576 (RFC 791 §3.1)");
 if (RECEIVE_RING_OCTETS > 65535) ERROR("RECEIVE_RING_OCTETS: the window field has 16 bits");
 // One number is the FIN's: what is in flight has 16 bits too (tcp/ranges).
 if (SEND_RING_OCTETS > 65534) ERROR("SEND_RING_OCTETS: ring offsets have 16 bits");

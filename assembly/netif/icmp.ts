@@ -7,7 +7,7 @@
  * spoken here. Never sees broadcasts: ingress drops them.
  */
 
-import { HAS_PMTUD } from "../config";
+import { HAS_PMTUD, MTU_OCTETS } from "../config";
 import { Counter, Status } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -48,7 +48,7 @@ import { PAYLOAD, sendIcmp } from "./transmitter";
 /** Answers that may be given at once; one more is earned each millisecond, 1,000 in a second. */
 @inline const ECHO_CREDIT_MAX: u32 = 100;
 /** Echo data in one frame: MTU − 20 − 8. */
-@inline const ECHO_DATA_OCTETS_MAX: u32 = 1472;
+@inline const ECHO_DATA_OCTETS_MAX: u32 = MTU_OCTETS - 28;
 /** What an error must quote beyond the IPv4 header (RFC 792). */
 @inline const QUOTED_OCTETS_MIN: u32 = 8;
 

@@ -63,7 +63,7 @@ const enum Place {
 }
 @inline const HEADER: usize = 12;
 @inline const PAYLOAD: usize = HEADER + IPV4_HEADER_OCTETS;
-@inline const MAP: usize = PAYLOAD + PAYLOAD_OCTETS_MAX;
+@inline const MAP: usize = (PAYLOAD + PAYLOAD_OCTETS_MAX + 7) & ~7;
 @inline const DATAGRAM_OCTETS: usize = MAP + 8 * MAP_WORDS;
 if (offsetof<Datagram>() != HEADER || DATAGRAM_OCTETS & 7) ERROR("Datagram layout");
 const DATAGRAMS: usize =
