@@ -84,6 +84,10 @@ export const LANES = [
     tests: ["tests/goodput"],
     timeoutS: 240,
   }),
+  lane("model", "everything that can happen to two hosts, within small bounds", {
+    tests: ["tests/model"],
+    timeoutS: 240,
+  }),
   lane("netif", "ARP, ICMP, the ways in and out, against the release modules", {
     tests: ["tests/netif"],
     timeoutS: 60,

@@ -48,11 +48,11 @@ function dynamicSpecifier(node: ts.Node): string | undefined {
 
 function isEntry(project: Project, path: string): boolean {
   if (ENTRIES.some((entry) => entry.test(path))) return true;
-  // Scripts and measurements are started by their path, from package.json, asconfig.json, .ci/run
-  // or one another.
+  // Scripts, measurements and searches are started by their path, from package.json, asconfig.json,
+  // .ci/run or one another.
   const places = project.paths().filter((other) => other !== path && !other.endsWith(".md"));
   const isStarted = places.some((other) => project.text(other).includes(path));
-  return /^(scripts|bench)\//.test(path) && isStarted;
+  return /^(scripts|bench|tests)\//.test(path) && isStarted;
 }
 
 function checkFiles(project: Project): string[] {
