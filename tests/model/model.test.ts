@@ -1,6 +1,6 @@
 /**
- * The exhaustive search of `npm run modelcheck`, within small bounds; and that it would see a fault:
- * in the stack, in what it takes for the same state, in what it knows of the memory.
+ * The exhaustive search of `npm run modelcheck`, within small bounds; and that it would see a
+ * fault: in the stack, in what it takes for the same state, in what it knows of the memory.
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

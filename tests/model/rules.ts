@@ -109,7 +109,7 @@ function judgeTcb({ isAlive, tcb }: Look): string | undefined {
   return undefined;
 }
 
-/** The right edge never moves to the left (RFC 9293 §3.8.6, SHLD-14); RCV.NXT and SND.UNA neither. */
+/** The right edge never moves to the left (RFC 9293 SHLD-14); RCV.NXT and SND.UNA neither. */
 function judgeEdges(before: Look, after: Look): string | undefined {
   if (!before.isAlive || !after.isAlive || before.state === S.SYN_SENT) return undefined;
   if (before.state === S.CLOSED || after.state === S.CLOSED) return undefined;

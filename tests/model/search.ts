@@ -1,7 +1,7 @@
 /**
- * The search over both hosts and the wire between them, to exhaustion: a breadth-first walk, ordered
- * by the number of faults, so that the first way to a state is one with the fewest faults and, among
- * those, the shortest.
+ * The search over both hosts and the wire between them, to exhaustion: a breadth-first walk,
+ * ordered by the number of faults, so that the first way to a state is one with the fewest faults
+ * and, among those, the shortest.
  *
  * A state of the whole is four numbers (both hosts, both directions), kept as they are: no two are
  * ever taken for one. A node is a state with the faults that led to it; a state that was reached
@@ -27,7 +27,7 @@ export const Move = {
 export const FIRST_FAULT: number = Move.LOSE;
 
 /** A move by number: who moves (for a fault: who should have got the frame), what, and which. */
-export function moveNumber(side: number, move: number, which = 0): number {
+function moveNumber(side: number, move: number, which = 0): number {
   return (side << 15) | (move << 8) | which;
 }
 export const sideOf = (number: number) => number >> 15;
