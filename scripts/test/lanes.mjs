@@ -80,6 +80,10 @@ export const LANES = [
     tests: ["tests/fuzz"],
     timeoutS: 180,
   }),
+  lane("mutants", "deliberate faults in the stack: each applies and compiles", {
+    tests: ["tests/mutants"],
+    timeoutS: 180,
+  }),
   lane("goodput", "what gets through a lossy link, under virtual time", {
     tests: ["tests/goodput"],
     timeoutS: 240,

@@ -30,7 +30,7 @@ const MINIMISED_MAX = 2;
 /** Of so many cases one is played on the last profile, which has less to offer. */
 const LAST_PROFILE = 3;
 
-function work({ seed, frames }: Order): void {
+async function work({ seed, frames }: Order): Promise<void> {
   const captures = readCaptures();
   const all = PROFILES.map((profile) => new Cases(profile, captures));
   const seen = new Map<string, number>();
@@ -43,10 +43,18 @@ function work({ seed, frames }: Order): void {
     if (record !== undefined) findings.push(take(cases, record, seen));
     if (performance.now() - reportedMs < REPORT_MS && findings.length === 0) continue;
     reportedMs = performance.now();
-    process.send!(progressOf(all, findings, false));
+    await tell(progressOf(all, findings, false));
     findings = [];
   }
-  process.send!(progressOf(all, findings, true), () => process.disconnect());
+  await tell(progressOf(all, findings, true));
+  process.disconnect();
+}
+
+/** Waits until it is told: a full pipe is emptied only between two turns of the event loop. */
+function tell(progress: Progress): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.send!(progress, (error: Error | null) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 function take(
@@ -76,4 +84,4 @@ function progressOf(
   return { frames, cases, isDone, profiles, findings };
 }
 
-process.once("message", (order) => work(order as Order));
+process.once("message", (order) => void work(order as Order));

@@ -13,7 +13,7 @@ import { release, takeAllEvents } from "./user.ts";
 const { SYN, FIN, RST, ACK } = Flag;
 /** Beyond two user timeouts of 10 min each, and the age of a neighbour that nobody uses. */
 const QUIET_MS_MAX = 5_000_000;
-const POLLS_MAX = 20_000;
+const POLLS_MAX = 5_000;
 const PROBE_PORT = 4_242;
 const PROBE_BACKLOG = 255;
 

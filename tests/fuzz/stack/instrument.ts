@@ -11,13 +11,23 @@
  * Called by machine.ts.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebAssembly, type WasmModule } from "../../../hal/host/web-assembly.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+const BUILD = join(ROOT, "build");
 /** asc's output carries no list of the features it uses. */
 const FEATURES = [
   "--mvp-features",
@@ -29,6 +39,9 @@ const FEATURES = [
 const PAGE_OCTETS = 65_536;
 const FUEL_OCTETS = 8;
 
+/** At this the fuel is used up; not 0, since nobody has filled it when a start function runs. */
+export const EMPTY = 1;
+
 export interface Instrumented {
   module: WasmModule;
   /** Where the fuel lies: an i32. */
@@ -38,21 +51,50 @@ export interface Instrumented {
   branchCount: number;
 }
 
-/** Reads a release module and adds the counting. */
+/** What a copy is like beside its code, and of what it was made. */
+interface Made {
+  digest: string;
+  pages: number;
+  branchCount: number;
+}
+
+/** A release module with the counting added: made once, then taken from build/. */
 export function instrument(profile: string): Instrumented {
+  const source = join(ROOT, `dist/wasm/linger-${profile}.wasm`);
+  const [copy, about] = ["wasm", "json"].map((end) => join(BUILD, `fuzzed-${profile}.${end}`));
+  const hash = createHash("sha256").update(readFileSync(source));
+  const digest = hash.update(readFileSync(fileURLToPath(import.meta.url))).digest("hex");
+  let made = existsSync(about!) ? (JSON.parse(readFileSync(about!, "utf8")) as Made) : undefined;
+  if (made?.digest !== digest || !existsSync(copy!)) {
+    made = { digest, ...make(source, copy!) };
+    replaceFile(about!, JSON.stringify(made));
+  }
+  const module = new WebAssembly.Module(readFileSync(copy!));
+  const fuelAt = made.pages * PAGE_OCTETS;
+  return { module, fuelAt, branchesAt: fuelAt + FUEL_OCTETS, branchCount: made.branchCount };
+}
+
+function make(source: string, target: string): Omit<Made, "digest"> {
   const folder = mkdtempSync(join(tmpdir(), "linger-fuzz-"));
   try {
     const [text, counted] = [join(folder, "module.wat"), join(folder, "counted.wasm")];
-    runWasmOpt(join(ROOT, `dist/wasm/linger-${profile}.wasm`), "-S", "-o", text);
+    runWasmOpt(source, "-S", "-o", text);
     const { lines, pages, branchCount } = addCounting(readFileSync(text, "utf8").split("\n"));
     writeFileSync(text, lines.join("\n"));
     runWasmOpt(text, "-o", counted);
-    const module = new WebAssembly.Module(readFileSync(counted));
-    const fuelAt = pages * PAGE_OCTETS;
-    return { module, fuelAt, branchesAt: fuelAt + FUEL_OCTETS, branchCount };
+    mkdirSync(BUILD, { recursive: true });
+    replaceFile(target, readFileSync(counted));
+    return { pages, branchCount };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** All at once, since several processes may make the same file. */
+function replaceFile(path: string, content: string | Uint8Array): void {
+  const fresh = `${path}.${process.pid}`;
+  writeFileSync(fresh, content);
+  renameSync(fresh, path);
 }
 
 /** No pass is asked for, so nothing is optimised away. */
@@ -76,7 +118,7 @@ function addCounting(lines: readonly string[]): {
     return `(i32.store8 (i32.const ${at}) (i32.const 1))`;
   };
   const burn =
-    `(if (i32.eqz (i32.load (i32.const ${fuelAt}))) (then (unreachable)))` +
+    `(if (i32.eq (i32.load (i32.const ${fuelAt})) (i32.const ${EMPTY})) (then (unreachable)))` +
     `(i32.store (i32.const ${fuelAt}) (i32.sub (i32.load (i32.const ${fuelAt})) (i32.const 1)))`;
   const counted: string[] = [];
   let isHead = false;

@@ -11,7 +11,7 @@
 import { Status } from "../../../hal/host/abi.ts";
 import { WebAssembly } from "../../../hal/host/web-assembly.ts";
 import type { ModuleExports } from "../../support/modules.ts";
-import { type Instrumented, instrument } from "./instrument.ts";
+import { EMPTY, type Instrumented, instrument } from "./instrument.ts";
 
 export const PROFILES = ["default", "tiny"] as const;
 export type FuzzedProfile = (typeof PROFILES)[number];
@@ -91,7 +91,7 @@ export class Machine {
     this.stateOctets = (exports["__heap_base"] as { value: number }).value;
     this.branches = new Uint8Array(buffer, counted.branchesAt, counted.branchCount);
     this.#fuel = new Int32Array(buffer, counted.fuelAt, 1);
-    this.#fuel[0] = FUEL.call;
+    this.#fuel[0] = FUEL.call + EMPTY;
     this.slot = this.exports.rxSlotAddress(0);
   }
 
@@ -245,14 +245,14 @@ export class Machine {
   #begin(phase: Phase): void {
     this.#phase = phase;
     this.#emitted = 0;
-    this.#fuel[0] = FUEL[phase];
+    this.#fuel[0] = FUEL[phase] + EMPTY;
   }
 
   #end(phase: Phase, name: string): void {
     this.#phase = "idle";
-    const burnt = FUEL[phase] - this.#fuel[0]!;
+    const burnt = FUEL[phase] + EMPTY - this.#fuel[0]!;
     if (burnt > this.burnt[phase]) this.burnt[phase] = burnt;
-    this.#fuel[0] = FUEL.call;
+    this.#fuel[0] = FUEL.call + EMPTY;
     if (this.#finding === undefined) return;
     const finding = this.#finding;
     this.#finding = undefined;
@@ -261,9 +261,9 @@ export class Machine {
   }
 
   #trapped(error: unknown, name: string): Finding {
-    const isHang = this.#fuel[0] === 0;
+    const isHang = this.#fuel[0] === EMPTY;
     this.#phase = "idle";
-    this.#fuel[0] = FUEL.call;
+    this.#fuel[0] = FUEL.call + EMPTY;
     const why = error instanceof Error ? error.message : String(error);
     return new Finding(isHang ? `${name} does not end` : `${name} trapped: ${why}`);
   }
