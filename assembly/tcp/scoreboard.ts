@@ -18,7 +18,7 @@ import {
   rangeStart,
 } from "./ranges";
 import { Segment } from "./segment";
-import { seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from "./seq";
+import { seqGe, seqLe, seqLt, seqMax, seqMin } from "./seq";
 import { noteDelivered } from "./rack";
 import { Tcb, usesSack } from "./tcb";
 import { REPORTED_OFFSET } from "./tcb-layout";
@@ -53,8 +53,11 @@ export function takeSackBlocks(tcb: Tcb, segment: Segment): bool {
   for (let i: u32 = 0; i < segment.sackCount; ++i) {
     const start = blockStart(segment, i);
     const end = blockEnd(segment, i);
-    // A block below SND.UNA reports a duplicate (RFC 2883); one beyond SND.NXT is a lie.
-    if (!seqLt(start, end) || !seqGt(start, tcb.sndUna) || seqGt(end, tcb.sndNxt)) continue;
+    // A block below SND.UNA reports a duplicate (RFC 2883); one beyond SND.NXT is a lie. Distances
+    // tell both, however far a liar goes; an order would only up to 2^31.
+    const from = start - tcb.sndUna;
+    const to = end - tcb.sndUna;
+    if (from == 0 || from >= to || to > tcb.sndNxt - tcb.sndUna) continue;
     if (isHeld(reported, start, end)) continue;
     deliver(tcb, segment, start, end);
     if (addRange(reported, start, end)) isNews = true;

@@ -403,6 +403,7 @@ const LIES: [name: string, ranges: [number, number][]][] = [
   ["half of the numbers away", [[2 ** 31, 2 ** 31 + 500]]],
   ["from half of the numbers away", [[2 ** 31 + 1, 900]]],
   ["as long as half of the numbers", [[100, 100 + 2 ** 31]]],
+  ["beyond SND.NXT, as long as half of the numbers", [[1_001, 1_001 + 2 ** 31]]],
   ["everything", [[-1, -2]]],
   ["four at once", [[-100, 500], [900, 100], [100, 1_001], [500, 500]]], // prettier-ignore
 ];
