@@ -363,8 +363,8 @@ export function arpArrives(at: usize, octets: u32): void {
     return;
   }
   // Address 0 asks whether an address is free (an ARP probe, RFC 5227 §2.1.1): answered, not
-  // learned.
-  if (sender != 0 && !isUsablePeer(sender)) {
+  // learned. Nobody else has our MAC address: what went to him would come to us.
+  if (mac == linkAddress() || (sender != 0 && !isUsablePeer(sender))) {
     count(Counter.DROP_ARP_MALFORMED);
     return;
   }

@@ -86,6 +86,7 @@ describe("malformed packets are counted and dropped", () => {
     "a group as sender": { senderMac: "03:00:00:00:00:01" },
     "broadcast as sender": { senderMac: BROADCAST_MAC },
     "no sender": { senderMac: "00:00:00:00:00:00" },
+    "our own MAC address under another's IPv4 address": { senderMac: LINGER.mac },
     "a sender with a multicast address": { senderAddress: 0xe000_0001 },
     "a sender with the broadcast address": { senderAddress: 0x0a09_00ff },
     "a sender with a loopback address": { senderAddress: 0x7f00_0001 },
