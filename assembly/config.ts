@@ -67,6 +67,31 @@
 @inline export const HAS_SYN_COOKIES: bool =
   (isDefined(CONFIG_SYN_COOKIES) ? CONFIG_SYN_COOKIES : 1) != 0;
 
+/**
+ * RFC 7323 §2: windows beyond 65,535 octets. Ours never is (RECEIVE_RING_OCTETS), the peer's needs
+ * a scale only for a send ring as large.
+ */
+@inline export const HAS_WINDOW_SCALE: bool =
+  (isDefined(CONFIG_WINDOW_SCALE) ? CONFIG_WINDOW_SCALE : 1) != 0;
+/** RFC 9293 SHLD-31: text ahead of a hole is kept. A ring of a segment or two has no use for it. */
+@inline export const HAS_OUT_OF_ORDER: bool = RANGE_COUNT != 0;
+/**
+ * RFC 5681 §3.2, RFC 6582, RFC 3042. It takes three segments behind the lost one, which a ring of
+ * 1,024 octets seldom holds.
+ */
+@inline export const HAS_FAST_RETRANSMIT: bool =
+  (isDefined(CONFIG_FAST_RETRANSMIT) ? CONFIG_FAST_RETRANSMIT : 1) != 0;
+/** What got nowhere for long makes room for a new connection when TCBs run out. */
+@inline export const HAS_EVICTION: bool = (isDefined(CONFIG_EVICTION) ? CONFIG_EVICTION : 1) != 0;
+/** Echo requests of our own; others' are always answered. */
+@inline export const HAS_PING: bool = (isDefined(CONFIG_PING) ? CONFIG_PING : 1) != 0;
+/** The checksum in steps of 112 octets, which saves a long segment a third of its cost. */
+@inline export const HAS_WIDE_CHECKSUM: bool =
+  (isDefined(CONFIG_WIDE_CHECKSUM) ? CONFIG_WIDE_CHECKSUM : 1) != 0;
+/** RFC 9293 §3.9.1.9: TTL and DSCP for each connection; without, `Parameter.TTL` holds for all. */
+@inline export const HAS_MARKS: bool = (isDefined(CONFIG_MARKS) ? CONFIG_MARKS : 1) != 0;
+/** RFC 9293 §3.8.3 (R1), SHLD-25: the user, and ARP, hear of a connection that is in trouble. */
+@inline export const HAS_TROUBLE: bool = (isDefined(CONFIG_TROUBLE) ? CONFIG_TROUBLE : 1) != 0;
 /** RFC 1191, RFC 2923: path MTU discovery; without it routers may fragment what TCP sends. */
 @inline export const HAS_PMTUD: bool = (isDefined(CONFIG_PMTUD) ? CONFIG_PMTUD : 1) != 0;
 
@@ -86,6 +111,8 @@ if (RECEIVE_RING_OCTETS > 65535) ERROR("RECEIVE_RING_OCTETS: the window field ha
 if (SEND_RING_OCTETS > 65534) ERROR("SEND_RING_OCTETS: ring offsets have 16 bits");
 if (SEND_RING_OCTETS < 536) ERROR("SEND_RING_OCTETS: below the default MSS (RFC 9293 §3.7.1)");
 if (RECEIVE_RING_OCTETS < 536) ERROR("RECEIVE_RING_OCTETS: below the default MSS");
+if (HAS_SACK && !HAS_OUT_OF_ORDER) ERROR("SACK reports what is out of order: RANGE_COUNT");
+if (HAS_SACK && !HAS_FAST_RETRANSMIT) ERROR("SACK without recovery: FAST_RETRANSMIT");
 if (RUN_COUNT < 2) ERROR("RUN_COUNT: what is sent again must be told from what is not");
 if (CONNECTION_COUNT > 4095) ERROR("CONNECTION_COUNT: a handle has 12 bits for the index");
 if (LISTENER_COUNT > 255) ERROR("LISTENER_COUNT: half-open records hold it in 8 bits");

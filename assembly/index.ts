@@ -89,49 +89,43 @@ const RX_SLOTS: usize = memory.data(RX_SLOT_STRIDE * config.RX_SLOT_COUNT, 4) + 
   (config.HAS_URGENT ? Feature.URGENT : 0) |
   (config.HAS_SYN_COOKIES ? Feature.SYN_COOKIES : 0) |
   (config.HAS_PMTUD ? Feature.PATH_MTU : 0) |
-  (config.HAS_ECN ? Feature.ECN : 0);
+  (config.HAS_ECN ? Feature.ECN : 0) |
+  (config.HAS_WINDOW_SCALE ? Feature.WINDOW_SCALE : 0) |
+  (config.HAS_OUT_OF_ORDER ? Feature.OUT_OF_ORDER : 0) |
+  (config.HAS_FAST_RETRANSMIT ? Feature.FAST_RETRANSMIT : 0) |
+  (config.HAS_EVICTION ? Feature.EVICTION : 0) |
+  (config.HAS_PING ? Feature.PING : 0) |
+  (config.HAS_MARKS ? Feature.MARKS : 0) |
+  (config.HAS_TROUBLE ? Feature.TROUBLE : 0);
 
 /** The version of the boundary. */
 export function abiVersion(): u32 {
   return Abi.VERSION;
 }
 
+/** The limits in the order of `Limit`. */
+const LIMITS: usize = memory.data<i32>([
+  config.RX_SLOT_COUNT,
+  config.FRAME_OCTETS_MAX,
+  config.CONNECTION_COUNT,
+  config.SEND_RING_OCTETS,
+  config.RECEIVE_RING_OCTETS,
+  config.HALF_OPEN_COUNT,
+  config.TIME_WAIT_COUNT,
+  config.LISTENER_COUNT,
+  config.ARP_COUNT,
+  TCB_SIZE + DEADLINE_ENTRY_SIZE + READY_ENTRY_SIZE,
+  TIME_WAIT_SIZE,
+  HALF_OPEN_SIZE + DEADLINE_ENTRY_SIZE,
+  Counter.COUNT,
+  config.REASSEMBLY_COUNT,
+  FEATURES,
+]);
+
 /** A compile-time limit of this module, see `Limit`. */
 export function limit(which: u32): i32 {
-  switch (which) {
-    case Limit.RX_SLOT_COUNT:
-      return config.RX_SLOT_COUNT;
-    case Limit.RX_SLOT_SIZE:
-      return config.FRAME_OCTETS_MAX;
-    case Limit.CONNECTION_COUNT:
-      return config.CONNECTION_COUNT;
-    case Limit.SEND_RING_SIZE:
-      return config.SEND_RING_OCTETS;
-    case Limit.RECEIVE_RING_SIZE:
-      return config.RECEIVE_RING_OCTETS;
-    case Limit.HALF_OPEN_COUNT:
-      return config.HALF_OPEN_COUNT;
-    case Limit.TIME_WAIT_COUNT:
-      return config.TIME_WAIT_COUNT;
-    case Limit.LISTENER_COUNT:
-      return config.LISTENER_COUNT;
-    case Limit.ARP_COUNT:
-      return config.ARP_COUNT;
-    case Limit.TCB_SIZE:
-      return TCB_SIZE + DEADLINE_ENTRY_SIZE + READY_ENTRY_SIZE;
-    case Limit.TIME_WAIT_SIZE:
-      return TIME_WAIT_SIZE;
-    case Limit.HALF_OPEN_SIZE:
-      return HALF_OPEN_SIZE + DEADLINE_ENTRY_SIZE;
-    case Limit.COUNTER_COUNT:
-      return Counter.COUNT;
-    case Limit.REASSEMBLY_COUNT:
-      return config.REASSEMBLY_COUNT;
-    case Limit.FEATURES:
-      return FEATURES;
-    default:
-      return Status.BAD_ARGUMENT;
-  }
+  if (which > <u32>Limit.FEATURES) return Status.BAD_ARGUMENT;
+  return load<i32>(LIMITS + (which << 2));
 }
 
 /**

@@ -35,6 +35,8 @@ export const enum Status {
   NOT_CONFIGURED = -9,
   /** No answer came to what was asked of the network, or there is no way to the address. */
   UNREACHABLE = -10,
+  /** This build has no such feature: see `Limit.FEATURES`. */
+  NOT_SUPPORTED = -11,
 }
 
 /** The eleven states of RFC 9293 §3.3.2. */
@@ -157,6 +159,20 @@ export const enum Feature {
   PATH_MTU = 32,
   /** RFC 3168, where `Parameter.ECN` allows it. */
   ECN = 64,
+  /** RFC 7323 §2: the peer's window may be scaled. */
+  WINDOW_SCALE = 128,
+  /** RFC 9293 SHLD-31: text ahead of a hole is kept; else it is dropped and asked for again. */
+  OUT_OF_ORDER = 256,
+  /** RFC 5681 §3.2, RFC 6582, RFC 3042; without, all that is lost waits for its time-out. */
+  FAST_RETRANSMIT = 512,
+  /** `EndReason.EVICTED` of what has got nowhere, when TCBs run out. */
+  EVICTION = 1024,
+  /** `pingSend` and `pingTake`. */
+  PING = 2048,
+  /** `Option.TTL` and `Option.DSCP`; without, `Parameter.TTL` holds for all. */
+  MARKS = 4096,
+  /** `Event.TROUBLE` and `Event.SOFT_ERROR`, RFC 9293 §3.8.3 and §3.9.2.2. */
+  TROUBLE = 8192,
 }
 
 /** What `limit` can be asked. Counts are of pool entries, sizes in octets. */

@@ -8,6 +8,8 @@
  * Called by `wire/` and `netif/`. Knows no header format and changes no memory.
  */
 
+import { HAS_WIDE_CHECKSUM } from "../config";
+
 /** Low seven octets of a word of eight. */
 @inline const SEVEN_OCTETS: u64 = 0x00ff_ffff_ffff_ffff;
 /** Octets that one round of the wide loop sums: 16 words of seven. */
@@ -24,6 +26,7 @@
  * compiler can drop the other bounds checks of the round.
  */
 export function sum(at: usize, octets: u32): u64 {
+  if (!HAS_WIDE_CHECKSUM) return <u64>fold(sumWords(at, octets));
   let even: u64 = 0;
   let odd: u64 = 0;
   let left: usize = octets;

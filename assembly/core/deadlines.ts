@@ -48,17 +48,20 @@ if (ENTRY_COUNT > 0x7fff) ERROR("deadlines: an entry number has 15 bits");
 @inline export const DEADLINE_ENTRY_SIZE: u32 = 8;
 if (offsetof<Entry>() != DEADLINE_ENTRY_SIZE) ERROR("Entry layout");
 
-const ENTRIES: usize = memory.data(DEADLINE_ENTRY_SIZE * ENTRY_COUNT, 8);
-const HEADS: usize = memory.data(2 * SLOT_COUNT * LEVEL_COUNT, 8);
-const OCCUPIED: usize = memory.data(4 * LEVEL_COUNT, 8);
+/** One block: the bits of occupied slots, the first entry of each slot, the entries. */
+@inline const OCCUPIED_OCTETS: u32 = 4 * LEVEL_COUNT;
+@inline const HEADS_OCTETS: u32 = 2 * SLOT_COUNT * LEVEL_COUNT;
+@inline const WHEEL_OCTETS: u32 = OCCUPIED_OCTETS + HEADS_OCTETS + DEADLINE_ENTRY_SIZE * ENTRY_COUNT;
+const OCCUPIED: usize = memory.data(WHEEL_OCTETS, 8);
+const HEADS: usize = OCCUPIED + OCCUPIED_OCTETS;
+const ENTRIES: usize = HEADS + HEADS_OCTETS;
+if (ENTRIES % 4 != 0) ERROR("deadlines: entries are aligned");
 /** The wheel has handled everything up to and including this millisecond. */
 const WHEEL_TIME: usize = memory.data(4, 4);
 
 /** Forgets every deadline; the wheel stands at `nowMs`. */
 export function resetDeadlines(nowMs: u32): void {
-  memory.fill(ENTRIES, 0, DEADLINE_ENTRY_SIZE * ENTRY_COUNT);
-  memory.fill(HEADS, 0, 2 * SLOT_COUNT * LEVEL_COUNT);
-  memory.fill(OCCUPIED, 0, 4 * LEVEL_COUNT);
+  memory.fill(OCCUPIED, 0, WHEEL_OCTETS);
   store<u32>(WHEEL_TIME, nowMs);
 }
 
@@ -85,19 +88,9 @@ export function disarmDeadline(id: u32): void {
 
 /** Returns one entry that fires at `nowMs` or before, disarmed, or 0 when there is none. */
 export function takeDueDeadline(nowMs: u32): u32 {
-  let level: u32 = 0;
-  let earliest: u32 = 0;
-  let found: bool = false;
-  for (let l: u32 = 0; l < LEVEL_COUNT; ++l) {
-    if (load<u32>(OCCUPIED + (l << 2)) == 0) continue;
-    const firesAt = nextSlotTime(l);
-    if (!found || <i32>(firesAt - earliest) < 0) {
-      found = true;
-      earliest = firesAt;
-      level = l;
-    }
-  }
-  if (!found || <i32>(earliest - nowMs) > 0) {
+  const level = earliestLevel();
+  const earliest = level == LEVEL_COUNT ? nowMs + 1 : nextSlotTime(level);
+  if (<i32>(earliest - nowMs) > 0) {
     store<u32>(WHEEL_TIME, nowMs);
     return 0;
   }
@@ -111,14 +104,25 @@ export function takeDueDeadline(nowMs: u32): u32 {
 
 /** Milliseconds from `nowMs` to the next firing, 0 when one is due, or NEVER. */
 export function nextDeadline(nowMs: u32): u32 {
+  const level = earliestLevel();
+  if (level == LEVEL_COUNT) return NEVER;
+  const ahead = <i32>(nextSlotTime(level) - nowMs);
+  return ahead <= 0 ? 0 : ahead;
+}
+
+/** The level whose next occupied slot comes first, or LEVEL_COUNT when nothing is armed. */
+function earliestLevel(): u32 {
+  const wheelTime = load<u32>(WHEEL_TIME);
+  let earliest: u32 = LEVEL_COUNT;
   let wait: u32 = NEVER;
-  for (let l: u32 = 0; l < LEVEL_COUNT; ++l) {
-    if (load<u32>(OCCUPIED + (l << 2)) == 0) continue;
-    const ahead = <i32>(nextSlotTime(l) - nowMs);
-    if (ahead <= 0) return 0;
-    wait = min(wait, <u32>ahead);
+  for (let level: u32 = 0; level < LEVEL_COUNT; ++level) {
+    if (load<u32>(OCCUPIED + (level << 2)) == 0) continue;
+    const ahead = nextSlotTime(level) - wheelTime;
+    if (ahead >= wait) continue;
+    earliest = level;
+    wait = ahead;
   }
-  return wait;
+  return earliest;
 }
 
 @inline function entryAt(id: u32): Entry {

@@ -83,8 +83,6 @@ const enum Neighbour {
 }
 @inline const ENTRY_OCTETS: usize = 32;
 if (offsetof<Entry>() != ENTRY_OCTETS) ERROR("Entry layout");
-@inline const ENTRIES: usize = memory.data(<i32>(ENTRY_OCTETS * ARP_COUNT), 8);
-@inline const ENTRIES_END: usize = ENTRIES + ENTRY_OCTETS * ARP_COUNT;
 
 @unmanaged @final class Arp {
   /** Address of the entry that `resolve` found last, or 0. */
@@ -99,10 +97,15 @@ if (offsetof<Entry>() != ENTRY_OCTETS) ERROR("Entry layout");
   /** 1 while `resolve` had to refuse because no entry could be evicted, until `fullUntil`. */
   full: u32;
   fullUntil: u32;
+  private padding: u32;
 }
-@inline const ARP_STATE_OCTETS: usize = 28;
+@inline const ARP_STATE_OCTETS: usize = 32;
 if (offsetof<Arp>() != ARP_STATE_OCTETS) ERROR("Arp layout");
-@inline const ARP_STATE: usize = memory.data(<i32>ARP_STATE_OCTETS, 4);
+/** The state, and behind it the entries. */
+@inline const TABLE_OCTETS: usize = ARP_STATE_OCTETS + ENTRY_OCTETS * ARP_COUNT;
+const ARP_STATE: usize = memory.data(<i32>TABLE_OCTETS, 8);
+@inline const ENTRIES: usize = ARP_STATE + ARP_STATE_OCTETS;
+@inline const ENTRIES_END: usize = ENTRIES + ENTRY_OCTETS * ARP_COUNT;
 
 /** What `resolve` answers for an address that lately did not answer. */
 @inline export const NEIGHBOUR_FAILED: usize = 1;
@@ -113,8 +116,7 @@ if (offsetof<Arp>() != ARP_STATE_OCTETS) ERROR("Arp layout");
 
 /** Forgets all neighbours. */
 export function resetArp(): void {
-  memory.fill(ENTRIES, 0, ENTRY_OCTETS * ARP_COUNT);
-  memory.fill(ARP_STATE, 0, ARP_STATE_OCTETS);
+  memory.fill(ARP_STATE, 0, TABLE_OCTETS);
 }
 
 // ── Asked by egress ──────────────────────────────────────────────────────────────────────────────
@@ -322,10 +324,7 @@ export function sendOwedArp(): bool {
 /** Asks for an entry's address: everybody, or in CONFIRMING the station itself. */
 function sendRequest(entry: Entry): bool {
   const mac = <u32>entry.state == Neighbour.CONFIRMING ? entry.mac : MAC_BROADCAST;
-  emitArp(PACKET, ArpOperation.REQUEST);
-  emitArpSender(PACKET, linkAddress(), interfaceAddress());
-  emitArpTarget(PACKET, 0, entry.address);
-  if (!sendPacket(mac, EtherType.ARP, ARP_OCTETS)) return false;
+  if (!sendArp(mac, ArpOperation.REQUEST, 0, entry.address)) return false;
   count(Counter.ARP_REQUESTS_OUT);
   entry.askedAt = now();
   ++entry.tries;
@@ -337,10 +336,7 @@ function sendRequest(entry: Entry): bool {
 
 /** Tells everybody that our address is ours: an ARP announcement (RFC 5227 §2.4 (b)). */
 function sendDefence(): bool {
-  emitArp(PACKET, ArpOperation.REQUEST);
-  emitArpSender(PACKET, linkAddress(), interfaceAddress());
-  emitArpTarget(PACKET, 0, interfaceAddress());
-  if (!sendPacket(MAC_BROADCAST, EtherType.ARP, ARP_OCTETS)) return false;
+  if (!sendArp(MAC_BROADCAST, ArpOperation.REQUEST, 0, interfaceAddress())) return false;
   const self = arp();
   self.defenceOwed = 0;
   self.defended = 1;
@@ -370,7 +366,9 @@ export function arpArrives(at: usize, octets: u32): void {
   }
   const isForUs = isLocalAddress(arpTargetAddress(at));
   if (sender != 0 && isOnLink(sender)) learn(sender, mac, isForUs);
-  if (isForUs && arpOperation(at) == ArpOperation.REQUEST) sendReply(mac, sender);
+  if (isForUs && arpOperation(at) == ArpOperation.REQUEST) {
+    sendArp(mac, ArpOperation.REPLY, mac, sender);
+  }
 }
 
 /** RFC 826: an entry that is there is brought up to date, a new one made only if it was for us. */
@@ -398,12 +396,10 @@ function conflictArises(): void {
   self.defenceOwed = 1;
 }
 
-/**
- * Answers a request. The packet asked is still in its slot, ours is built in the transmit frame.
- */
-function sendReply(mac: u64, address: u32): void {
-  emitArp(PACKET, ArpOperation.REPLY);
+/** Sends an ARP packet of ours to a station. False when the transmitter is BUSY. */
+function sendArp(to: u64, operation: ArpOperation, targetMac: u64, targetAddress: u32): bool {
+  emitArp(PACKET, operation);
   emitArpSender(PACKET, linkAddress(), interfaceAddress());
-  emitArpTarget(PACKET, mac, address);
-  sendPacket(mac, EtherType.ARP, ARP_OCTETS);
+  emitArpTarget(PACKET, targetMac, targetAddress);
+  return sendPacket(to, EtherType.ARP, ARP_OCTETS);
 }

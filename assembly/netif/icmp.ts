@@ -7,7 +7,7 @@
  * spoken here. Never sees broadcasts: ingress drops them.
  */
 
-import { HAS_PMTUD, MTU_OCTETS } from "../config";
+import { HAS_PING, HAS_PMTUD, MTU_OCTETS } from "../config";
 import { Counter, Status } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -103,7 +103,8 @@ export function icmpArrives(mac: u64, ip: usize, message: usize, octets: u32): v
       return;
     }
     case IcmpType.ECHO_REPLY: {
-      echoReplyArrives(ipv4Source(ip), message, octets);
+      if (HAS_PING) echoReplyArrives(ipv4Source(ip), message, octets);
+      else count(Counter.DROP_ICMP_TYPE);
       return;
     }
     case IcmpType.DESTINATION_UNREACHABLE:
@@ -172,7 +173,7 @@ function errorArrives(message: usize, octets: u32): void {
       known = isTooBig(message)
         ? tooBigArrives(addresses, ports, seq, sizesOf(message, ip))
         : icmpErrorArrives(errorOf(message), addresses, ports, seq);
-    } else if (ipv4Protocol(ip) == Protocol.ICMP) {
+    } else if (HAS_PING && ipv4Protocol(ip) == Protocol.ICMP) {
       known = pingFails(remoteAddress, quoted);
     }
   }
@@ -207,6 +208,7 @@ function pingFails(remoteAddress: u32, quoted: usize): bool {
 /** Prepares an echo request for the next `poll`; see `hal/README.md`. */
 export function pingSend(remoteAddress: u32, sequence: u32, octets: u32): Status {
   if (!isConfigured()) return Status.NOT_CONFIGURED;
+  if (!HAS_PING) return Status.NOT_SUPPORTED;
   if (sequence > 0xffff || octets > ECHO_DATA_OCTETS_MAX) return Status.BAD_ARGUMENT;
   if (!isUsablePeer(remoteAddress)) return Status.BAD_ADDRESS;
   const self = icmp();
@@ -222,6 +224,7 @@ export function pingSend(remoteAddress: u32, sequence: u32, octets: u32): Status
 
 /** The sequence number of the request that was answered, or a `Status`; see `hal/README.md`. */
 export function pingTake(): i32 {
+  if (!HAS_PING) return Status.NOT_SUPPORTED;
   const self = icmp();
   if (self.ping == Ping.ANSWERED) {
     self.ping = Ping.IDLE;
@@ -236,6 +239,7 @@ export function pingTake(): i32 {
 
 /** Sends the request that waits, if the neighbour is known. False when the transmitter is BUSY. */
 export function sendOwedPing(): bool {
+  if (!HAS_PING) return true;
   const self = icmp();
   if (self.ping != Ping.WAITING) return true;
   const nextHop = nextHopOf(self.remoteAddress);

@@ -6,7 +6,7 @@
  * the stateless reply, to the station from which the frame came.
  */
 
-import { FRAME_OCTETS_MAX, REASSEMBLY_COUNT } from "../config";
+import { FRAME_OCTETS_MAX, HAS_ECN, REASSEMBLY_COUNT } from "../config";
 import { Counter } from "../core/abi";
 import { count } from "../core/counters";
 import { segmentArrives } from "../tcp/arrives";
@@ -132,7 +132,7 @@ function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): void {
     return;
   }
   const addresses = (<u64>ipv4Source(ip) << 32) | ipv4Destination(ip);
-  segmentArrives(addresses, segment, octets, isCongestionMarked(ip));
+  segmentArrives(addresses, segment, octets, HAS_ECN && isCongestionMarked(ip));
   if (outSegment().isReply) sendReply(mac);
 }
 

@@ -6,7 +6,9 @@
  * known to `ingress` (stateless replies) and `egress` (everything else).
  */
 
-import { FRAME_OCTETS_MAX, HAS_URGENT } from "../config";
+import {
+  FRAME_OCTETS_MAX, HAS_ECN, HAS_MARKS, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT, HAS_WINDOW_SCALE,
+} from "../config";
 import { Counter, Parameter } from "../core/abi";
 import { count } from "../core/counters";
 import { randomWord } from "../core/random";
@@ -80,19 +82,21 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
     emitMss(PAYLOAD + headerOctets, segment.mss);
     headerOctets += MSS_OPTION_OCTETS;
   }
-  if (segment.hasWindowScale) {
+  if (HAS_WINDOW_SCALE && segment.hasWindowScale) {
     emitWindowScale(PAYLOAD + headerOctets, RCV_WINDOW_SHIFT);
     headerOctets += WINDOW_SCALE_OPTION_OCTETS;
   }
-  if (segment.isSackPermitted) {
+  if (HAS_SACK && segment.isSackPermitted) {
     emitSackPermitted(PAYLOAD + headerOctets);
     headerOctets += SACK_PERMITTED_OPTION_OCTETS;
   }
-  if (segment.hasTimestamps) {
+  if (HAS_TIMESTAMPS && segment.hasTimestamps) {
     emitTimestamps(PAYLOAD + headerOctets, segment.tsVal, segment.tsEcr);
     headerOctets += TIMESTAMPS_OPTION_OCTETS;
   }
-  if (segment.sackCount != 0) headerOctets += emitSack(PAYLOAD + headerOctets, segment.sackCount);
+  if (HAS_SACK && segment.sackCount != 0) {
+    headerOctets += emitSack(PAYLOAD + headerOctets, segment.sackCount);
+  }
   const text = PAYLOAD + headerOctets;
   const firstOctets = segment.textOctets;
   if (firstOctets != 0) {
@@ -109,7 +113,7 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   const octets = headerOctets + firstOctets + segment.moreTextOctets;
   const total = IPV4_HEADER_OCTETS + octets;
   const addresses = (<u64>segment.localAddress << 32) | segment.remoteAddress;
-  const marks = <u32>segment.marks;
+  const marks: u32 = HAS_MARKS || HAS_ECN ? <u32>segment.marks : 0;
   emitIpv4(PACKET, total, ipv4Kind(tosOf(marks), ttlOf(marks), Protocol.TCP), addresses);
   if (segment.mayFragment) allowFragments(PACKET, nextIdentification());
   sealTcp(PAYLOAD, octets, PACKET);

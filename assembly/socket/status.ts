@@ -2,6 +2,10 @@
  * STATUS (RFC 9293 §3.10.6): what a connection's TCB says, as a block of u32 in the order of
  * StatusField, at one fixed place. Called by socket/tcp. Changes nothing but the block.
  */
+import {
+  HAS_ECN, HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, HAS_TROUBLE, HAS_URGENT,
+  HAS_WINDOW_SCALE,
+} from "../config";
 import { Negotiated, State, StatusField } from "../core/abi";
 import { isEcnAgreed } from "../tcp/ecn";
 import { Listener } from "../tcp/listener";
@@ -24,10 +28,14 @@ import { urgentUnread } from "../tcp/urgent";
 @inline const BLOCK_OCTETS: u32 = <u32>StatusField.COUNT * 4;
 const BLOCK: usize = memory.data(BLOCK_OCTETS, 8);
 
+/** Whether this build has anything to agree on. */
+@inline const IS_NEGOTIATING: bool = HAS_ECN || HAS_SACK || HAS_TIMESTAMPS || HAS_WINDOW_SCALE;
+
 @inline function put(field: StatusField, value: u32): void {
   store<u32>(BLOCK + (<usize>field << 2), value);
 }
 
+/** What this build leaves out is 0, since nothing ever writes it. */
 export function statusOfTcb(tcb: Tcb): usize {
   put(StatusField.STATE, stateOfTcb(tcb));
   put(StatusField.END_REASON, tcb.endReason);
@@ -51,18 +59,20 @@ export function statusOfTcb(tcb: Tcb): usize {
   put(StatusField.RTTVAR_MS, tcb.rttvar4 >> 2);
   put(StatusField.RTO_MS, currentRto(tcb));
   put(StatusField.RETRANSMITS, tcb.retransmits);
-  put(StatusField.SOFT_ERROR, softErrorOf(tcb));
+  if (HAS_TROUBLE) put(StatusField.SOFT_ERROR, softErrorOf(tcb));
   put(StatusField.SEND_CLOSED, has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
-  put(StatusField.URGENT_UNREAD, urgentUnread(tcb));
-  put(StatusField.EXPIRIES, tcb.expiries);
+  if (HAS_URGENT) put(StatusField.URGENT_UNREAD, urgentUnread(tcb));
+  if (HAS_TROUBLE || HAS_PMTUD) put(StatusField.EXPIRIES, tcb.expiries);
   put(StatusField.USER_TIMEOUT_MS, tcb.userTimeoutMs);
-  put(StatusField.KEEP_ALIVE, keepAliveStatus(tcb));
-  put(StatusField.SILENCE_MS, silenceMs(tcb));
+  if (HAS_KEEP_ALIVE) {
+    put(StatusField.KEEP_ALIVE, keepAliveStatus(tcb));
+    put(StatusField.SILENCE_MS, silenceMs(tcb));
+  }
   put(StatusField.RCV_MSS, tcb.rcvMss);
-  put(StatusField.SND_SHIFT, tcb.sndShift);
+  if (HAS_WINDOW_SCALE) put(StatusField.SND_SHIFT, tcb.sndShift);
   put(StatusField.WRITE_BLOCKED, has(tcb, Flag.WRITE_BLOCKED) ? 1 : 0);
   put(StatusField.PERSISTING, has(tcb, Flag.PERSISTING) ? 1 : 0);
-  put(StatusField.NEGOTIATED, negotiated(tcb));
+  if (IS_NEGOTIATING) put(StatusField.NEGOTIATED, negotiated(tcb));
   return BLOCK;
 }
 

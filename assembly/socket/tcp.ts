@@ -4,7 +4,7 @@
  * Here handles, addresses and ranges are checked, so that a mistake gets a named Status; the calls
  * themselves are RFC 9293 §3.10 in tcp/calls. Called by `index`, and by applications in the module.
  */
-import { CONNECTION_COUNT } from "../config";
+import { CONNECTION_COUNT, HAS_MARKS, HAS_TROUBLE } from "../config";
 import { Option, State, Status } from "../core/abi";
 import {
   interfaceAddress,
@@ -20,9 +20,9 @@ import { FlowKind } from "../tcp/flow";
 import { setKeepAlive } from "../tcp/keep-alive";
 import {
   allocateListener,
+  findBound,
   findListener,
   indexOfListener,
-  isListening,
   listenerAt,
 } from "../tcp/listener";
 import {
@@ -34,7 +34,7 @@ import {
 } from "../tcp/ready";
 import { withDscp, withTtl } from "../tcp/marks";
 import { wantOutput } from "../tcp/pending";
-import { setDelayedAck } from "../tcp/receive";
+import { hastenAck } from "../tcp/receive";
 import { Flag, Tcb, clearFlag, indexOfTcb, raiseFlag, tcbAt } from "../tcp/tcb";
 import { setUserTimeout } from "../tcp/timers";
 import { handleOfListener, handleOfTcb, listenerOf, tcbOf } from "./handles";
@@ -58,7 +58,7 @@ export function tcpListen(localAddress: u32, localPort: u32, backlog: u32): i32 
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (localPort - 1 >= PORT_MAX || backlog - 1 >= BACKLOG_MAX) return Status.BAD_ARGUMENT;
   if (localAddress != 0 && !isLocalAddress(localAddress)) return Status.BAD_ADDRESS;
-  if (isListening(localAddress, localPort)) return Status.ADDRESS_IN_USE;
+  if (findBound(localAddress, localPort) != null) return Status.ADDRESS_IN_USE;
   const listener = allocateListener(localAddress, localPort, backlog);
   return listener == null ? Status.NO_RESOURCES : handleOfListener(listener);
 }
@@ -232,23 +232,20 @@ export function tcpSetOption(handle: i32, option: u32, value: u32): i32 {
 function setOptionOf(tcb: Tcb, option: u32, value: u32): i32 {
   switch (option) {
     case Option.NO_DELAY:
-      return setNoDelay(tcb, value);
+      return setSwitch(tcb, Flag.NO_DELAY, value);
     case Option.USER_TIMEOUT_MS:
       return setUserTimeoutOf(tcb, value);
     case Option.SOFT_ERRORS:
-      if (value > 1) return Status.BAD_ARGUMENT;
-      if (value) clearFlag(tcb, Flag.QUIET);
-      else raiseFlag(tcb, Flag.QUIET);
-      return Status.OK;
+      if (!HAS_TROUBLE) return Status.NOT_SUPPORTED;
+      // The flags of these two say the opposite.
+      return setSwitch(tcb, Flag.QUIET, value ^ 1);
     case Option.KEEP_ALIVE:
     case Option.KEEP_ALIVE_IDLE_MS:
     case Option.KEEP_ALIVE_INTERVAL_MS:
     case Option.KEEP_ALIVE_COUNT:
       return setKeepAlive(tcb, <Option>option, value) ? Status.OK : Status.BAD_ARGUMENT;
     case Option.DELAYED_ACK:
-      if (value > 1) return Status.BAD_ARGUMENT;
-      setDelayedAck(tcb, value != 0);
-      return Status.OK;
+      return setSwitch(tcb, Flag.NO_DELAYED_ACK, value ^ 1);
     default:
       if (!areMarksRight(option, value)) return Status.BAD_ARGUMENT;
       tcb.marks = marked(tcb.marks, option, value);
@@ -258,6 +255,7 @@ function setOptionOf(tcb: Tcb, option: u32, value: u32): i32 {
 
 /** Whether this is a TTL or a DSCP, and within its range. */
 function areMarksRight(option: u32, value: u32): bool {
+  if (!HAS_MARKS) return false;
   if (option == Option.TTL) return value - 1 < TTL_MAX;
   return option == Option.DSCP && value <= DSCP_MAX;
 }
@@ -266,10 +264,11 @@ function areMarksRight(option: u32, value: u32): bool {
   return option == Option.TTL ? withTtl(marks, value) : withDscp(marks, value);
 }
 
-function setNoDelay(tcb: Tcb, value: u32): i32 {
+function setSwitch(tcb: Tcb, flag: Flag, value: u32): i32 {
   if (value > 1) return Status.BAD_ARGUMENT;
-  if (value) raiseFlag(tcb, Flag.NO_DELAY);
-  else clearFlag(tcb, Flag.NO_DELAY);
+  if (value) raiseFlag(tcb, flag);
+  else clearFlag(tcb, flag);
+  hastenAck(tcb);
   wantOutput(tcb); // what Nagle's algorithm held back may go now
   return Status.OK;
 }

@@ -5,7 +5,7 @@
  * in synchronized states. Changes the TCB only; what it makes possible to send is sent within
  * `poll`.
  */
-import { SEND_RING_OCTETS } from "../config";
+import { HAS_EVICTION, HAS_FAST_RETRANSMIT, SEND_RING_OCTETS } from "../config";
 import { Counter, Event } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -69,7 +69,7 @@ export function receiveAck(tcb: Tcb, segment: Segment): bool {
   if (usesSack(tcb)) beginAck(tcb);
   if (isNew) advanceUna(tcb, segment);
   if (usesSack(tcb)) takeReports(tcb, segment, flight);
-  else if (!isNew && isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
+  else if (HAS_FAST_RETRANSMIT && !isNew && isDuplicateAck(tcb, segment)) takeDuplicateAck(tcb);
   if (usesEcn(tcb) && segment.has(Ctl.ECE)) reduceForEcho(tcb, flight, cwnd);
   updateSendWindow(tcb, segment, isNew);
   // An answered probe shows that the peer lives, for as long as somebody here cares (MUST-37).
@@ -188,7 +188,9 @@ function updateSendWindow(tcb: Tcb, segment: Segment, isNewAck: bool): void {
 
 /** SND.WND, SND.WL1 and SND.WL2 from this segment. */
 export function setSendWindow(tcb: Tcb, segment: Segment): void {
-  if (isWindowClosed(tcb, segment.wnd) && !isWindowClosed(tcb, tcb.sndWnd)) noteStall(tcb);
+  if (HAS_EVICTION && isWindowClosed(tcb, segment.wnd) && !isWindowClosed(tcb, tcb.sndWnd)) {
+    noteStall(tcb);
+  }
   tcb.sndWnd = segment.wnd;
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;

@@ -7,12 +7,13 @@
  * Called by netif/ingress with a segment whose checksum and lengths are right. Sends nothing: it
  * leaves a stateless reply in tcp/reply, or puts the connection on the list of pending ones.
  */
-import { HAS_SACK } from "../config";
+import { HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE } from "../config";
 import { Counter, EndReason, Event, State } from "../core/abi";
 import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
 import { parseOptions } from "../wire/tcp-options";
 import { advanceUna, challenge, receiveAck, setSendWindow } from "./ack";
+import { beginReceiving } from "./begin";
 import { startCongestion } from "./congestion";
 import { findFlow, findOlderFlow } from "./demux";
 import { concludeEcn, echoBit, takeMark } from "./ecn";
@@ -25,7 +26,6 @@ import { findListener } from "./listener";
 import { marksOf } from "./marks";
 import { wantOutput } from "./pending";
 import {
-  INITIAL_RCV_WND,
   acknowledgeNow,
   noteDuplicateText,
   noteFin,
@@ -74,7 +74,7 @@ export function segmentArrives(addresses: u64, header: usize, octets: u32, isCe:
   const segment = parseSegment(header, octets);
   segment.remoteAddress = source;
   segment.localAddress = destination;
-  segment.isCe = isCe;
+  if (HAS_ECN) segment.isCe = isCe;
   // Port 0 names nobody (RFC 6335 §6): there is nothing to answer.
   if (segment.ports >> 16 == 0 || (segment.ports & 0xffff) == 0) {
     count(Counter.DROP_TCP_HEADER);
@@ -151,7 +151,7 @@ function reopensTimeWait(record: TimeWait, segment: Segment): bool {
   if (!isSyn) return false;
   const isSeqNewer = seqGt(segment.seq, record.rcvNxt);
   // Timestamps on the new incarnation alone keep the old one's segments out: they carry none.
-  const isNewer = !segment.hasTimestamps
+  const isNewer = !HAS_TIMESTAMPS || !segment.hasTimestamps
     ? isSeqNewer
     : !record.hasTimestamps || isNewerIncarnation(segment, record.tsRecent, isSeqNewer);
   if (!isNewer) return false;
@@ -186,19 +186,15 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
     count(Counter.DROP_TCP_FLAGS);
     return;
   }
-  tcb.irs = segment.seq;
-  tcb.rcvNxt = segment.seq + 1;
-  tcb.rcvRead = tcb.rcvNxt;
-  tcb.rcvAcked = tcb.rcvNxt;
-  tcb.rcvAdv = tcb.rcvNxt + INITIAL_RCV_WND;
+  beginReceiving(tcb, segment.seq);
   const options = parseOptions(segment.options, segment.optionsOctets);
   tcb.sndMss = <u16>sendMssFrom(options);
-  if (options.hasWindowScale) {
+  if (HAS_WINDOW_SCALE && options.hasWindowScale) {
     raiseFlag(tcb, Flag.WINDOW_SCALE);
     tcb.sndShift = options.windowShift;
   }
   if (HAS_SACK && options.isSackPermitted) raiseFlag(tcb, Flag.SACK);
-  if (segment.hasTimestamps) startTimestamps(tcb, segment.tsVal);
+  if (HAS_TIMESTAMPS && segment.hasTimestamps) startTimestamps(tcb, segment.tsVal);
   concludeEcn(tcb, segment);
   setSendWindow(tcb, segment);
   if (!hasAck) {
@@ -241,7 +237,7 @@ function enterEstablished(tcb: Tcb, segment: Segment): void {
 /** §3.10.7.4: the numbered checks, for a TCB in any synchronized state or in SYN-RECEIVED. */
 function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   // The window of a SYN is never scaled (RFC 7323 §2.2).
-  if (!segment.has(Ctl.SYN)) segment.wnd <<= tcb.sndShift;
+  if (HAS_WINDOW_SCALE && !segment.has(Ctl.SYN)) segment.wnd <<= tcb.sndShift;
   if (!checkTimestamps(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
   if (!checkReset(tcb, segment)) return;

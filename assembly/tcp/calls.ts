@@ -5,10 +5,10 @@
  * never transmits and never starts a timer: it changes the TCB and puts it on the list of those
  * that have something to say, because only `poll` knows the time.
  */
-import { RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
+import { HAS_TIMESTAMPS, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
 import { EndReason, State, Status } from "../core/abi";
-import { now } from "../core/clock";
 import { advanceOffset, contiguousOctets } from "../core/ring";
+import { beginSending } from "./begin";
 import { startCongestion } from "./congestion";
 import { findFlow, insertFlow } from "./demux";
 import { offerEcn } from "./ecn";
@@ -17,7 +17,6 @@ import { takeTcb } from "./eviction";
 import { flowAt } from "./flow";
 import { SND_MSS_DEFAULT, dropHalfOpensOf } from "./half-open";
 import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset, timestampOffset } from "./isn";
-import { resetKeepAlive } from "./keep-alive";
 import { Listener, dequeueAcceptable, findListener, freeListener } from "./listener";
 import { wantOutput } from "./pending";
 import { offerWindow } from "./receive";
@@ -30,10 +29,10 @@ import {
   clearFlag,
   has,
   indexOfTcb,
+  isTextAhead,
   queuedOctets,
   raiseFlag,
   readableOctets,
-  receivedRanges,
   receiveRingOf,
   sendRingOf,
   setState,
@@ -41,7 +40,7 @@ import {
 } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
 import { noteStall } from "./stall";
-import { USER_TIMEOUT_DEFAULT_MS, stopAllTimers, stopTimer } from "./timers";
+import { stopAllTimers, stopTimer } from "./timers";
 import { setTimestampOffset } from "./timestamps";
 import { makeUrgent, readUrgent } from "./urgent";
 
@@ -69,23 +68,17 @@ export function chooseLocalPort(localAddress: u32, remoteAddress: u32, remotePor
 export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): Tcb | null {
   const tcb = takeTcb();
   if (tcb == null) return null;
-  noteStall(tcb);
   tcb.localAddress = localAddress;
   tcb.remoteAddress = remoteAddress;
   tcb.ports = ports;
-  tcb.iss = chooseIsn(localAddress, remoteAddress, ports);
-  setTimestampOffset(tcb, timestampOffset(localAddress, remoteAddress, ports));
+  const iss = chooseIsn(localAddress, remoteAddress, ports);
+  tcb.iss = iss;
+  beginSending(tcb, iss, RTO_INITIAL_MS);
+  tcb.sndEnd = iss + 1; // the text follows our SYN
+  if (HAS_TIMESTAMPS) setTimestampOffset(tcb, timestampOffset(localAddress, remoteAddress, ports));
   raiseFlag(tcb, Flag.SYN_OUTSTANDING);
   offerEcn(tcb);
-  tcb.sndUna = tcb.iss;
-  tcb.sndCursor = tcb.iss;
-  tcb.sndNxt = tcb.iss;
-  tcb.sndEnd = tcb.iss + 1;
   tcb.sndMss = <u16>SND_MSS_DEFAULT;
-  tcb.rto = RTO_INITIAL_MS;
-  tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
-  resetKeepAlive(tcb);
-  tcb.lastSentAt = now();
   startCongestion(tcb);
   setState(tcb, State.SYN_SENT);
   insertFlow(tcb);
@@ -189,7 +182,7 @@ export function closeFully(tcb: Tcb): i32 {
   if (state == State.CLOSED) return Status.CONNECTION_ENDED;
   raiseFlag(tcb, Flag.RECEIVE_CLOSED);
   if (state == State.TIME_WAIT) return Status.OK;
-  const isUnread = readableOctets(tcb) != 0 || receivedRanges(tcb).count != 0;
+  const isUnread = readableOctets(tcb) != 0 || isTextAhead(tcb);
   if (isUnread) resetConnection(tcb, EndReason.ABORTED);
   else if (!has(tcb, Flag.SEND_CLOSED)) closeWrite(tcb);
   else wantOutput(tcb); // FIN-WAIT-2 is bounded from now on

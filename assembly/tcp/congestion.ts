@@ -7,6 +7,7 @@
  * losses of RFC 8985 (tcp/recovery, tcp/rack). Called by tcp/ack, tcp/timeouts and tcp/output.
  * Decides what goes again and when; what is sent is tcp/output's.
  */
+import { HAS_FAST_RETRANSMIT } from "../config";
 import { Counter } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
@@ -60,11 +61,11 @@ function lossThreshold(tcb: Tcb, flight: u32): u32 {
 
 /** New data was acknowledged. `flight`: octets in flight before. SND.UNA has moved. */
 export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
-  if (has(tcb, Flag.RECOVERING)) {
+  if (HAS_FAST_RETRANSMIT && has(tcb, Flag.RECOVERING)) {
     continueRecovery(tcb, acked);
     return;
   }
-  tcb.duplicateAcks = 0;
+  if (HAS_FAST_RETRANSMIT) tcb.duplicateAcks = 0;
   keepCutClose(tcb);
   // Kept close behind SND.UNA: left behind by 2^31 octets, it would seem to lie ahead.
   if (seqGt(tcb.sndUna - 1, tcb.recover)) tcb.recover = tcb.sndUna - 1;
@@ -192,16 +193,9 @@ export function reduceForEcho(tcb: Tcb, flight: u32, cwnd: u32): void {
 export function collapseWindow(tcb: Tcb): void {
   // Repeated expiries are one loss (RFC 5681 §3.1).
   if (seqGe(tcb.sndUna, tcb.recover)) tcb.ssthresh = lossThreshold(tcb, tcb.sndNxt - tcb.sndUna);
-  tcb.cwnd = tcb.sndMss;
-  tcb.recover = tcb.sndNxt;
-  tcb.sndCursor = tcb.sndUna;
-  tcb.duplicateAcks = 0;
-  tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED);
-  tcb.bytesAcked = 0;
+  goBack(tcb);
   noteCut(tcb);
   forgetReports(tcb);
-  abandonRack(tcb);
-  clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 
 /**
@@ -210,14 +204,19 @@ export function collapseWindow(tcb: Tcb): void {
  */
 export function restartWithSmallerSegments(tcb: Tcb): void {
   if (!has(tcb, Flag.RECOVERING)) tcb.ssthresh = max(tcb.ssthresh, tcb.cwnd);
+  goBack(tcb);
+}
+
+/** The cursor stands at SND.UNA again, and one segment may go. */
+function goBack(tcb: Tcb): void {
   tcb.cwnd = tcb.sndMss;
   tcb.bytesAcked = 0;
   tcb.recover = tcb.sndNxt;
   tcb.sndCursor = tcb.sndUna;
-  tcb.duplicateAcks = 0;
-  tcb.flags &= ~(Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED);
+  if (HAS_FAST_RETRANSMIT) tcb.duplicateAcks = 0;
+  // What is sent twice measures nothing (Karn).
+  clearFlag(tcb, Flag.RECOVERING | Flag.RETRANSMIT_DUE | Flag.RESCUED | Flag.TIMING);
   abandonRack(tcb);
-  clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 
 /** After an idle RTO the window says nothing about the path any more (RFC 5681 §4.1). */

@@ -4,6 +4,7 @@
  * RFC 9293 §3.10 ("delete the TCB, enter the CLOSED state, and return"). Called wherever §3.10 says
  * so. TIME-WAIT, where the record outlives the connection, is tcp/time-wait.
  */
+import { HAS_OUT_OF_ORDER } from "../config";
 import { EndReason, Event, State } from "../core/abi";
 import { removeFlow } from "./demux";
 import { wantOutput, withdrawFlow } from "./pending";
@@ -44,7 +45,7 @@ export function detachTcb(tcb: Tcb, reason: EndReason): void {
   removeFlow(tcb);
   withdrawFlow(tcb);
   tcb.acksDue = 0;
-  receivedRanges(tcb).count = 0;
+  if (HAS_OUT_OF_ORDER) receivedRanges(tcb).count = 0;
   tcb.endReason = <u8>reason;
   if (reason != EndReason.CLOSED) raiseFlag(tcb, Flag.FLUSHED);
   signal(tcb, Event.ENDED);

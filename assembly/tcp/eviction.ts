@@ -15,7 +15,7 @@
  * asked for it asks again. The walk over all TCBs is bounded, and made ten times a second at most.
  * Called by tcp/half-open and tcp/calls for a TCB, and by tcp/timeouts.
  */
-import { CONNECTION_COUNT } from "../config";
+import { CONNECTION_COUNT, HAS_EVICTION } from "../config";
 import { Counter, EndReason, State } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -47,13 +47,13 @@ import {
 const WALKED_AT: usize = memory.data(4, 4);
 
 export function resetEviction(): void {
-  store<u32>(WALKED_AT, now() - WALK_INTERVAL_MS);
+  if (HAS_EVICTION) store<u32>(WALKED_AT, now() - WALK_INTERVAL_MS);
 }
 
 /** A wiped TCB; null when all are taken, though another try may find one. */
 export function takeTcb(): Tcb | null {
   const tcb = allocateTcb();
-  if (tcb != null) return tcb;
+  if (!HAS_EVICTION || tcb != null) return tcb;
   if (now() - load<u32>(WALKED_AT) < WALK_INTERVAL_MS) return null;
   store<u32>(WALKED_AT, now());
   const victim = findVictim();

@@ -55,8 +55,11 @@ export const enum FlowKind {
     return this.ports & 0xffff;
   }
 }
+/** Octets of the tuple, with which a flow begins. */
+@inline const TUPLE_SIZE: u32 = 12;
 @inline const FLOW_SIZE: u32 = 16;
 if (offsetof<Flow>() != FLOW_SIZE) ERROR("Flow layout");
+if (offsetof<Flow>("hashNext") != TUPLE_SIZE) ERROR("Flow layout: the tuple comes first");
 
 /** What a TCB and a TIME-WAIT record have beyond: a half-open record is on no list. */
 @unmanaged export class ListedFlow extends Flow {
@@ -68,6 +71,12 @@ if (offsetof<Flow>() != FLOW_SIZE) ERROR("Flow layout");
   /** Challenge ACKs sent in the second that `challengeSecond` names (tcp/challenge). */
   challengesSent: u8;
   challengeSecond: u8;
+}
+
+/** The first and the last flow of a doubly linked list, as links. */
+@unmanaged export class FlowList {
+  first: u16;
+  last: u16;
 }
 
 /** Record sizes: multiples of 8, checked where the classes are. The TCB's is in tcp/tcb-layout. */
@@ -88,6 +97,11 @@ const FLOW_POOL: usize = memory.data(
 @inline const POOL_END: u32 = TIME_WAIT_OFFSET + TIME_WAIT_COUNT * TIME_WAIT_SIZE;
 if (POOL_END > LINK_UNIT * 0xffff) ERROR("flow pool: a link has 16 bits");
 
+/** Gives `to` the tuple of `from`. */
+export function copyTuple(to: Flow, from: Flow): void {
+  memory.copy(changetype<usize>(to), changetype<usize>(from), TUPLE_SIZE);
+}
+
 /** Wipes all three pools. */
 export function resetFlows(): void {
   memory.fill(FLOW_POOL, 0, POOL_END);
@@ -106,6 +120,27 @@ export function resetFlows(): void {
 /** The flow that a link names, of one of the kinds that lists hold. */
 @inline export function listedAt(link: u32): ListedFlow {
   return changetype<ListedFlow>(flowAt(link));
+}
+
+/** Puts a flow that is on no list at the end of one. */
+export function appendFlow(list: FlowList, flow: ListedFlow): void {
+  const link = linkTo(flow);
+  const last = <u32>list.last;
+  flow.listNext = 0;
+  flow.listPrevious = <u16>last;
+  if (last != 0) listedAt(last).listNext = link;
+  else list.first = link;
+  list.last = link;
+}
+
+/** Takes a flow off the list on which it is. */
+export function unlinkFlow(list: FlowList, flow: ListedFlow): void {
+  const next = <u32>flow.listNext;
+  const previous = <u32>flow.listPrevious;
+  if (previous != 0) listedAt(previous).listNext = <u16>next;
+  else list.first = <u16>next;
+  if (next != 0) listedAt(next).listPrevious = <u16>previous;
+  else list.last = <u16>previous;
 }
 
 /** The flow at a byte offset into the block, for the pools. */

@@ -8,7 +8,9 @@
  * order. Our SYN is the stateless reply to the peer's, so a record is on no list of pending flows.
  * Called by tcp/arrives, tcp/syn-cookies, and by `index` when a deadline is reached.
  */
-import { HALF_OPEN_COUNT, HAS_SACK, HAS_TIMESTAMPS } from "../config";
+import {
+  HALF_OPEN_COUNT, HAS_ECN, HAS_MARKS, HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE,
+} from "../config";
 import { Counter, Event, State } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
@@ -21,6 +23,7 @@ import {
 import { TcpOptions, parseOptions } from "../wire/tcp-options";
 import { Ctl } from "../wire/tcp";
 import { setSendWindow } from "./ack";
+import { beginReceiving, beginSending } from "./begin";
 import { startCongestion } from "./congestion";
 import { findFlow, insertFlow, removeFlow } from "./demux";
 import { agreesToEcn } from "./ecn";
@@ -30,12 +33,12 @@ import {
   FlowKind,
   HALF_OPEN_OFFSET,
   HALF_OPEN_SIZE,
+  copyTuple,
   flowAt,
   flowAtOffset,
   linkTo,
   offsetOf,
 } from "./flow";
-import { resetKeepAlive } from "./keep-alive";
 import { Listener, enqueueAcceptable, indexOfListener, listenerAt } from "./listener";
 import { INITIAL_RCV_WND, RCV_MSS } from "./receive";
 import { timestampOffset } from "./isn";
@@ -46,8 +49,7 @@ import { OutSegment, Segment, beginSegment } from "./segment";
 import { isAcceptable, seqLt } from "./seq";
 import { Flag, Tcb, raiseFlag, setState, signal } from "./tcb";
 import { TimeWait, dropTimeWait } from "./time-wait";
-import { noteStall } from "./stall";
-import { USER_TIMEOUT_DEFAULT_MS, startUserTimeout } from "./timers";
+import { startUserTimeout } from "./timers";
 
 /** MUST-15: what a peer that sends no MSS option can take. */
 @inline export const SND_MSS_DEFAULT: u32 = 536;
@@ -140,11 +142,14 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
 function takeOptions(half: HalfOpen, segment: Segment): void {
   const options = parseOptions(segment.options, segment.optionsOctets);
   half.sndMss = <u16>sendMssFrom(options);
-  half.agreed = options.hasWindowScale ? options.windowShift | <u8>Agreed.WINDOW_SCALE : 0;
+  half.agreed = 0;
+  if (HAS_WINDOW_SCALE && options.hasWindowScale) {
+    half.agreed = options.windowShift | <u8>Agreed.WINDOW_SCALE;
+  }
   if (HAS_TIMESTAMPS && options.hasTimestamps) half.agreed |= <u8>Agreed.TIMESTAMPS;
   if (HAS_SACK && options.isSackPermitted) half.agreed |= <u8>Agreed.SACK;
-  if (agreesToEcn(segment)) half.agreed |= <u8>Agreed.ECN;
-  half.tsRecent = options.tsVal;
+  if (HAS_ECN && agreesToEcn(segment)) half.agreed |= <u8>Agreed.ECN;
+  if (HAS_TIMESTAMPS) half.tsRecent = options.tsVal;
 }
 
 /** Back to LISTEN: the record goes, and with it its place in the backlog. */
@@ -182,7 +187,7 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
     }
     return null;
   }
-  if (half.has(Agreed.TIMESTAMPS) && !segment.has(Ctl.RST) && !isTimely(half, segment)) {
+  if (usesTimestamps(half) && !segment.has(Ctl.RST) && !isTimely(half, segment)) {
     count(Counter.DROP_TIMESTAMP);
     if (segment.hasTimestamps) challengeFrom(half, segment);
     return null;
@@ -219,6 +224,11 @@ export function arrivesHalfOpen(half: HalfOpen, segment: Segment): Tcb | null {
   return establish(half, segment);
 }
 
+/** Whether both SYNs carried timestamps; never in a build without them. */
+@inline function usesTimestamps(half: HalfOpen): bool {
+  return HAS_TIMESTAMPS && half.has(Agreed.TIMESTAMPS);
+}
+
 /** Whether the segment carries the agreed timestamp, and none from before the SYN (RFC 7323 §5). */
 function isTimely(half: HalfOpen, segment: Segment): bool {
   return segment.hasTimestamps && !seqLt(segment.tsVal, half.tsRecent);
@@ -235,34 +245,17 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
     count(Counter.DROP_NO_TCB);
     return null;
   }
-  tcb.remoteAddress = half.remoteAddress;
-  tcb.localAddress = half.localAddress;
-  tcb.ports = half.ports;
+  copyTuple(tcb, half);
   tcb.listener = half.listener;
   setState(tcb, State.ESTABLISHED);
+  const isSynRepeated = half.tries > 1;
   tcb.iss = half.iss;
-  tcb.sndUna = half.iss + 1;
-  tcb.sndNxt = half.iss + 1;
-  tcb.sndCursor = half.iss + 1;
-  tcb.sndEnd = half.iss + 1;
-  tcb.irs = half.irs;
-  tcb.rcvNxt = half.irs + 1;
-  tcb.rcvRead = half.irs + 1;
-  tcb.rcvAcked = half.irs + 1;
-  tcb.rcvAdv = half.irs + 1 + INITIAL_RCV_WND;
-  tcb.marks = listener.marks;
+  beginSending(tcb, half.iss + 1, isSynRepeated ? RTO_AFTER_SYN_LOSS_MS : RTO_INITIAL_MS);
+  beginReceiving(tcb, half.irs);
+  if (HAS_MARKS) tcb.marks = listener.marks;
   tcb.sndMss = half.sndMss;
-  if (half.has(Agreed.WINDOW_SCALE)) raiseFlag(tcb, Flag.WINDOW_SCALE);
-  tcb.sndShift = half.agreed & <u8>Agreed.SHIFT_MASK;
-  if (half.has(Agreed.SACK)) raiseFlag(tcb, Flag.SACK);
-  if (half.has(Agreed.ECN)) raiseFlag(tcb, Flag.ECN);
-  setTimestampOffset(tcb, offsetOfTimestamps(half));
-  if (half.has(Agreed.TIMESTAMPS)) startTimestamps(tcb, half.tsRecent);
-  tcb.userTimeoutMs = USER_TIMEOUT_DEFAULT_MS;
-  resetKeepAlive(tcb);
-  tcb.rto = half.tries > 1 ? RTO_AFTER_SYN_LOSS_MS : RTO_INITIAL_MS;
-  tcb.lastSentAt = now();
-  if (half.tries > 1) raiseFlag(tcb, Flag.SYN_REPEATED);
+  takeAgreed(tcb, half);
+  if (isSynRepeated) raiseFlag(tcb, Flag.SYN_REPEATED);
   setSendWindow(tcb, segment);
   startCongestion(tcb);
   if (half.kind == FlowKind.HALF_OPEN) dropHalfOpen(half); // that of a cookie has no place
@@ -275,24 +268,35 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   }
   insertFlow(tcb);
   raiseFlag(tcb, Flag.UNACCEPTED);
-  noteStall(tcb);
   startUserTimeout(tcb); // until somebody accepts it
   signal(tcb, Event.CONNECTED | Event.WRITABLE);
   enqueueAcceptable(listener, tcb);
   return tcb;
 }
 
+/** What both SYNs carry is the connection's. */
+@inline function takeAgreed(tcb: Tcb, half: HalfOpen): void {
+  if (HAS_WINDOW_SCALE && half.has(Agreed.WINDOW_SCALE)) {
+    raiseFlag(tcb, Flag.WINDOW_SCALE);
+    tcb.sndShift = half.agreed & <u8>Agreed.SHIFT_MASK;
+  }
+  if (HAS_SACK && half.has(Agreed.SACK)) raiseFlag(tcb, Flag.SACK);
+  if (HAS_ECN && half.has(Agreed.ECN)) raiseFlag(tcb, Flag.ECN);
+  if (HAS_TIMESTAMPS) setTimestampOffset(tcb, offsetOfTimestamps(half));
+  if (usesTimestamps(half)) startTimestamps(tcb, half.tsRecent);
+}
+
 /** `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>` with what was agreed. */
 export function fillSynAck(half: HalfOpen, out: OutSegment): void {
   out.seq = half.iss;
   out.ack = half.irs + 1;
-  out.flags = Ctl.SYN | Ctl.ACK | (half.has(Agreed.ECN) ? Ctl.ECE : 0);
+  out.flags = Ctl.SYN | Ctl.ACK | (HAS_ECN && half.has(Agreed.ECN) ? Ctl.ECE : 0);
   out.wnd = INITIAL_RCV_WND;
-  out.marks = listenerAt(half.listener).marks;
+  if (HAS_MARKS) out.marks = listenerAt(half.listener).marks;
   out.mss = RCV_MSS;
-  out.hasWindowScale = half.has(Agreed.WINDOW_SCALE);
-  out.isSackPermitted = half.has(Agreed.SACK);
-  if (half.has(Agreed.TIMESTAMPS)) stamp(out, offsetOfTimestamps(half), half.tsRecent);
+  if (HAS_WINDOW_SCALE) out.hasWindowScale = half.has(Agreed.WINDOW_SCALE);
+  if (HAS_SACK) out.isSackPermitted = half.has(Agreed.SACK);
+  if (usesTimestamps(half)) stamp(out, offsetOfTimestamps(half), half.tsRecent);
 }
 
 /**
@@ -334,7 +338,7 @@ function challengeFrom(half: HalfOpen, segment: Segment): void {
   count(Counter.CHALLENGE_ACKS_OUT);
   replyWith(segment, Ctl.ACK, half.iss + 1, half.irs + 1);
   reply().wnd = INITIAL_RCV_WND;
-  if (half.has(Agreed.TIMESTAMPS)) stamp(reply(), offsetOfTimestamps(half), half.tsRecent);
+  if (usesTimestamps(half)) stamp(reply(), offsetOfTimestamps(half), half.tsRecent);
 }
 
 /** Computed afresh where it is needed: a record is small, and few segments ask. */

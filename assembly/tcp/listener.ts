@@ -12,7 +12,7 @@ import { enqueueReady, listenerEntry, withdrawReady } from "./ready";
 import { Tcb, indexOfTcb, tcbAt } from "./tcb";
 
 @unmanaged @final export class Listener {
-  /** 0 for any of our addresses. */
+  /** 0 for any of our addresses, and while the record is free. */
   localAddress: u32;
   /** 0 while the record is free. */
   localPort: u16;
@@ -49,23 +49,19 @@ export function resetListeners(): void {
 
 /** The listener that takes a SYN to this address and port: one bound to the address first. */
 export function findListener(localAddress: u32, localPort: u32): Listener | null {
-  let any: Listener | null = null;
-  for (let i: u32 = 0; i < LISTENER_COUNT; ++i) {
-    const listener = listenerAt(i);
-    if (<u32>listener.localPort != localPort) continue;
-    if (listener.localAddress == localAddress) return listener;
-    if (listener.localAddress == 0) any = listener;
-  }
-  return any;
+  const bound = findBound(localAddress, localPort);
+  return bound != null ? bound : findBound(0, localPort);
 }
 
-/** Whether a listener has this port, and this address or any. */
-export function isListening(localAddress: u32, localPort: u32): bool {
+/** The listener with just this port, and this address or 0 for any. */
+export function findBound(localAddress: u32, localPort: u32): Listener | null {
   for (let i: u32 = 0; i < LISTENER_COUNT; ++i) {
     const listener = listenerAt(i);
-    if (<u32>listener.localPort == localPort && listener.localAddress == localAddress) return true;
+    if (<u32>listener.localPort == localPort && listener.localAddress == localAddress) {
+      return listener;
+    }
   }
-  return false;
+  return null;
 }
 
 /** A free listener record set to listen, or null when all are taken. */
@@ -74,15 +70,12 @@ export function allocateListener(
   localPort: u32,
   backlog: u32,
 ): Listener | null {
-  for (let i: u32 = 0; i < LISTENER_COUNT; ++i) {
-    const listener = listenerAt(i);
-    if (listener.localPort != 0) continue;
-    listener.localAddress = localAddress;
-    listener.localPort = <u16>localPort;
-    listener.backlog = <u8>backlog;
-    return listener;
-  }
-  return null;
+  const listener = findBound(0, 0);
+  if (listener == null) return null;
+  listener.localAddress = localAddress;
+  listener.localPort = <u16>localPort;
+  listener.backlog = <u8>backlog;
+  return listener;
 }
 
 /** Gives a listener back; its half-open records and unaccepted connections are gone before. */

@@ -6,6 +6,7 @@
  * RFC 9293 §3.9.1.9, §3.9.2; RFC 2474. Each record has marks, but a half-open one, whose listener's
  * hold. Set through socket/tcp, read by whoever fills a segment, taken apart by netif/transmitter.
  */
+import { HAS_MARKS } from "../config";
 import { Parameter } from "../core/abi";
 import { Flow, FlowKind } from "./flow";
 import { listenerAt } from "./listener";
@@ -21,6 +22,7 @@ import { TimeWait } from "./time-wait";
 
 /** What the segments of this flow carry, as the user has set it. */
 export function marksOf(flow: Flow): u16 {
+  if (!HAS_MARKS) return 0;
   switch (<FlowKind>flow.kind) {
     case FlowKind.CONNECTION:
       return changetype<Tcb>(flow).marks;
@@ -46,7 +48,7 @@ export function marksOf(flow: Flow): u16 {
 
 /** Time to live: the connection's own, or the stack's. */
 export function ttlOf(marks: u32): u32 {
-  const ttl = marks & TTL_MASK;
+  const ttl = HAS_MARKS ? marks & TTL_MASK : 0;
   return ttl != 0 ? ttl : parameter(Parameter.TTL);
 }
 

@@ -7,7 +7,10 @@
  * transmitter has taken it, so that a segment which a BUSY transmitter refuses stays unsent.
  * Called by netif/egress within `poll`, for the connections of tcp/pending.
  */
-import { HAS_KEEP_ALIVE, HAS_SACK, HAS_URGENT, SEND_RING_OCTETS } from "../config";
+import {
+  HAS_ECN, HAS_FAST_RETRANSMIT, HAS_KEEP_ALIVE, HAS_SACK, HAS_URGENT, HAS_WINDOW_SCALE,
+  SEND_RING_OCTETS,
+} from "../config";
 import { Counter, State } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
@@ -34,9 +37,9 @@ import {
   clearFlag,
   firstTextSeq,
   has,
+  isTextAhead,
   queuedOctets,
   raiseFlag,
-  receivedRanges,
   sendLimit,
   sendRingOf,
   setState,
@@ -63,7 +66,7 @@ export function prepareSegment(flow: usize): bool {
   superviseUserTimeout(tcb);
   if (has(tcb, Flag.SYN_OUTSTANDING) && tcb.sndCursor == tcb.iss) return planSyn(tcb, out);
   if (maySendText(state)) {
-    if (has(tcb, Flag.RETRANSMIT_DUE) && planRetransmit(tcb, out)) return true;
+    if (HAS_FAST_RETRANSMIT && has(tcb, Flag.RETRANSMIT_DUE) && planRetransmit(tcb, out)) return true;
     if (isSackRecovering(tcb) ? planRecovery(tcb, out) : planText(tcb, out)) return true;
     if (isLossProbeDue(tcb) && planLossProbe(tcb, out)) return true;
     if (has(tcb, Flag.PROBE_DUE)) return planProbe(tcb, out);
@@ -121,7 +124,7 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
   out.seq = tcb.iss;
   out.mss = RCV_MSS;
   if (stateOfTcb(tcb) == State.SYN_SENT) {
-    out.hasWindowScale = true;
+    out.hasWindowScale = HAS_WINDOW_SCALE;
     out.isSackPermitted = HAS_SACK;
     stampSegment(tcb, out);
     out.flags = Ctl.SYN | synBits(tcb);
@@ -175,7 +178,8 @@ function usableWindow(tcb: Tcb): u32 {
   if (tcb.sndWnd <= flight) return 0; // a shrunken window may be smaller (MUST-34)
   const isKnown = isPipeKnown(tcb);
   const inNetwork = isKnown ? pipeOf(tcb) : flight;
-  let congestionWindow = tcb.cwnd + (isKnown ? 0 : limitedTransmit(tcb));
+  let congestionWindow = tcb.cwnd;
+  if (HAS_FAST_RETRANSMIT && !isKnown) congestionWindow += limitedTransmit(tcb);
   if (isLossProbeDue(tcb)) congestionWindow += tcb.sndMss;
   if (congestionWindow <= inNetwork) return 0;
   return min(tcb.sndWnd - flight, congestionWindow - inNetwork);
@@ -315,7 +319,7 @@ function commitAck(tcb: Tcb, out: OutSegment): void {
   if (out.plan == Plan.ACK) {
     tcb.acksDue -= 1;
     forgetDuplicate(tcb);
-  } else if (receivedRanges(tcb).count == 0) {
+  } else if (!isTextAhead(tcb)) {
     // Text carries it as well, unless there is a hole: an ACK with text reports no ranges, and
     // counts as no duplicate (RFC 5681 §2).
     tcb.acksDue = 0;
@@ -333,7 +337,7 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
     count(Counter.RETRANSMITS);
   }
   if (out.plan == Plan.PROBE) count(Counter.WINDOW_PROBES);
-  if (out.plan == Plan.RETRANSMIT) count(Counter.FAST_RETRANSMITS);
+  if (HAS_FAST_RETRANSMIT && out.plan == Plan.RETRANSMIT) count(Counter.FAST_RETRANSMITS);
   if (out.plan == Plan.TEXT) {
     // Without timestamps only a segment that is sent for the first time may be timed (Karn).
     if ((!isRepeated || usesTimestamps(tcb)) && !has(tcb, Flag.TIMING)) {
@@ -341,11 +345,11 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
       tcb.rttSeq = out.seq;
       tcb.rttStart = now();
     }
-    if (out.flags & Ctl.CWR) clearFlag(tcb, Flag.CWR_DUE);
+    if (HAS_ECN && out.flags & Ctl.CWR) clearFlag(tcb, Flag.CWR_DUE);
     tcb.sndCursor = end;
     if (has(tcb, Flag.PERSISTING)) stopRetransmission(tcb);
   }
-  if (out.plan == Plan.RESCUE) raiseFlag(tcb, Flag.RESCUED);
+  if (HAS_SACK && out.plan == Plan.RESCUE) raiseFlag(tcb, Flag.RESCUED);
   clearFlag(tcb, Flag.RETRANSMIT_DUE | Flag.PROBE_DUE);
   if (octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
   // Text waits for the SYN to be acknowledged, so it is never in flight beside it.

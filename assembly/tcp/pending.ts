@@ -7,36 +7,35 @@
  * it within `poll`. No packet waits for ARP: a flow whose next hop is unresolved is parked, and
  * when any address resolves all parked flows are asked again, at the cost of one splice.
  */
-import { ListedFlow, linkTo, listedAt } from "./flow";
+import { FlowList, ListedFlow, appendFlow, linkTo, listedAt, unlinkFlow } from "./flow";
 
-/** The first and last flow of each list, as links. */
-@unmanaged @final class Lists {
-  pendingFirst: u16;
-  pendingLast: u16;
-  parkedFirst: u16;
-  parkedLast: u16;
+@inline const LIST_SIZE: usize = 4;
+if (offsetof<FlowList>() != LIST_SIZE) ERROR("FlowList layout");
+const PENDING: usize = memory.data(8, 8);
+const PARKED: usize = PENDING + LIST_SIZE;
+
+@inline function pending(): FlowList {
+  return changetype<FlowList>(PENDING);
 }
-const LISTS: usize = memory.data(offsetof<Lists>(), 8);
 
-@inline function lists(): Lists {
-  return changetype<Lists>(LISTS);
+@inline function parked(): FlowList {
+  return changetype<FlowList>(PARKED);
 }
 
 export function resetPending(): void {
-  memory.fill(LISTS, 0, offsetof<Lists>());
+  store<u64>(PENDING, 0);
 }
 
 /** Puts a flow at the end of the pending list, unless it is on one of the lists already. */
 export function wantOutput(flow: ListedFlow): void {
   if (flow.isListed) return;
-  const all = lists();
-  all.pendingLast = append(flow, all.pendingLast);
-  if (all.pendingFirst == 0) all.pendingFirst = all.pendingLast;
+  flow.isListed = true;
+  appendFlow(pending(), flow);
 }
 
 /** The flow whose turn it is, or 0. It stays on the list. */
 export function nextPendingFlow(): usize {
-  const first = <u32>lists().pendingFirst;
+  const first = <u32>pending().first;
   return first == 0 ? 0 : changetype<usize>(listedAt(first));
 }
 
@@ -54,51 +53,31 @@ export function rotateFlow(flow: usize): void {
 
 /** Moves a flow to the parked list: its next hop is not resolved. Not one that has just ended. */
 export function parkFlow(flow: usize): void {
-  const parked = changetype<ListedFlow>(flow);
-  if (!parked.isListed) return;
-  withdrawFlow(parked);
-  const all = lists();
-  all.parkedLast = append(parked, all.parkedLast);
-  if (all.parkedFirst == 0) all.parkedFirst = all.parkedLast;
+  const parting = changetype<ListedFlow>(flow);
+  if (!parting.isListed) return;
+  withdrawFlow(parting);
+  parting.isListed = true;
+  appendFlow(parked(), parting);
 }
 
 /** Asks all parked flows again: an address resolved, or may be asked for once more. */
 export function unparkFlows(): void {
-  const all = lists();
-  if (all.parkedFirst == 0) return;
-  if (all.pendingFirst == 0) {
-    all.pendingFirst = all.parkedFirst;
-  } else {
-    listedAt(all.pendingLast).listNext = all.parkedFirst;
-    listedAt(all.parkedFirst).listPrevious = all.pendingLast;
-  }
-  all.pendingLast = all.parkedLast;
-  all.parkedFirst = 0;
-  all.parkedLast = 0;
+  const first = <u32>parked().first;
+  if (first == 0) return;
+  const last = <u32>pending().last;
+  if (last == 0) pending().first = <u16>first;
+  else listedAt(last).listNext = <u16>first;
+  listedAt(first).listPrevious = <u16>last;
+  pending().last = parked().last;
+  store<u32>(PARKED, 0);
 }
 
 /** Takes a flow off whichever list it is on, if any. */
 export function withdrawFlow(flow: ListedFlow): void {
   if (!flow.isListed) return;
-  const all = lists();
-  const link = linkTo(flow);
-  const next = flow.listNext;
-  const previous = flow.listPrevious;
-  if (previous != 0) listedAt(previous).listNext = next;
-  else if (all.pendingFirst == link) all.pendingFirst = next;
-  else all.parkedFirst = next;
-  if (next != 0) listedAt(next).listPrevious = previous;
-  else if (all.pendingLast == link) all.pendingLast = previous;
-  else all.parkedLast = previous;
   flow.isListed = false;
-}
-
-/** Links `flow` behind `last` and returns it as the list's new last link. */
-function append(flow: ListedFlow, last: u16): u16 {
+  // Which list it is matters at its ends only.
   const link = linkTo(flow);
-  flow.isListed = true;
-  flow.listNext = 0;
-  flow.listPrevious = last;
-  if (last != 0) listedAt(last).listNext = link;
-  return link;
+  const isParked = parked().first == link || parked().last == link;
+  unlinkFlow(isParked ? parked() : pending(), flow);
 }

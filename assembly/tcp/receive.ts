@@ -6,7 +6,7 @@
  * §3.8.6.3 (delayed ACK). Called by tcp/arrives, and by tcp/calls when the user has read. Each
  * octet is copied once, from the frame to its place in the ring.
  */
-import { FRAME_OCTETS_MAX, MTU_OCTETS, RECEIVE_RING_OCTETS } from "../config";
+import { FRAME_OCTETS_MAX, HAS_EVICTION, HAS_OUT_OF_ORDER, MTU_OCTETS, RECEIVE_RING_OCTETS } from "../config";
 import { Counter, Event } from "../core/abi";
 import { count } from "../core/counters";
 import { advanceOffset, contiguousOctets } from "../core/ring";
@@ -21,8 +21,8 @@ import {
   Flag,
   Tcb,
   Timer,
-  clearFlag,
   has,
+  isTextAhead,
   raiseFlag,
   receiveRingOf,
   receivedRanges,
@@ -119,7 +119,7 @@ export function noteFin(tcb: Tcb, segment: Segment): void {
   if (!segment.has(Ctl.FIN) || has(tcb, Flag.FIN_SEEN)) return;
   tcb.rcvFin = segment.seq + segment.textOctets;
   raiseFlag(tcb, Flag.FIN_SEEN);
-  truncateRanges(receivedRanges(tcb), tcb.rcvFin);
+  if (HAS_OUT_OF_ORDER) truncateRanges(receivedRanges(tcb), tcb.rcvFin);
 }
 
 /** Seventh check: the text. The segment is trimmed and the state allows text. */
@@ -135,9 +135,9 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
     return;
   }
   copyToRing(tcb, segment, octets);
-  const wasFull = isRingFull(tcb);
+  const wasFull = HAS_EVICTION && isRingFull(tcb);
   tcb.rcvNxt += octets;
-  if (receivedRanges(tcb).count != 0) {
+  if (isTextAhead(tcb)) {
     // It fills a hole, in whole or in part: the peer must know at once (RFC 5681 §4.2).
     tcb.rcvNxt = joinRanges(receivedRanges(tcb), tcb.rcvNxt);
     tcb.acksDue = 1;
@@ -145,14 +145,16 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
   } else {
     acknowledgeText(tcb);
   }
-  if (!wasFull && isRingFull(tcb)) noteStall(tcb);
+  if (HAS_EVICTION && !wasFull && isRingFull(tcb)) noteStall(tcb);
   signal(tcb, Event.READABLE);
 }
 
 /** Text beyond a hole: kept at its place, and each such segment answered by a duplicate ACK. */
 function receiveAhead(tcb: Tcb, segment: Segment, octets: u32): void {
   const end = segment.seq + octets;
-  if (isHeld(receivedRanges(tcb), segment.seq, end)) {
+  if (!HAS_OUT_OF_ORDER) {
+    count(Counter.DROP_OUT_OF_ORDER);
+  } else if (isHeld(receivedRanges(tcb), segment.seq, end)) {
     noteDuplicate(tcb, segment.seq, end);
     noteRecent(tcb, segment.seq); // the range around it comes second (RFC 2883 §4)
   } else if (addRange(receivedRanges(tcb), segment.seq, end)) {
@@ -189,14 +191,9 @@ function acknowledgeText(tcb: Tcb): void {
   else startDelayedAck(tcb, DELAYED_ACK_MS);
 }
 
-/** Turns the delay of acknowledgements on or off; one that waits goes at once then. */
-export function setDelayedAck(tcb: Tcb, isOn: bool): void {
-  if (isOn) {
-    clearFlag(tcb, Flag.NO_DELAYED_ACK);
-    return;
-  }
-  raiseFlag(tcb, Flag.NO_DELAYED_ACK);
-  if (isRunning(tcb, Timer.DELAYED_ACK)) acknowledgeNow(tcb);
+/** The user may have turned the delay of acknowledgements off: one that waits goes at once. */
+export function hastenAck(tcb: Tcb): void {
+  if (has(tcb, Flag.NO_DELAYED_ACK) && isRunning(tcb, Timer.DELAYED_ACK)) acknowledgeNow(tcb);
 }
 
 /**

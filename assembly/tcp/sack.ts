@@ -90,12 +90,12 @@ function addRangeBlock(tcb: Tcb, out: OutSegment, blocks: u32, index: u32): void
   const start = rangeStart(receivedRanges(tcb), index);
   const sack = sackOf(tcb);
   let i: u32 = sack.duplicateStart != sack.duplicateEnd ? 1 : 0;
-  for (; i < out.sackCount; ++i) if (sackBlockAt(i).start == start) return;
+  for (; i < <u32>out.sackCount; ++i) if (sackBlockAt(i).start == start) return;
   addBlock(out, blocks, start, rangeEnd(receivedRanges(tcb), index));
 }
 
 function addBlock(out: OutSegment, blocks: u32, start: u32, end: u32): void {
-  if (out.sackCount >= blocks) return;
+  if (<u32>out.sackCount >= blocks) return;
   const block = sackBlockAt(out.sackCount);
   block.start = start;
   block.end = end;

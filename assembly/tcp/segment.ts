@@ -5,7 +5,7 @@
  * tcp/output and tcp/half-open, for netif/egress to emit, or by tcp/reply for netif/ingress. Both
  * live at fixed places: one segment is handled at a time.
  */
-import { HAS_URGENT } from "../config";
+import { HAS_FAST_RETRANSMIT, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT } from "../config";
 import {
   Ctl,
   TCP_HEADER_OCTETS,
@@ -83,9 +83,9 @@ export function parseSegment(header: usize, octets: u32): Segment {
   segment.textOctets = octets - headerOctets;
   segment.options = header + TCP_HEADER_OCTETS;
   segment.optionsOctets = headerOctets - TCP_HEADER_OCTETS;
-  segment.hasTimestamps = false;
-  segment.sackCount = 0;
-  if (segment.optionsOctets != 0) {
+  if (HAS_TIMESTAMPS) segment.hasTimestamps = false;
+  if (HAS_SACK) segment.sackCount = 0;
+  if ((HAS_TIMESTAMPS || HAS_SACK) && segment.optionsOctets != 0) {
     const options = parseOptions(segment.options, segment.optionsOctets);
     segment.hasTimestamps = options.hasTimestamps;
     segment.tsVal = options.tsVal;
@@ -93,7 +93,7 @@ export function parseSegment(header: usize, octets: u32): Segment {
     segment.sackBlocks = options.sackBlocks;
     segment.sackCount = options.sackCount;
   }
-  segment.isBare = segment.length == 0;
+  if (HAS_TIMESTAMPS || HAS_FAST_RETRANSMIT) segment.isBare = segment.length == 0;
   return segment;
 }
 
@@ -125,32 +125,38 @@ export const enum Plan {
   ack: u32;
   flags: u32;
   wnd: u32;
-  /** 0 without URG. */
-  urgentPointer: u32;
-  /** Value of the MSS option, 0 for none (RFC 9293 MUST-65: only with SYN). */
-  mss: u32;
   tsVal: u32;
   tsEcr: u32;
+  /** A value of Plan. */
+  plan: u32;
+  /** The data, in two spans because a ring wraps; the second is mostly empty. */
+  text: usize;
+  moreText: usize;
+
+  // What few segments have, in three words that `beginSegment` clears.
+  /** Value of the MSS option, 0 for none (RFC 9293 MUST-65: only with SYN). */
+  mss: u32;
+  /** 0 without URG. */
+  urgentPointer: u32;
   /** Whether the segment carries a window scale (only with SYN) and a timestamps option. */
   hasWindowScale: bool;
   hasTimestamps: bool;
   isSackPermitted: bool;
+  /** How many blocks of `sackBlockAt` go with it. */
+  sackCount: u8;
+  textOctets: u32;
+  moreTextOctets: u32;
   /** Routers may cut the datagram into fragments (tcp/pmtud). */
   mayFragment: bool;
-  /** How many blocks of `sackBlockAt` go with it. */
-  sackCount: u32;
-  /** The data, in two spans because a ring wraps; the second is mostly empty. */
-  text: usize;
-  textOctets: u32;
-  moreText: usize;
-  moreTextOctets: u32;
-  /** A value of Plan. */
-  plan: u32;
-  /** TTL and TOS (tcp/marks). */
-  marks: u16;
   /** It answers the frame at hand (tcp/reply). */
   isReply: bool;
+  private padding: u16;
+
+  /** TTL and TOS (tcp/marks). */
+  marks: u16;
 }
+@inline const CLEARED: usize = offsetof<OutSegment>("mss");
+if (CLEARED % 8 != 0 || offsetof<OutSegment>("marks") != CLEARED + 24) ERROR("OutSegment layout");
 const OUT: usize = memory.data(offsetof<OutSegment>(), 8);
 
 @inline export function outSegment(): OutSegment {
@@ -169,16 +175,9 @@ export function beginSegment(
   out.remoteAddress = remoteAddress;
   out.ports = ports;
   out.marks = marks;
-  out.urgentPointer = 0;
-  out.mss = 0;
-  out.hasWindowScale = false;
-  out.hasTimestamps = false;
-  out.isSackPermitted = false;
-  out.isReply = false;
-  out.sackCount = 0;
-  out.textOctets = 0;
-  out.moreTextOctets = 0;
-  out.mayFragment = false;
+  store<u64>(OUT + CLEARED, 0);
+  store<u64>(OUT + CLEARED + 8, 0);
+  store<u64>(OUT + CLEARED + 16, 0);
   return out;
 }
 

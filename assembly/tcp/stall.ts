@@ -5,6 +5,7 @@
  * ring becomes full, when the user reads or accepts; the last time when the handle is released, and
  * nothing that the peer does after that makes it younger. Called throughout tcp/.
  */
+import { HAS_EVICTION } from "../config";
 import { now } from "../core/clock";
 import { Flag, Tcb, has } from "./tcb";
 
@@ -13,7 +14,7 @@ import { Flag, Tcb, has } from "./tcb";
 
 /** From now on, unless the connection was released. */
 export function noteStall(tcb: Tcb): void {
-  if (!has(tcb, Flag.RELEASED)) tcb.stalledAt = <u16>(now() >> UNIT_SHIFT);
+  if (HAS_EVICTION && !has(tcb, Flag.RELEASED)) tcb.stalledAt = <u16>(now() >> UNIT_SHIFT);
 }
 
 /** Units since then; after 18 hours it seems young again, which harms nobody. */

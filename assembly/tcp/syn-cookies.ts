@@ -36,8 +36,11 @@ import { Tcb, isTcbFree } from "./tcb";
 @inline const VALID_MS: u32 = 201_327;
 
 /** Values of MSS that a cookie can tell, ascending: the least, the default, and common ones. */
-const MSS_VALUES: StaticArray<u16> = [64, 256, 536, 1024, 1220, 1360, 1440, 1460];
 @inline const MSS_COUNT: u32 = 8;
+/** Within a function, so that a build without cookies has no table. */
+function mssAt(index: u32): u16 {
+  return load<u16>(memory.data<u16>([64, 256, 536, 1024, 1220, 1360, 1440, 1460]) + (index << 1));
+}
 
 /** When the last cookie was given out, if that is not too long ago. */
 @unmanaged @final class Cookies {
@@ -63,7 +66,7 @@ export function offerCookie(listener: Listener, segment: Segment): bool {
   const half = recall(listener, segment, segment.seq);
   half.sndMss = <u16>sendMssFrom(parseOptions(segment.options, segment.optionsOctets));
   let index = MSS_COUNT - 1;
-  while (index != 0 && unchecked(MSS_VALUES[index]) > half.sndMss) --index;
+  while (index != 0 && mssAt(index) > half.sndMss) --index;
   const step = isnClock() >> STEP_SHIFT;
   const low = (lowBits(half, step) + index) & LOW_MASK;
   half.iss = isnOffset(half.localAddress, half.remoteAddress, half.ports);
@@ -92,7 +95,7 @@ export function hasCookie(listener: Listener, segment: Segment): bool {
   if ((((isnClock() >> STEP_SHIFT) - step) & 0xff) > AGE_MAX) return false;
   const index = (told - lowBits(half, step)) & LOW_MASK;
   if (index >= MSS_COUNT) return false;
-  half.sndMss = unchecked(MSS_VALUES[index]);
+  half.sndMss = mssAt(index);
   return true;
 }
 

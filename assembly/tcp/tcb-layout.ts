@@ -9,12 +9,13 @@
  * and finds it at the offset given here. Knows sizes only, so that tcp/flow can lay out the pool.
  */
 import {
-  HAS_ECN, HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT, RUN_COUNT,
+  HAS_ECN, HAS_KEEP_ALIVE, HAS_OUT_OF_ORDER, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT, RUN_COUNT,
 } from "../config";
 import { RANGE_LIST_SIZE } from "./ranges";
 
 /** The fields that every build has: class Tcb. */
 @inline export const TCB_FIELDS_SIZE: u32 = 176;
+@inline const RECEIVED_SIZE: u32 = HAS_OUT_OF_ORDER ? RANGE_LIST_SIZE : 0;
 @inline export const TIMESTAMPS_SIZE: u32 = HAS_TIMESTAMPS ? 12 : 0;
 @inline export const SACK_SIZE: u32 = HAS_SACK ? 16 : 0;
 @inline const REPORTED_SIZE: u32 = HAS_SACK ? RANGE_LIST_SIZE : 0;
@@ -26,7 +27,7 @@ import { RANGE_LIST_SIZE } from "./ranges";
 @inline export const ECN_SIZE: u32 = HAS_ECN ? 4 : 0;
 
 @inline export const RECEIVED_OFFSET: u32 = TCB_FIELDS_SIZE;
-@inline export const TIMESTAMPS_OFFSET: u32 = RECEIVED_OFFSET + RANGE_LIST_SIZE;
+@inline export const TIMESTAMPS_OFFSET: u32 = RECEIVED_OFFSET + RECEIVED_SIZE;
 @inline export const SACK_OFFSET: u32 = TIMESTAMPS_OFFSET + TIMESTAMPS_SIZE;
 @inline export const REPORTED_OFFSET: u32 = SACK_OFFSET + SACK_SIZE;
 @inline export const RACK_OFFSET: u32 = REPORTED_OFFSET + REPORTED_SIZE;

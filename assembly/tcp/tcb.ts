@@ -15,6 +15,7 @@
  */
 import {
   CONNECTION_COUNT,
+  HAS_OUT_OF_ORDER,
   HAS_SACK,
   HAS_TIMESTAMPS,
   RECEIVE_RING_OCTETS,
@@ -26,74 +27,76 @@ import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
 import { seqLe, seqLt } from "./seq";
 import { RangeList } from "./ranges";
 import { randomWord } from "../core/random";
-import { FlowKind, ListedFlow, TCB_OFFSET, flowAtOffset, linkTo, offsetOf } from "./flow";
+import { FlowKind, ListedFlow, TCB_OFFSET, flowAt, flowAtOffset, linkTo, offsetOf } from "./flow";
 import { RECEIVED_OFFSET, TCB_FIELDS_SIZE, TCB_SIZE } from "./tcb-layout";
 
-/** Bits of `Tcb.flags`. */
+/**
+ * Bits of `Tcb.flags`, those first that most places name: a small constant is short in Wasm.
+ */
 export const enum Flag {
   /** CLOSE was called: our FIN follows the last octet sent. */
   SEND_CLOSED = 1 << 0,
-  /** Full close: the user will not RECEIVE any more. */
-  RECEIVE_CLOSED = 1 << 1,
-  /** The handle was given back, the record is freed as soon as the connection allows. */
-  RELEASED = 1 << 2,
-  /** The peer's FIN was received in order. */
-  PEER_CLOSED = 1 << 3,
-  /** The peer's FIN came, perhaps ahead of missing data; `rcvFin` is its sequence number. */
-  FIN_SEEN = 1 << 4,
-  NO_DELAY = 1 << 5,
-  /** An RST is to be sent, and is the last thing to be sent. */
-  RESET_DUE = 1 << 6,
-  /** One segment from SND.UNA is to be sent again at once (RFC 5681 §3.2). */
-  RETRANSMIT_DUE = 1 << 7,
-  /** A window probe is to be sent (RFC 9293 §3.8.6.1). */
-  PROBE_DUE = 1 << 8,
   /**
    * The retransmission deadline is the persist timer's: a window or a SEND too small is waited for.
    */
-  PERSISTING = 1 << 9,
-  /** The segment that begins at `rttSeq` is being timed. */
-  TIMING = 1 << 10,
-  /** Between a fast retransmit and the acknowledgement of `recover` (RFC 6582). */
-  RECOVERING = 1 << 11,
-  /** A SEND was refused or cut short: the user waits for WRITABLE. */
-  WRITE_BLOCKED = 1 << 12,
-  /** Our SYN had to be sent again (RFC 6298 §5.7). */
-  SYN_REPEATED = 1 << 13,
-  /** R1 was reached: the next hop is to be asked whether it is there (tcp/trouble). */
-  NEXT_HOP_IN_DOUBT = 1 << 14,
+  PERSISTING = 1 << 1,
+  /** Full close: the user will not RECEIVE any more. */
+  RECEIVE_CLOSED = 1 << 2,
   /** Completed its handshake for a listener, not yet accepted. */
-  UNACCEPTED = 1 << 15,
+  UNACCEPTED = 1 << 3,
+  /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
+  SYN_OUTSTANDING = 1 << 4,
+  /** The handle was given back, the record is freed as soon as the connection allows. */
+  RELEASED = 1 << 5,
+  /** An RST is to be sent, and is the last thing to be sent. */
+  RESET_DUE = 1 << 6,
+  /** The segment that begins at `rttSeq` is being timed. */
+  TIMING = 1 << 7,
+  /** A window probe is to be sent (RFC 9293 §3.8.6.1). */
+  PROBE_DUE = 1 << 8,
+  /** A SEND was refused or cut short: the user waits for WRITABLE. */
+  WRITE_BLOCKED = 1 << 9,
+  /** The peer's FIN was received in order. */
+  PEER_CLOSED = 1 << 10,
+  /** The peer's FIN came, perhaps ahead of missing data; `rcvFin` is its sequence number. */
+  FIN_SEEN = 1 << 11,
+  /** Our SYN had to be sent again (RFC 6298 §5.7). */
+  SYN_REPEATED = 1 << 12,
+  /** The last SEND filled the ring: the user goes on as soon as there is room. */
+  SEND_CUT = 1 << 13,
+  NO_DELAY = 1 << 14,
+  /** R1 was reached: the next hop is to be asked whether it is there (tcp/trouble). */
+  NEXT_HOP_IN_DOUBT = 1 << 15,
   /** The data received is void: after a reset, a time-out or an abort. */
   FLUSHED = 1 << 16,
-  /** Both SYNs carried timestamps (RFC 7323 §3.2). */
-  TIMESTAMPS = 1 << 17,
-  /** Both SYNs carried a window scale (RFC 7323 §2.2). */
-  WINDOW_SCALE = 1 << 18,
-  /** Both SYNs permitted SACK (RFC 2018 §2). */
-  SACK = 1 << 20,
-  /** The rescue retransmission of this recovery was sent (RFC 6675 §4, NextSeg rule 4). */
-  RESCUED = 1 << 21,
   /** The user wants each acknowledgement at once. */
-  NO_DELAYED_ACK = 1 << 22,
-  /** The last SEND filled the ring: the user goes on as soon as there is room. */
-  SEND_CUT = 1 << 23,
+  NO_DELAYED_ACK = 1 << 17,
+  /** The user does not want to hear of soft errors. */
+  QUIET = 1 << 18,
+  /** One segment from SND.UNA is to be sent again at once (RFC 5681 §3.2). */
+  RETRANSMIT_DUE = 1 << 19,
+  /** Both SYNs carried a window scale (RFC 7323 §2.2). */
+  WINDOW_SCALE = 1 << 20,
+  /** Between a fast retransmit and the acknowledgement of `recover` (RFC 6582). */
+  RECOVERING = 1 << 21,
+  /** Both SYNs carried timestamps (RFC 7323 §3.2). */
+  TIMESTAMPS = 1 << 22,
+  /** Both SYNs permitted SACK (RFC 2018 §2). */
+  SACK = 1 << 23,
   /** Both SYNs spoke of ECN, or ours asks for it (tcp/ecn). */
   ECN = 1 << 24,
   /** Text came that the network had marked: every ACK says so until CWR comes. */
-  ECE_DUE = 1 << 26,
+  ECE_DUE = 1 << 25,
   /** The window was cut: the next new text says so. */
-  CWR_DUE = 1 << 27,
+  CWR_DUE = 1 << 26,
   /** Urgent data is not acknowledged yet: up to SND.UP (tcp/urgent). */
-  URGENT = 1 << 28,
-  /** Our SYN is not acknowledged: SND.UNA is the ISS, and the text begins one behind it. */
-  SYN_OUTSTANDING = 1 << 19,
-  /** The user does not want to hear of soft errors. */
-  QUIET = 1 << 25,
+  URGENT = 1 << 27,
   /** The user wants keep-alive probes (RFC 9293 §3.8.4). */
-  KEEP_ALIVE = 1 << 29,
+  KEEP_ALIVE = 1 << 28,
   /** One of them is to be sent. */
-  KEEP_ALIVE_DUE = 1 << 30,
+  KEEP_ALIVE_DUE = 1 << 29,
+  /** The rescue retransmission of this recovery was sent (RFC 6675 §4, NextSeg rule 4). */
+  RESCUED = 1 << 30,
 }
 
 /** Bits of `Tcb.timers`: which of its deadlines run. */
@@ -135,30 +138,8 @@ export const enum Timer {
   /** The acknowledgement number last sent. */
   rcvAcked: u32;
 
-  // Congestion control and retransmission, in octets and milliseconds.
-  cwnd: u32;
-  /** Octets acknowledged since cwnd last grew in congestion avoidance (RFC 3465). */
-  bytesAcked: u32;
-  ssthresh: u32;
-  recover: u32;
-  rttSeq: u32;
-  rttStart: u32;
-  /** SRTT × 8 and RTTVAR × 4, 0 before the first sample (RFC 6298 §2). */
-  srtt8: u32;
-  rttvar4: u32;
-  rto: u32;
-  lastSentAt: u32;
-
-  // Deadlines, valid where `timers` has the bit.
-  retransmissionAt: u32;
-  delayedAckAt: u32;
-  /** Also the deadline of keep-alive, while that runs. */
-  userTimeoutAt: u32;
-  userTimeoutMs: u32;
-
+  // What most places name stands within the first 128 octets: a small offset is short in Wasm.
   flags: u32;
-  retransmits: u32;
-
   sndMss: u16;
   /** The largest segment the peer has sent: what "full-sized" means for the delayed ACK. */
   rcvMss: u16;
@@ -191,11 +172,43 @@ export const enum Timer {
   acksDue: u8;
   /** Snd.Wind.Shift (RFC 7323 §2.2). */
   sndShift: u8;
+
+  // Congestion control and retransmission, in octets and milliseconds.
+  cwnd: u32;
+  ssthresh: u32;
+  /** Octets acknowledged since cwnd last grew in congestion avoidance (RFC 3465). */
+  bytesAcked: u32;
+  recover: u32;
+  rttSeq: u32;
+  rttStart: u32;
+  /** SRTT × 8 and RTTVAR × 4, 0 before the first sample (RFC 6298 §2). */
+  srtt8: u32;
+  rttvar4: u32;
+  rto: u32;
+  lastSentAt: u32;
+  retransmits: u32;
+
+  // Deadlines, valid where `timers` has the bit.
+  retransmissionAt: u32;
+  delayedAckAt: u32;
+  /** Also the deadline of keep-alive, while that runs. */
+  userTimeoutAt: u32;
+  userTimeoutMs: u32;
 }
 if (offsetof<Tcb>() > TCB_FIELDS_SIZE) ERROR("Tcb layout");
 
-const SEND_RINGS: usize = memory.data(SEND_RING_OCTETS * CONNECTION_COUNT, 8);
-const RECEIVE_RINGS: usize = memory.data(RECEIVE_RING_OCTETS * CONNECTION_COUNT, 8);
+/**
+ * The rings are the bulk of the memory. Within functions, because asc lays those out behind all
+ * constants: so the small records have small addresses, which take less code.
+ */
+function sendRings(): usize {
+  return memory.data(SEND_RING_OCTETS * CONNECTION_COUNT, 8);
+}
+
+function receiveRings(): usize {
+  return memory.data(RECEIVE_RING_OCTETS * CONNECTION_COUNT, 8);
+}
+
 /** The free TCBs, linked by `hashNext`. */
 const FREE_TCBS: usize = memory.data(2, 2);
 
@@ -214,7 +227,7 @@ export function resetTcbs(): void {
 export function allocateTcb(): Tcb | null {
   const link = <u32>load<u16>(FREE_TCBS);
   if (link == 0) return null;
-  const tcb = tcbAt((link * 8 - TCB_OFFSET) / TCB_SIZE);
+  const tcb = changetype<Tcb>(flowAt(link));
   store<u16>(FREE_TCBS, tcb.hashNext);
   const generation = tcb.generation;
   memory.fill(changetype<usize>(tcb), 0, TCB_SIZE);
@@ -253,16 +266,21 @@ export function freeTcb(tcb: Tcb): void {
 }
 
 @inline export function sendRingOf(tcb: Tcb): usize {
-  return SEND_RINGS + indexOfTcb(tcb) * SEND_RING_OCTETS;
+  return sendRings() + indexOfTcb(tcb) * SEND_RING_OCTETS;
 }
 
 @inline export function receiveRingOf(tcb: Tcb): usize {
-  return RECEIVE_RINGS + indexOfTcb(tcb) * RECEIVE_RING_OCTETS;
+  return receiveRings() + indexOfTcb(tcb) * RECEIVE_RING_OCTETS;
 }
 
 /** What arrived ahead of RCV.NXT. */
 @inline export function receivedRanges(tcb: Tcb): RangeList {
   return changetype<RangeList>(changetype<usize>(tcb) + RECEIVED_OFFSET);
+}
+
+/** Whether something is there behind a hole. */
+@inline export function isTextAhead(tcb: Tcb): bool {
+  return HAS_OUT_OF_ORDER && receivedRanges(tcb).count != 0;
 }
 
 @inline export function has(tcb: Tcb, flag: Flag): bool {
@@ -338,42 +356,29 @@ export function isWindowClosed(tcb: Tcb, wnd: u32): bool {
   return tcb.sndEnd + (has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
 }
 
+@inline const TO_CLOSED: i32 = 1 << State.CLOSED;
 /**
- * The arrows of RFC 9293 Figure 5 out of a state, as a mask of states; with the user's ABORT and
- * the ends by RST and user timeout, which lead to CLOSED from everywhere.
+ * The arrows of RFC 9293 Figure 5 out of each state, as masks of states in the order of State; with
+ * the user's ABORT and the ends by RST and user timeout, which lead to CLOSED from everywhere.
  */
-function nextStates(from: State): u32 {
-  switch (from) {
-    case State.CLOSED: // the TCB of a passive open begins with the completed handshake
-      return bit(State.SYN_SENT) | bit(State.ESTABLISHED);
-    case State.SYN_SENT:
-      return bit(State.SYN_RECEIVED) | bit(State.ESTABLISHED) | bit(State.CLOSED);
-    case State.SYN_RECEIVED:
-      return bit(State.ESTABLISHED) | bit(State.FIN_WAIT_1) | bit(State.CLOSED);
-    case State.ESTABLISHED:
-      return bit(State.FIN_WAIT_1) | bit(State.CLOSE_WAIT) | bit(State.CLOSED);
-    case State.FIN_WAIT_1:
-      return bit(State.FIN_WAIT_2) | bit(State.CLOSING) | bit(State.CLOSED);
-    case State.CLOSE_WAIT:
-      return bit(State.LAST_ACK) | bit(State.CLOSED);
-    case State.FIN_WAIT_2:
-    case State.CLOSING:
-      return bit(State.TIME_WAIT) | bit(State.CLOSED);
-    case State.LAST_ACK:
-    case State.TIME_WAIT:
-      return bit(State.CLOSED);
-    default: // LISTEN has no TCB
-      return 0;
-  }
-}
-
-@inline function bit(state: State): u32 {
-  return <u32>1 << <u32>state;
-}
+const NEXT_STATES: usize = memory.data<i32>([
+  // CLOSED: the TCB of a passive open begins with the completed handshake.
+  (1 << State.SYN_SENT) | (1 << State.ESTABLISHED),
+  0, // LISTEN has no TCB
+  (1 << State.SYN_RECEIVED) | (1 << State.ESTABLISHED) | TO_CLOSED, // SYN-SENT
+  (1 << State.ESTABLISHED) | (1 << State.FIN_WAIT_1) | TO_CLOSED, // SYN-RECEIVED
+  (1 << State.FIN_WAIT_1) | (1 << State.CLOSE_WAIT) | TO_CLOSED, // ESTABLISHED
+  (1 << State.FIN_WAIT_2) | (1 << State.CLOSING) | TO_CLOSED, // FIN-WAIT-1
+  (1 << State.TIME_WAIT) | TO_CLOSED, // FIN-WAIT-2
+  (1 << State.LAST_ACK) | TO_CLOSED, // CLOSE-WAIT
+  (1 << State.TIME_WAIT) | TO_CLOSED, // CLOSING
+  TO_CLOSED, // LAST-ACK
+  TO_CLOSED, // TIME-WAIT
+]);
 
 /** Whether RFC 9293 §3.3.2 has an arrow from one state to the other. */
 export function isLegalTransition(from: State, to: State): bool {
-  return (nextStates(from) & bit(to)) != 0;
+  return ((load<i32>(NEXT_STATES + (<usize>from << 2)) >> to) & 1) != 0;
 }
 
 /** The only way to change a TCB's state. */

@@ -11,7 +11,7 @@
  * wait, since a fresh SYN reopens the tuple (MAY-2).
  * Called by tcp/arrives, tcp/calls and, when the deadline is reached, by `index`.
  */
-import { EXPIRY_BUDGET, TIME_WAIT_COUNT } from "../config";
+import { EXPIRY_BUDGET, HAS_MARKS, HAS_TIMESTAMPS, TIME_WAIT_COUNT } from "../config";
 import { Counter, EndReason, State } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
@@ -22,13 +22,16 @@ import { insertFlow, removeFlow } from "./demux";
 import { detachTcb, reclaimTcb } from "./end";
 import {
   FlowKind,
+  FlowList,
   ListedFlow,
   TIME_WAIT_OFFSET,
   TIME_WAIT_SIZE,
+  appendFlow,
+  copyTuple,
   flowAt,
   flowAtOffset,
   linkTo,
-  listedAt,
+  unlinkFlow,
 } from "./flow";
 import { receiveWindow } from "./receive";
 import { timestampOffset } from "./isn";
@@ -52,11 +55,9 @@ import { isAcceptable } from "./seq";
 }
 if (offsetof<TimeWait>() > TIME_WAIT_SIZE) ERROR("TimeWait layout");
 
-/** The records in order of expiry, the free ones, and the time they stay. */
-@unmanaged @final class Queue {
+/** The records in order of expiry; with the free ones, and the time they stay. */
+@unmanaged @final class Queue extends FlowList {
   twoMslMs: u32;
-  oldest: u16;
-  newest: u16;
   free: u16;
 }
 const QUEUE: usize = memory.data(offsetof<Queue>(), 8);
@@ -85,22 +86,22 @@ export function enterTimeWait(tcb: Tcb): void {
   detachTcb(tcb, EndReason.CLOSED);
   if (queue().free == 0) {
     count(Counter.TIME_WAIT_RECYCLED);
-    dropTimeWait(changetype<TimeWait>(flowAt(queue().oldest)));
+    dropTimeWait(changetype<TimeWait>(flowAt(queue().first)));
   }
   const record = changetype<TimeWait>(flowAt(queue().free));
   queue().free = record.hashNext;
   memory.fill(changetype<usize>(record), 0, TIME_WAIT_SIZE);
   record.kind = <u8>FlowKind.TIME_WAIT;
   record.state = <u8>State.TIME_WAIT;
-  record.remoteAddress = tcb.remoteAddress;
-  record.localAddress = tcb.localAddress;
-  record.ports = tcb.ports;
+  copyTuple(record, tcb);
   record.sndNxt = tcb.sndNxt;
   record.rcvNxt = tcb.rcvNxt;
   record.rcvWnd = <u16>window;
-  record.marks = tcb.marks;
-  record.hasTimestamps = usesTimestamps(tcb);
-  record.tsRecent = recentTimestamp(tcb);
+  if (HAS_MARKS) record.marks = tcb.marks;
+  if (HAS_TIMESTAMPS) {
+    record.hasTimestamps = usesTimestamps(tcb);
+    record.tsRecent = recentTimestamp(tcb);
+  }
   insertFlow(record);
   appendRecord(record);
   if (has(tcb, Flag.RELEASED)) {
@@ -121,7 +122,7 @@ export function disownTimeWait(tcb: Tcb): void {
 /** Ends a record: its time is over, its place is needed, or its tuple lives again. */
 export function dropTimeWait(record: TimeWait): void {
   removeFlow(record);
-  removeRecord(record);
+  unlinkFlow(queue(), record);
   record.kind = <u8>FlowKind.FREE;
   record.hashNext = queue().free;
   queue().free = linkTo(record);
@@ -133,8 +134,8 @@ export function dropTimeWait(record: TimeWait): void {
 
 /** TIME-WAIT TIMEOUT (RFC 9293 §3.10.8) of all records that are due, a bounded number at once. */
 export function timeWaitDeadlineReached(): void {
-  for (let i: u32 = 0; i < EXPIRY_BUDGET && queue().oldest != 0; ++i) {
-    const record = changetype<TimeWait>(flowAt(queue().oldest));
+  for (let i: u32 = 0; i < EXPIRY_BUDGET && queue().first != 0; ++i) {
+    const record = changetype<TimeWait>(flowAt(queue().first));
     if (isBefore(now(), record.expiresAt)) break;
     dropTimeWait(record);
   }
@@ -148,7 +149,7 @@ export function timeWaitDeadlineReached(): void {
 export function arrivesInTimeWait(record: TimeWait, segment: Segment): void {
   if (segment.has(Ctl.RST)) return;
   if (isFinalFin(record, segment)) {
-    removeRecord(record);
+    unlinkFlow(queue(), record);
     appendRecord(record);
     acknowledgeFrom(record, segment);
     return;
@@ -172,30 +173,18 @@ export function isFinalFin(record: TimeWait, segment: Segment): bool {
 function acknowledgeFrom(record: TimeWait, segment: Segment): void {
   replyWith(segment, Ctl.ACK, record.sndNxt, record.rcvNxt);
   reply().wnd = record.rcvWnd;
-  if (!record.hasTimestamps) return;
+  if (!HAS_TIMESTAMPS || !record.hasTimestamps) return;
   const offset = timestampOffset(record.localAddress, record.remoteAddress, record.ports);
   stamp(reply(), offset, record.tsRecent);
 }
 
 function appendRecord(record: TimeWait): void {
-  const link = linkTo(record);
   record.expiresAt = now() + queue().twoMslMs;
-  record.listNext = 0;
-  record.listPrevious = queue().newest;
-  if (queue().newest != 0) listedAt(queue().newest).listNext = link;
-  else queue().oldest = link;
-  queue().newest = link;
+  appendFlow(queue(), record);
   armOldest();
 }
 
-function removeRecord(record: TimeWait): void {
-  if (record.listPrevious != 0) listedAt(record.listPrevious).listNext = record.listNext;
-  else queue().oldest = record.listNext;
-  if (record.listNext != 0) listedAt(record.listNext).listPrevious = record.listPrevious;
-  else queue().newest = record.listPrevious;
-}
-
 function armOldest(): void {
-  if (queue().oldest == 0) return;
-  armDeadline(TIME_WAIT_DEADLINE, changetype<TimeWait>(flowAt(queue().oldest)).expiresAt);
+  if (queue().first == 0) return;
+  armDeadline(TIME_WAIT_DEADLINE, changetype<TimeWait>(flowAt(queue().first)).expiresAt);
 }

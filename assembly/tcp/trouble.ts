@@ -5,6 +5,7 @@
  * §3.9.2.2 (soft errors). Progress disproves all of it. Called by tcp/timeouts and tcp/icmp-error
  * when trouble comes, by tcp/ack when it goes, and by netif/egress, which knows the next hop.
  */
+import { HAS_PMTUD, HAS_TROUBLE } from "../config";
 import { EndReason, Event } from "../core/abi";
 import { Flag, Tcb, clearFlag, has, raiseFlag, signal } from "./tcb";
 
@@ -17,6 +18,7 @@ import { Flag, Tcb, clearFlag, has, raiseFlag, signal } from "./tcb";
 
 /** The network has reported an error: ICMP's `type << 8 | code`, or SoftError.NO_NEIGHBOUR. */
 export function noteSoftError(tcb: Tcb, error: u32): void {
+  if (!HAS_TROUBLE) return;
   tcb.softError = <u8>(((error >> 8) << CODE_BITS) | min(error & 0xff, CODE_MAX));
   tell(tcb, Event.SOFT_ERROR);
 }
@@ -28,29 +30,30 @@ export function softErrorOf(tcb: Tcb): u32 {
 
 /** A segment's time-out has expired, or a probe's, without an answer. */
 export function noteExpiry(tcb: Tcb): void {
+  if (!HAS_TROUBLE && !HAS_PMTUD) return;
   if (tcb.expiries != EXPIRIES_MAX) tcb.expiries += 1;
-  if (tcb.expiries != R1) return;
+  if (!HAS_TROUBLE || tcb.expiries != R1) return;
   raiseFlag(tcb, Flag.NEXT_HOP_IN_DOUBT);
   tell(tcb, Event.TROUBLE);
 }
 
 /** The peer has answered. */
 @inline export function noteAnswer(tcb: Tcb): void {
-  tcb.softError = 0;
-  tcb.expiries = 0;
+  if (HAS_TROUBLE) tcb.softError = 0;
+  if (HAS_TROUBLE || HAS_PMTUD) tcb.expiries = 0;
 }
 
 /** Whether the next hop of this connection is to be asked if it is there, once (MUST-20). */
 export function takeDoubt(flow: usize): bool {
   const tcb = changetype<Tcb>(flow);
-  if (!has(tcb, Flag.NEXT_HOP_IN_DOUBT)) return false;
+  if (!HAS_TROUBLE || !has(tcb, Flag.NEXT_HOP_IN_DOUBT)) return false;
   clearFlag(tcb, Flag.NEXT_HOP_IN_DOUBT);
   return true;
 }
 
 /** How a connection ends that was given up: whether the network had an explanation (SHLD-25). */
 export function reasonToGiveUp(tcb: Tcb): EndReason {
-  return tcb.softError != 0 ? EndReason.UNREACHABLE : EndReason.TIMED_OUT;
+  return HAS_TROUBLE && tcb.softError != 0 ? EndReason.UNREACHABLE : EndReason.TIMED_OUT;
 }
 
 /** Tells the user, unless he does not want to know (SHLD-20). */

@@ -7,6 +7,7 @@
  * timestamps; RFC 2018: SACK. Called by `tcp/` to read, by `netif/` to write. Knows no connection.
  */
 
+import { HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE } from "../config";
 import { get16, get32, put32 } from "../core/octets";
 
 const enum Kind {
@@ -66,7 +67,7 @@ export function parseOptions(at: usize, octets: u32): TcpOptions {
   options.hasTimestamps = false;
   options.isSackPermitted = false;
   options.sackCount = 0;
-  if (octets == TIMESTAMPS_OPTION_OCTETS && get32(at) == ALIGNED_TIMESTAMPS) {
+  if (HAS_TIMESTAMPS && octets == TIMESTAMPS_OPTION_OCTETS && get32(at) == ALIGNED_TIMESTAMPS) {
     takeTimestamps(options, at + 2);
     return options;
   }
@@ -84,15 +85,15 @@ export function parseOptions(at: usize, octets: u32): TcpOptions {
     if (length < 2 || length > end - at) break;
     if (kind == Kind.MAXIMUM_SEGMENT_SIZE && length == MSS_OPTION_OCTETS) {
       options.mss = get16(at, 2);
-    } else if (kind == Kind.WINDOW_SCALE && length == WINDOW_SCALE_OCTETS) {
+    } else if (HAS_WINDOW_SCALE && kind == Kind.WINDOW_SCALE && length == WINDOW_SCALE_OCTETS) {
       options.windowShift = <u8>min(<u32>load<u8>(at, 2), WINDOW_SHIFT_MAX);
       options.hasWindowScale = true;
-    } else if (kind == Kind.SACK_PERMITTED && length == SACK_PERMITTED_OCTETS) {
+    } else if (HAS_SACK && kind == Kind.SACK_PERMITTED && length == SACK_PERMITTED_OCTETS) {
       options.isSackPermitted = true;
-    } else if (kind == Kind.SACK && (length & 7) == 2) {
+    } else if (HAS_SACK && kind == Kind.SACK && (length & 7) == 2) {
       options.sackBlocks = at + 2;
       options.sackCount = <u8>(length / SACK_BLOCK_OCTETS);
-    } else if (kind == Kind.TIMESTAMPS && length == TIMESTAMPS_OCTETS) {
+    } else if (HAS_TIMESTAMPS && kind == Kind.TIMESTAMPS && length == TIMESTAMPS_OCTETS) {
       takeTimestamps(options, at);
     }
     at += length;

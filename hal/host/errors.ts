@@ -77,6 +77,7 @@ const STATUS_TEXT: Record<StatusName, string> = {
   BAD_ADDRESS: "this address cannot be used here",
   NOT_CONFIGURED: "the stack has no address yet",
   UNREACHABLE: "the network has no way to this address",
+  NOT_SUPPORTED: "this build of the module leaves that out",
 };
 
 /** The name of a status below 0, or undefined for a number that is none. */
