@@ -51,7 +51,8 @@ if (offsetof<Entry>() != DEADLINE_ENTRY_SIZE) ERROR("Entry layout");
 /** One block: the bits of occupied slots, the first entry of each slot, the entries. */
 @inline const OCCUPIED_OCTETS: u32 = 4 * LEVEL_COUNT;
 @inline const HEADS_OCTETS: u32 = 2 * SLOT_COUNT * LEVEL_COUNT;
-@inline const WHEEL_OCTETS: u32 = OCCUPIED_OCTETS + HEADS_OCTETS + DEADLINE_ENTRY_SIZE * ENTRY_COUNT;
+@inline const WHEEL_OCTETS: u32 =
+  OCCUPIED_OCTETS + HEADS_OCTETS + DEADLINE_ENTRY_SIZE * ENTRY_COUNT;
 const OCCUPIED: usize = memory.data(WHEEL_OCTETS, 8);
 const HEADS: usize = OCCUPIED + OCCUPIED_OCTETS;
 const ENTRIES: usize = HEADS + HEADS_OCTETS;

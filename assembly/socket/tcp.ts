@@ -4,7 +4,7 @@
  * Here handles, addresses and ranges are checked, so that a mistake gets a named Status; the calls
  * themselves are RFC 9293 §3.10 in tcp/calls. Called by `index`, and by applications in the module.
  */
-import { CONNECTION_COUNT, HAS_MARKS, HAS_TROUBLE } from "../config";
+import { CONNECTION_COUNT, HAS_KEEP_ALIVE, HAS_MARKS, HAS_TROUBLE } from "../config";
 import { Option, State, Status } from "../core/abi";
 import {
   interfaceAddress,
@@ -133,7 +133,7 @@ export function tcpCommit(handle: i32, octets: u32): i32 {
 
 /**
  * SEND's urgent flag, for all that was committed so far (RFC 9293 §3.8.5). CONNECTION_CLOSING after
- * CLOSE, CONNECTION_ENDED.
+ * CLOSE, CONNECTION_ENDED; NOT_SUPPORTED where urgent data is left out.
  */
 export function tcpUrgent(handle: i32): i32 {
   const tcb = tcbOf(handle);
@@ -216,7 +216,7 @@ export function tcpRelease(handle: i32): i32 {
 /**
  * Sets an `Option` of a connection, from now on, or TTL and DSCP of those that will come of a
  * listener. Units and ranges stand at `Option`. BAD_ARGUMENT for an unknown option or a value out
- * of range; BAD_HANDLE for a listener and another option.
+ * of range; BAD_HANDLE for a listener and another option; NOT_SUPPORTED where it is left out.
  */
 export function tcpSetOption(handle: i32, option: u32, value: u32): i32 {
   const tcb = tcbOf(handle);
@@ -224,6 +224,7 @@ export function tcpSetOption(handle: i32, option: u32, value: u32): i32 {
   const listener = listenerOf(handle);
   if (listener == null) return Status.BAD_HANDLE;
   if (option != Option.TTL && option != Option.DSCP) return Status.BAD_HANDLE;
+  if (!HAS_MARKS) return Status.NOT_SUPPORTED;
   if (!areMarksRight(option, value)) return Status.BAD_ARGUMENT;
   listener.marks = marked(listener.marks, option, value);
   return Status.OK;
@@ -243,21 +244,24 @@ function setOptionOf(tcb: Tcb, option: u32, value: u32): i32 {
     case Option.KEEP_ALIVE_IDLE_MS:
     case Option.KEEP_ALIVE_INTERVAL_MS:
     case Option.KEEP_ALIVE_COUNT:
+      if (!HAS_KEEP_ALIVE) return Status.NOT_SUPPORTED;
       return setKeepAlive(tcb, <Option>option, value) ? Status.OK : Status.BAD_ARGUMENT;
     case Option.DELAYED_ACK:
       return setSwitch(tcb, Flag.NO_DELAYED_ACK, value ^ 1);
-    default:
+    case Option.TTL:
+    case Option.DSCP:
+      if (!HAS_MARKS) return Status.NOT_SUPPORTED;
       if (!areMarksRight(option, value)) return Status.BAD_ARGUMENT;
       tcb.marks = marked(tcb.marks, option, value);
       return Status.OK;
+    default:
+      return Status.BAD_ARGUMENT;
   }
 }
 
-/** Whether this is a TTL or a DSCP, and within its range. */
+/** Whether a TTL or a DSCP is within its range. */
 function areMarksRight(option: u32, value: u32): bool {
-  if (!HAS_MARKS) return false;
-  if (option == Option.TTL) return value - 1 < TTL_MAX;
-  return option == Option.DSCP && value <= DSCP_MAX;
+  return option == Option.TTL ? value - 1 < TTL_MAX : value <= DSCP_MAX;
 }
 
 @inline function marked(marks: u16, option: u32, value: u32): u16 {

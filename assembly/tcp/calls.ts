@@ -5,7 +5,7 @@
  * never transmits and never starts a timer: it changes the TCB and puts it on the list of those
  * that have something to say, because only `poll` knows the time.
  */
-import { HAS_TIMESTAMPS, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
+import { HAS_TIMESTAMPS, HAS_URGENT, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
 import { EndReason, State, Status } from "../core/abi";
 import { advanceOffset, contiguousOctets } from "../core/ring";
 import { beginSending } from "./begin";
@@ -118,6 +118,7 @@ export function commit(tcb: Tcb, octets: u32): i32 {
 
 /** SEND's urgent flag (§3.10.2): everything sent so far is urgent. */
 export function sendUrgent(tcb: Tcb): i32 {
+  if (!HAS_URGENT) return Status.NOT_SUPPORTED;
   if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
   if (stateOfTcb(tcb) == State.CLOSED) return Status.CONNECTION_ENDED;
   makeUrgent(tcb);

@@ -125,7 +125,6 @@ export function isOfKeepAlive(tcb: Tcb, seq: u32): bool {
 
 /** Sets one of the options of keep-alive; false if the value is out of range. */
 export function setKeepAlive(tcb: Tcb, option: Option, value: u32): bool {
-  if (!HAS_KEEP_ALIVE) return false;
   const part = keepAliveOf(tcb);
   const seconds = (value + MS_PER_SECOND - 1) / MS_PER_SECOND;
   const isDuration = seconds - 1 < SECONDS_MAX && value <= SECONDS_MAX * MS_PER_SECOND;

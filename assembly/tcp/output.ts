@@ -66,7 +66,9 @@ export function prepareSegment(flow: usize): bool {
   superviseUserTimeout(tcb);
   if (has(tcb, Flag.SYN_OUTSTANDING) && tcb.sndCursor == tcb.iss) return planSyn(tcb, out);
   if (maySendText(state)) {
-    if (HAS_FAST_RETRANSMIT && has(tcb, Flag.RETRANSMIT_DUE) && planRetransmit(tcb, out)) return true;
+    if (HAS_FAST_RETRANSMIT && has(tcb, Flag.RETRANSMIT_DUE)) {
+      if (planRetransmit(tcb, out)) return true;
+    }
     if (isSackRecovering(tcb) ? planRecovery(tcb, out) : planText(tcb, out)) return true;
     if (isLossProbeDue(tcb) && planLossProbe(tcb, out)) return true;
     if (has(tcb, Flag.PROBE_DUE)) return planProbe(tcb, out);

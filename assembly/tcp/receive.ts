@@ -6,7 +6,9 @@
  * §3.8.6.3 (delayed ACK). Called by tcp/arrives, and by tcp/calls when the user has read. Each
  * octet is copied once, from the frame to its place in the ring.
  */
-import { FRAME_OCTETS_MAX, HAS_EVICTION, HAS_OUT_OF_ORDER, MTU_OCTETS, RECEIVE_RING_OCTETS } from "../config";
+import {
+  FRAME_OCTETS_MAX, HAS_EVICTION, HAS_OUT_OF_ORDER, MTU_OCTETS, RECEIVE_RING_OCTETS,
+} from "../config";
 import { Counter, Event } from "../core/abi";
 import { count } from "../core/counters";
 import { advanceOffset, contiguousOctets } from "../core/ring";

@@ -35,11 +35,16 @@ import { Tcb, isTcbFree } from "./tcb";
 /** Beyond this a cookie is older than AGE_MAX steps of 2^24 / 250 ms. */
 @inline const VALID_MS: u32 = 201_327;
 
-/** Values of MSS that a cookie can tell, ascending: the least, the default, and common ones. */
+/**
+ * Values of MSS that a cookie can tell, ascending, four in a word of eight octets: the least, the
+ * default, and common ones.
+ */
+@inline const MSS_LOW: u64 = 64 | (256 << 16) | ((<u64>536) << 32) | ((<u64>1024) << 48);
+@inline const MSS_HIGH: u64 = 1220 | (1360 << 16) | ((<u64>1440) << 32) | ((<u64>1460) << 48);
 @inline const MSS_COUNT: u32 = 8;
-/** Within a function, so that a build without cookies has no table. */
+
 function mssAt(index: u32): u16 {
-  return load<u16>(memory.data<u16>([64, 256, 536, 1024, 1220, 1360, 1440, 1460]) + (index << 1));
+  return <u16>((index < 4 ? MSS_LOW : MSS_HIGH) >> ((<u64>index & 3) << 4));
 }
 
 /** When the last cookie was given out, if that is not too long ago. */

@@ -9,7 +9,8 @@
  * and finds it at the offset given here. Knows sizes only, so that tcp/flow can lay out the pool.
  */
 import {
-  HAS_ECN, HAS_KEEP_ALIVE, HAS_OUT_OF_ORDER, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT, RUN_COUNT,
+  HAS_ECN, HAS_KEEP_ALIVE, HAS_OUT_OF_ORDER, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT,
+  RUN_COUNT,
 } from "../config";
 import { RANGE_LIST_SIZE } from "./ranges";
 

@@ -54,7 +54,7 @@ export function urgentUnread(tcb: Tcb): u32 {
  * into a closed window.
  */
 export function makeUrgent(tcb: Tcb): void {
-  if (!HAS_URGENT || tcb.sndEnd == firstTextSeq(tcb)) return; // all of it has been acknowledged
+  if (tcb.sndEnd == firstTextSeq(tcb)) return; // all of it has been acknowledged
   raiseFlag(tcb, Flag.URGENT);
   urgentOf(tcb).sndUp = tcb.sndEnd;
   if (has(tcb, Flag.SYN_OUTSTANDING) || !seqLt(tcb.sndCursor, tcb.sndEnd)) return;
