@@ -13,7 +13,7 @@ import {
   IpProtocol,
 } from "../../hal/host/packet/index.ts";
 import type { Emitted } from "../support/device.ts";
-import { onEachProfile } from "../support/variants.ts";
+import { onEachProfile, onEachProfileWith } from "../support/variants.ts";
 import { datagramFrame, FAR_ADDRESS, LINGER, Link, station } from "./link.ts";
 
 const PEER = station(1);
@@ -26,9 +26,16 @@ function each(name: string, run: (link: Link) => void): void {
   });
 }
 
-/** A link on which the peer is known. */
+/** As `each`, where there are echo requests of our own. */
+function eachWithPing(name: string, run: (link: Link) => void): void {
+  test(name, () => {
+    onEachProfileWith(["PING"], ({ profile }) => run(new Link({ profile })));
+  });
+}
+
+/** As `eachWithPing`, on a link on which the peer is known. */
 function eachKnown(name: string, run: (link: Link) => void): void {
-  each(name, (link) => {
+  eachWithPing(name, (link) => {
     link.arpRequest(PEER);
     run(link);
   });
@@ -280,7 +287,7 @@ describe("our own echo requests", () => {
     assert.equal(link.pingTake(), Status.WOULD_BLOCK);
   });
 
-  each("arguments out of range, and addresses that nobody has, are refused", (link) => {
+  eachWithPing("arguments out of range, and addresses that nobody has, are refused", (link) => {
     assert.equal(link.ping(PEER.address, 65_536), Status.BAD_ARGUMENT);
     assert.equal(link.ping(PEER.address, -1), Status.BAD_ARGUMENT);
     assert.equal(link.ping(PEER.address, 0, ECHO_DATA_OCTETS_MAX + 1), Status.BAD_ARGUMENT);

@@ -4,6 +4,7 @@
  * Called by the tests of this folder. Answers nothing on its own.
  */
 import assert from "node:assert/strict";
+import { Status } from "../../hal/host/abi.ts";
 import {
   ArpOperation,
   buildFrame,
@@ -31,6 +32,8 @@ export const LINGER: Station = { mac: LINGER_MAC, address: LINGER_ADDRESS };
 export const GATEWAY_ADDRESS = 0x0a09_00fe;
 /** A host behind the gateway. */
 export const FAR_ADDRESS = 0xc633_6407;
+
+const PEER_PORT = 80;
 
 /** The station with this number, 1 to 253 but 2, in Linger's network 10.9.0.0/24. */
 export function station(number: number): Station {
@@ -121,6 +124,19 @@ export class Link {
   pingTake(): number {
     return this.device.call("pingTake");
   }
+
+  /** Has something to send to an address, in every build: the SYN of a connection. */
+  connect(address: number): number {
+    const handle = this.device.call("tcpConnect", address, PEER_PORT, 0, 0);
+    assert.ok(handle > 0, `tcpConnect: ${handle}`);
+    return handle;
+  }
+
+  /** Has no more to send there. */
+  drop(handle: number): void {
+    assert.equal(this.device.call("tcpAbort", handle), Status.OK);
+    assert.equal(this.device.call("tcpRelease", handle), Status.OK);
+  }
 }
 
 /** An echo request of a station to us, or what `input` makes of it. */
@@ -132,6 +148,13 @@ export function datagramFrame(from: Station, input: FrameInput = {}): Uint8Array
     ethernet: { source: from.mac, destination: LINGER.mac, ...input.ethernet },
     ipv4: { source: from.address, destination: LINGER.address, ...input.ipv4 },
   });
+}
+
+/** The stations to which a SYN went. */
+export function synsOf(emitted: readonly Emitted[]): string[] {
+  return emitted
+    .filter(({ frame }) => frame.tcp !== undefined)
+    .map(({ frame }) => frame.ethernet!.destination);
 }
 
 const ECHO_REQUEST = { type: IcmpType.ECHO_REQUEST, identifier: 7, sequence: 1, payload: "abc" };

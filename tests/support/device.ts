@@ -10,6 +10,7 @@ import {
   Counter,
   EndReason,
   Event,
+  Feature,
   Limit,
   State,
   Status,
@@ -60,6 +61,7 @@ export type StateName = NumberOf<typeof State>;
 export type StatusName = NumberOf<typeof Status>;
 export type ReasonName = NumberOf<typeof EndReason>;
 export type EventName = NumberOf<typeof Event>;
+export type FeatureName = NumberOf<typeof Feature>;
 export type CounterName = Exclude<NumberOf<typeof Counter>, "COUNT">;
 export type LimitName = NumberOf<typeof Limit>;
 export type FieldName = Exclude<NumberOf<typeof StatusField>, "COUNT">;
@@ -170,6 +172,12 @@ export class Device {
 
   limit(name: LimitName): number {
     return this.#exports().limit(Limit[name]);
+  }
+
+  /** Whether this build has all of these. */
+  has(...names: readonly FeatureName[]): boolean {
+    const mask = this.limit("FEATURES");
+    return names.every((name) => (mask & Feature[name]) !== 0);
   }
 
   counter(name: CounterName): number {

@@ -4,8 +4,8 @@
  *
  * Called by the tests themselves and by given.ts.
  */
-import { EndReason, Feature } from "../../hal/host/abi.ts";
-import { Device } from "./device.ts";
+import { EndReason } from "../../hal/host/abi.ts";
+import { Device, type FeatureName } from "./device.ts";
 import { type Profile, PROFILES } from "./modules.ts";
 
 export interface Variant {
@@ -19,12 +19,9 @@ export const VARIANTS: readonly Variant[] = PROFILES.flatMap((profile) => [
   { profile, numbers: "wrap" as const },
 ]);
 
-export type FeatureName = Exclude<keyof typeof Feature, number | symbol>;
-
 /** Whether a profile's module can do all of this. */
-export function hasFeatures(profile: Profile, ...names: readonly FeatureName[]): boolean {
-  const mask = new Device({ profile }).limit("FEATURES");
-  return names.every((name) => (mask & Feature[name]) !== 0);
+function hasFeatures(profile: Profile, ...names: readonly FeatureName[]): boolean {
+  return new Device({ profile }).has(...names);
 }
 
 /** The variants whose module can do all of this; at least those of one profile. */
@@ -32,6 +29,15 @@ function variantsWith(...names: readonly FeatureName[]): readonly Variant[] {
   const able = VARIANTS.filter(({ profile }) => hasFeatures(profile, ...names));
   if (able.length === 0) throw new Error(`no profile has ${names.join(" and ")}`);
   return able;
+}
+
+/** The variants whose module can do nothing of this; at least those of one profile. */
+function variantsWithout(...names: readonly FeatureName[]): readonly Variant[] {
+  const unable = VARIANTS.filter(({ profile }) =>
+    names.every((name) => !hasFeatures(profile, name)),
+  );
+  if (unable.length === 0) throw new Error(`every profile has ${names.join(" or ")}`);
+  return unable;
 }
 
 /** Where a connection begins: its ports, the time, and the peer's ISS. */
@@ -73,12 +79,36 @@ export function onEachVariantWith(
   onEachVariant(run, variantsWith(...names));
 }
 
+/** As `onEachVariant`, on those whose module can do nothing of this. */
+export function onEachVariantWithout(
+  names: readonly FeatureName[],
+  run: (variant: Variant) => void,
+): void {
+  onEachVariant(run, variantsWithout(...names));
+}
+
 /** Runs a test on every profile, where sequence numbers do not matter. */
-export function onEachProfile(run: (variant: Variant) => void): void {
+export function onEachProfile(run: (variant: Variant) => void, variants = VARIANTS): void {
   onEachVariant(
     run,
-    VARIANTS.filter(({ numbers }) => numbers === "plain"),
+    variants.filter(({ numbers }) => numbers === "plain"),
   );
+}
+
+/** As `onEachProfile`, on those whose module can do all of this. */
+export function onEachProfileWith(
+  names: readonly FeatureName[],
+  run: (variant: Variant) => void,
+): void {
+  onEachProfile(run, variantsWith(...names));
+}
+
+/** As `onEachProfile`, on those whose module can do nothing of this. */
+export function onEachProfileWithout(
+  names: readonly FeatureName[],
+  run: (variant: Variant) => void,
+): void {
+  onEachProfile(run, variantsWithout(...names));
 }
 
 /** Puts `name` before the message of whatever fails. */

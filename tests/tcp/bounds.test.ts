@@ -8,7 +8,12 @@ import { test } from "node:test";
 import { Status } from "../../hal/host/abi.ts";
 import type { Conversation } from "../support/conversation.ts";
 import { fresh, given } from "../support/given.ts";
-import { onEachProfile, onEachVariant, type Variant } from "../support/variants.ts";
+import {
+  onEachProfile,
+  onEachProfileWith,
+  onEachVariant,
+  type Variant,
+} from "../support/variants.ts";
 
 const USER_TIMEOUT_MS = 300_000;
 /** Nobody is evicted before. */
@@ -130,7 +135,7 @@ test("nobody goes who is healthy, or not yet for a minute", () => {
 });
 
 test("a peer that keeps its window closed goes, and its user is told", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["EVICTION"], (variant) => {
     const c = accepted(variant);
     c.window = 0;
     c.send(ACK).write(10).advance(1_000).take();
@@ -152,7 +157,7 @@ test("a peer that keeps its window closed goes, and its user is told", () => {
 });
 
 test("who does not read from a full ring loses the connection, who reads does not", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["EVICTION"], (variant) => {
     for (const reads of [false, true]) {
       const c = accepted(variant);
       const ring = c.rig.device.limit("RECEIVE_RING_SIZE");
@@ -174,7 +179,7 @@ test("who does not read from a full ring loses the connection, who reads does no
 });
 
 test("a released connection goes first, and the new one has its place at once", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["EVICTION"], (variant) => {
     const c = accepted(variant);
     const orphan = another(c, 6_000).accept();
     c.window = 0;
@@ -193,7 +198,7 @@ test("a released connection goes first, and the new one has its place at once", 
 });
 
 test("what nobody has accepted goes before what somebody has; OPEN makes room, too", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["EVICTION"], (variant) => {
     const c = accepted(variant);
     const first = another(c, 6_000);
     const second = another(c, 6_001);
@@ -216,7 +221,7 @@ test("what nobody has accepted goes before what somebody has; OPEN makes room, t
 });
 
 test("one that was reset before anybody accepted it goes at once", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["EVICTION"], (variant) => {
     const c = accepted(variant);
     const dead = another(c, 6_000).send("<SEQ=301><CTL=RST>");
     // OPEN takes its TCB at once, since nobody can ask for it any more.

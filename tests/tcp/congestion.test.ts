@@ -11,7 +11,7 @@ import type { Conversation } from "../support/conversation.ts";
 import { given } from "../support/given.ts";
 import { Seeded } from "../support/pattern.ts";
 import { seqDistance } from "../support/sequence.ts";
-import { onEachVariant, type Variant } from "../support/variants.ts";
+import { onEachVariant, onEachVariantWith, type Variant } from "../support/variants.ts";
 
 const MSS = 100;
 const INITIAL_WINDOW = 10 * MSS;
@@ -217,7 +217,7 @@ function manyInFlight(c: Conversation): number {
 }
 
 test("the third duplicate ACK, and no other, sends the first segment again (RFC 5681 §3.2)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["FAST_RETRANSMIT"], (variant) => {
     const c = open(variant);
     const una = manyInFlight(c);
     const flight = seqDistance(c.status("SND_UNA"), c.status("SND_NXT"));
@@ -260,7 +260,7 @@ test("all acknowledged ends the recovery with the window at its threshold", () =
 });
 
 test("a partial ACK sends the next hole at once, without a time-out (RFC 6582)", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["FAST_RETRANSMIT"], (variant) => {
     const c = open(variant);
     const una = manyInFlight(c);
     const end = seqDistance((c.iss + 1) >>> 0, c.status("SND_NXT"));

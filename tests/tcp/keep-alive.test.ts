@@ -12,6 +12,7 @@ import { icmpErrorFrame } from "../support/icmp.ts";
 import { open as openPeer } from "../support/option-peer.ts";
 import {
   onEachProfile,
+  onEachProfileWith,
   onEachVariant,
   onEachVariantWith,
   type Variant,
@@ -50,7 +51,7 @@ test("an idle connection is silent for ever, unless keep-alive is asked for [MUS
 });
 
 test("the first probe after 2 hours, nine every 75 s, then the end [MUST-28 MUST-29 MAY-5]", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["KEEP_ALIVE"], (variant) => {
     const c = given("ESTABLISHED", variant).setOption("KEEP_ALIVE", 1);
     c.after(TWO_HOURS_MS).expect(PROBE);
     for (let probe = 2; probe <= COUNT; probe++) c.after(INTERVAL_MS).expect(PROBE);
@@ -65,7 +66,7 @@ test("the first probe after 2 hours, nine every 75 s, then the end [MUST-28 MUST
 });
 
 test("idle time, interval and count are the connection's own [MUST-24 MUST-27 SHLD-12]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant, { role: "passive" });
     const other = c.from(6_000).send("<SEQ=300><CTL=SYN><MSS=1460>");
     other.expect("<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>");
@@ -90,7 +91,7 @@ test("idle time, interval and count are the connection's own [MUST-24 MUST-27 SH
 });
 
 test("whoever answers lives: each answer makes room for all probes again [MUST-29]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant);
     for (let round = 0; round < 5; round++) {
       c.after(IDLE_MS).expect(PROBE).after(SHORT_INTERVAL_MS).expect(PROBE);
@@ -104,7 +105,7 @@ test("whoever answers lives: each answer makes room for all probes again [MUST-2
 });
 
 test("an interval longer than the idle time: an answer still starts from the idle time", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant).setOption("KEEP_ALIVE_INTERVAL_MS", 30_000);
     c.after(IDLE_MS).expect(PROBE).quiet(5).send(ANSWER);
     // The time-out of the probe finds that it was answered, and that silence came again.
@@ -115,7 +116,7 @@ test("an interval longer than the idle time: an answer still starts from the idl
 });
 
 test("data or an acknowledgement from the peer puts the probe off [MUST-26]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant);
     for (let seq = 301; seq < 341; seq += 10) {
       c.quiet(IDLE_MS - 1)
@@ -132,7 +133,7 @@ test("data or an acknowledgement from the peer puts the probe off [MUST-26]", ()
 });
 
 test("a segment that is dropped puts nothing off", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant)
       .quiet(IDLE_MS - 1)
       .send("<SEQ=290><ACK=101><CTL=ACK>");
@@ -142,7 +143,7 @@ test("a segment that is dropped puts nothing off", () => {
 });
 
 test("no probe while anything is outstanding: that is sent again instead [MUST-26]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const data = "<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=30>";
     const c = kept(variant).quiet(9_000).write(30).expect(data);
     for (const gap of [1_000, 2_000, 4_000, 8_000, 16_000]) c.after(gap).expect(data);
@@ -155,7 +156,7 @@ test("no probe while anything is outstanding: that is sent again instead [MUST-2
 });
 
 test("a closed window with data waiting is probed as such, not by keep-alive [MUST-26]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant).write(30).expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=30>");
     c.window = 0;
     c.send("<SEQ=301><ACK=131><CTL=ACK>").write(20);
@@ -173,7 +174,7 @@ test("a closed window with data waiting is probed as such, not by keep-alive [MU
 });
 
 test("switched off, on again, and set anew while it runs [MUST-24 MUST-27]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant).after(IDLE_MS).expect(PROBE).setOption("KEEP_ALIVE", 0).quiet(600_000);
     c.setOption("KEEP_ALIVE", 1).after(IDLE_MS).expect(PROBE);
     c.setOption("KEEP_ALIVE_IDLE_MS", 5_000).after(5_000).expect(PROBE);
@@ -186,7 +187,7 @@ test("switched off, on again, and set anew while it runs [MUST-24 MUST-27]", () 
 });
 
 test("values out of range are refused, and change nothing", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant);
     for (const [option, values] of [
       [2, [2, 0xffff_ffff]],
@@ -203,7 +204,7 @@ test("values out of range are refused, and change nothing", () => {
 });
 
 test("asked for before the connection is there, it runs as soon as it is", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = keep(given("SYN-SENT", variant)).advance(2_000);
     c.take();
     c.send("<SEQ=300><ACK=101><CTL=SYN,ACK><MSS=1460>").expect("<SEQ=101><ACK=301><CTL=ACK>");
@@ -219,7 +220,7 @@ const HALF_CLOSED: readonly [RfcState, string, string][] = [
 
 for (const [state, probe, answer] of HALF_CLOSED) {
   test(`a peer that is gone is noticed in ${state}, too`, () => {
-    onEachVariant((variant) => {
+    onEachVariantWith(["KEEP_ALIVE"], (variant) => {
       for (const role of ROLES) {
         const c = keep(given(state, variant, { role }));
         c.after(IDLE_MS).expect(probe).send(answer).after(IDLE_MS).expect(probe);
@@ -234,7 +235,7 @@ for (const [state, probe, answer] of HALF_CLOSED) {
 }
 
 test("asked for before CLOSE, it follows into FIN-WAIT-2, and ends with TIME-WAIT", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant).closeWrite().expect("<SEQ=101><ACK=301><CTL=FIN,ACK>");
     c.send("<SEQ=301><ACK=102><CTL=ACK>").after(IDLE_MS).expect("<SEQ=101><ACK=301><CTL=ACK>");
     c.send("<SEQ=301><ACK=102><CTL=FIN,ACK>").expect("<SEQ=102><ACK=302><CTL=ACK>");
@@ -243,7 +244,7 @@ test("asked for before CLOSE, it follows into FIN-WAIT-2, and ends with TIME-WAI
 });
 
 test("a full close leaves FIN-WAIT-2 to the user timeout", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant).close().expect("<SEQ=101><ACK=301><CTL=FIN,ACK>");
     c.send("<SEQ=301><ACK=102><CTL=ACK>").quiet(299_999).state("FIN-WAIT-2");
     c.quiet(1).ended("TIMED_OUT");
@@ -251,14 +252,14 @@ test("a full close leaves FIN-WAIT-2 to the user timeout", () => {
 });
 
 test("the peer has restarted: its RST ends it", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant).after(IDLE_MS).expect(PROBE).send("<SEQ=301><CTL=RST>");
     c.ended("RESET").quiet(600_000);
   });
 });
 
 test("the network says why nobody answers: unreachable", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["KEEP_ALIVE", "TROUBLE"], (variant) => {
     const c = kept(variant);
     const hostUnreachable = { type: IcmpType.DESTINATION_UNREACHABLE, code: 1 };
     const report = (seq: number): void => {
@@ -302,7 +303,7 @@ test("with timestamps a probe carries one, and its answer counts", () => {
 });
 
 test("a poll that comes hours late asks before it judges", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["KEEP_ALIVE"], (variant) => {
     const c = kept(variant);
     c.rig.device.nowMs += 10 * TWO_HOURS_MS;
     c.rig.settle();
@@ -317,7 +318,7 @@ test("a poll that comes hours late asks before it judges", () => {
 });
 
 test("two Lingers ask one another for weeks", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["KEEP_ALIVE"], (variant) => {
     const c = fresh(variant).connect().expect("<SEQ=100><CTL=SYN><MSS=1460>");
     c.send("<SEQ=300><ACK=101><CTL=SYN,ACK><MSS=1460>").expect("<SEQ=101><ACK=301><CTL=ACK>");
     c.setOption("KEEP_ALIVE", 1);

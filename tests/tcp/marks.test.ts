@@ -15,7 +15,7 @@ import type { Conversation } from "../support/conversation.ts";
 import { statusName } from "../support/device.ts";
 import { fresh, given } from "../support/given.ts";
 import type { Marks } from "../support/inspector.ts";
-import { onEachProfile, onEachVariant } from "../support/variants.ts";
+import { onEachProfileWith, onEachVariantWith } from "../support/variants.ts";
 
 /** What the module has been told; from now on each frame must show it. */
 function announce(c: Conversation, marks: Partial<Marks>): void {
@@ -50,7 +50,7 @@ function everySegment(c: Conversation): void {
 }
 
 test("set before the SYN leaves: SYN to FIN, and TIME-WAIT's ACK [MUST-48 MUST-49]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["MARKS"], (variant) => {
     const c = fresh(variant);
     c.together(() => {
       c.connect();
@@ -69,7 +69,7 @@ test("set before the SYN leaves: SYN to FIN, and TIME-WAIT's ACK [MUST-48 MUST-4
 });
 
 test("text, ACK, retransmission, probe, FIN carry what was set [MUST-48 MUST-49 SHLD-22]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["MARKS"], (variant) => {
     for (const marks of [
       { ttl: 255, dscp: 63 },
       { ttl: 1, dscp: 1 },
@@ -83,7 +83,7 @@ test("text, ACK, retransmission, probe, FIN carry what was set [MUST-48 MUST-49 
 });
 
 test("both change while the connection lives, the next segment has them [SHLD-21]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["MARKS"], (variant) => {
     const c = given("ESTABLISHED", variant).write(100);
     c.expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=100>");
     mark(c, c.handle, { ttl: 7, dscp: 10 });
@@ -98,7 +98,7 @@ test("both change while the connection lives, the next segment has them [SHLD-21
 });
 
 test("the RST of an ABORT, and of a segment that the connection refuses [MUST-48 MUST-49]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["MARKS"], (variant) => {
     const marks = { ttl: 3, dscp: 46 };
     const c = given("ESTABLISHED", variant);
     mark(c, c.handle, marks);
@@ -113,7 +113,7 @@ test("the RST of an ABORT, and of a segment that the connection refuses [MUST-48
 });
 
 test("a listener's hold from the SYN-ACK on, and pass to its connections [MUST-48 MUST-49]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["MARKS"], (variant) => {
     const c = fresh(variant).listen();
     mark(c, c.listener, { ttl: 2, dscp: 8 });
     c.send("<SEQ=300><CTL=SYN><MSS=1460>").expect("<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>");
@@ -131,7 +131,7 @@ test("a listener's hold from the SYN-ACK on, and pass to its connections [MUST-4
 });
 
 test("both FINs crossed: the ACK that leaves for TIME-WAIT has them too [MUST-48 MUST-49]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["MARKS"], (variant) => {
     const c = given("FIN-WAIT-1", variant);
     mark(c, c.handle, { ttl: 3, dscp: 46 });
     // The FIN's ACK is still due when the ACK of ours ends CLOSING.
@@ -141,7 +141,7 @@ test("both FINs crossed: the ACK that leaves for TIME-WAIT has them too [MUST-48
 });
 
 test("the stack's TTL holds for all that has none of its own, at once [MUST-49]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["MARKS"], (variant) => {
     const c = given("ESTABLISHED", variant);
     const own = c.on(c.localPort + 1, c.peerPort, c.irs).connect();
     own.expect("<SEQ=100><CTL=SYN><MSS=1460>");
@@ -162,7 +162,7 @@ test("the stack's TTL holds for all that has none of its own, at once [MUST-49]"
 });
 
 test("values out of range, and handles of the other kind, are refused and change nothing", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["MARKS"], (variant) => {
     const c = given("ESTABLISHED", variant, { role: "passive" });
     for (const handle of [c.handle, c.listener]) {
       assert.equal(set(c, handle, "TTL", 0), "BAD_ARGUMENT");

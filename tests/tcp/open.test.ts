@@ -13,7 +13,12 @@ import { fresh, given, ROLES } from "../support/given.ts";
 import { icmpErrorFrame } from "../support/icmp.ts";
 import type { Rig } from "../support/rig.ts";
 import { seqDistance } from "../support/sequence.ts";
-import { onEachProfile, onEachVariant, PEER_ADDRESS } from "../support/variants.ts";
+import {
+  onEachProfile,
+  onEachVariant,
+  onEachVariantWith,
+  PEER_ADDRESS,
+} from "../support/variants.ts";
 
 const SYN = "<SEQ=300><CTL=SYN><MSS=1460>";
 const SYN_ACK = "<SEQ=300><ACK=101><CTL=SYN,ACK><MSS=1460>";
@@ -340,7 +345,7 @@ test("soft ICMP errors end nothing; the user timeout tells of them [MUST-56 SHLD
     [IcmpType.TIME_EXCEEDED, 1],
     [IcmpType.PARAMETER_PROBLEM, 0],
   ];
-  onEachVariant((variant) => {
+  onEachVariantWith(["TROUBLE"], (variant) => {
     for (const [type, code] of soft) {
       const c = given("SYN-SENT", variant).setOption("USER_TIMEOUT_MS", 10_000);
       c.rig.deliver(icmpErrorFrame(c, { type, code, seq: 100 }));
@@ -364,7 +369,7 @@ test("a soft error that progress disproves is forgotten", () => {
 });
 
 test("nobody answers ARP: no SYN leaves, the user timeout says unreachable", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["TROUBLE"], (variant) => {
     const c = fresh(variant, { answersArp: false });
     c.together(() => c.connect().setOption("USER_TIMEOUT_MS", 30_000));
     c.quiet(29_999).state("SYN-SENT").quiet(1).ended("UNREACHABLE");

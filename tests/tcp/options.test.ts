@@ -160,7 +160,7 @@ test("options that were not agreed on mean nothing later", () => {
 // ── Window scale (RFC 7323 §2) ───────────────────────────────────────────────────────────────────
 
 test("the window of the peer's SYN is not scaled, later ones are, and by at most 14", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["WINDOW_SCALE"], (variant) => {
     for (const kind of OPENINGS) {
       for (const shift of [0, 1, 3, 7, 14, 15, 255]) {
         const peer = opening(variant, { opening: kind, shift, synWindow: 200 });
@@ -184,7 +184,7 @@ test("the window of the peer's SYN is not scaled, later ones are, and by at most
 });
 
 test("no more goes than the SYN's own window, and no less than the scaled one allows", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["WINDOW_SCALE"], (variant) => {
     const peer = open(variant, { opening: "active", shift: 2, synWindow: 150 });
     peer.c.write(600);
     const octets = (): number => peer.take().reduce((sum, { payload }) => sum + payload.length, 0);
@@ -209,7 +209,7 @@ test("both open at once: the window of the peer's SYN and ACK is not scaled eith
 });
 
 test("a window of more than 16 bits is not cut: 65,536 is not 0 [REC-1]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["WINDOW_SCALE"], (variant) => {
     const peer = open(variant, { shift: 14 });
     let una = 101;
     for (const [field, octets] of [
@@ -231,7 +231,7 @@ test("a window of more than 16 bits is not cut: 65,536 is not 0 [REC-1]", () => 
 });
 
 test("a closed window opens by a scaled one", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["WINDOW_SCALE"], (variant) => {
     const peer = open(variant, { shift: 5 });
     peer.send("<SEQ=301><ACK=101><CTL=ACK><WND=0>").expect();
     peer.c.write(64);

@@ -10,7 +10,12 @@ import { Flag, findOption } from "../../hal/host/packet/index.ts";
 import { Conversation } from "../support/conversation.ts";
 import { fresh, type GivenOptions } from "../support/given.ts";
 import { seqDistance } from "../support/sequence.ts";
-import { onEachProfile, onEachVariant, type Variant } from "../support/variants.ts";
+import {
+  onEachProfile,
+  onEachProfileWith,
+  onEachVariantWith,
+  type Variant,
+} from "../support/variants.ts";
 
 const SYN = "<SEQ=300><CTL=SYN><MSS=1460>";
 const ACK = "<SEQ=301><ACK=101><CTL=ACK>";
@@ -30,7 +35,7 @@ function cookies(c: Conversation): [out: number, accepted: number] {
 }
 
 test("a cookie makes a connection: nothing is remembered before, all works after", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     const c = flooded(variant).send(SYN).expect(OUR_SYN_ACK).lookup("LISTEN");
     c.send(ACK).expectNothing().lookup("ESTABLISHED");
     c.accept().state("ESTABLISHED").eventsWith("CONNECTED");
@@ -44,7 +49,7 @@ test("a cookie makes a connection: nothing is remembered before, all works after
 });
 
 test("the ACK of a cookie may bring data, a FIN, or both", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     const data = flooded(variant).send(SYN).expect(OUR_SYN_ACK);
     data.send("<SEQ=301><ACK=101><CTL=PSH,ACK><DATA=20>").expectSoon("<SEQ=101><ACK=321><CTL=ACK>");
     data.accept().state("ESTABLISHED").read(20);
@@ -66,7 +71,7 @@ test("a cookie keeps the MSS, rounded down to one that is common", () => {
     [1_460, 1_460],
     [9_000, 1_460],
   ] as const;
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     for (const [offered, mss] of kept) {
       const c = flooded(variant);
       c.send(offered === 0 ? "<SEQ=300><CTL=SYN>" : `<SEQ=300><CTL=SYN><MSS=${offered}>`);
@@ -77,7 +82,7 @@ test("a cookie keeps the MSS, rounded down to one that is common", () => {
 });
 
 test("a cookie agrees to no option", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     const c = flooded(variant);
     const options = [
       { kind: "mss", value: 1_460 },
@@ -99,7 +104,7 @@ test("a cookie agrees to no option", () => {
 });
 
 test("a cookie is good for two steps of the clock, at most 201 s; an old one draws RST", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     const young = flooded(variant).send(SYN).expect(OUR_SYN_ACK);
     young.rig.advance(2 * STEP_MS);
     young.send(ACK).accept().state("ESTABLISHED");
@@ -110,7 +115,7 @@ test("a cookie is good for two steps of the clock, at most 201 s; an old one dra
 });
 
 test("what differs from what was given out by one is no cookie", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     const wrong: ((c: Conversation) => Conversation)[] = [
       (c) => c.send("<SEQ=302><ACK=101><CTL=ACK>").expect("<SEQ=101><CTL=RST>"),
       (c) => c.send("<SEQ=301><ACK=65637><CTL=ACK>").expect("<SEQ=65637><CTL=RST>"),
@@ -132,7 +137,7 @@ test("what differs from what was given out by one is no cookie", () => {
 });
 
 test("nobody guesses a cookie, and without one given out lately none is looked for", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["SYN_COOKIES"], (variant) => {
     const c = flooded(variant).send(SYN).expect(OUR_SYN_ACK);
     for (let i = 0; i < 2_000; i++) {
       const guess = c.from(10_000 + i);
@@ -144,7 +149,7 @@ test("nobody guesses a cookie, and without one given out lately none is looked f
 });
 
 test("a full queue of connections to accept still refuses, in silence", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     const c = flooded(variant).send(SYN).expect(OUR_SYN_ACK);
     const third = c.from(6_001).send(SYN).expect(OUR_SYN_ACK);
     c.resume().send(ACK);
@@ -160,7 +165,7 @@ test("a full queue of connections to accept still refuses, in silence", () => {
 });
 
 test("cookies fill the backlog: who has a record waits in it, and is asked again", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     const c = fresh(variant).listen(1).send(SYN).expect(OUR_SYN_ACK);
     const cookie = c.from(6_000).send(SYN).expect(OUR_SYN_ACK).send(ACK);
     c.resume().send(ACK).expectNothing().lookup("SYN-RECEIVED");
@@ -180,7 +185,7 @@ test("no TCB is free: no cookie, which nobody could honour", () => {
 });
 
 test("the ISNs of a tuple follow the clock with cookies too, to within a step", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["SYN_COOKIES"], (variant) => {
     // The same tuple, once with a record and once with a cookie, at the same times.
     const isnAt = (isCookie: boolean, ms: number): number => {
       const c = isCookie ? flooded(variant) : fresh(variant).listen(1).from(6_000);
@@ -201,7 +206,7 @@ test("the ISNs of a tuple follow the clock with cookies too, to within a step", 
 });
 
 test("a flood of forged SYNs closes no listener: an honest client connects and transfers", () => {
-  onEachProfile((variant) => {
+  onEachProfileWith(["SYN_COOKIES"], (variant) => {
     const c = fresh(variant).listen(3).send(SYN).expect(OUR_SYN_ACK).send(ACK).accept();
     const { device } = c.rig;
     const flood = (from: number): void => {

@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { Flag } from "../../hal/host/packet/index.ts";
 import type { Conversation } from "../support/conversation.ts";
 import { given } from "../support/given.ts";
-import { onEachVariant } from "../support/variants.ts";
+import { onEachVariantWith } from "../support/variants.ts";
 
 /** What STATUS says of urgent data that is unread. */
 function unread(c: Conversation, octets: number): Conversation {
@@ -29,7 +29,7 @@ function urgentEnds(c: Conversation): (number | undefined)[] {
 // ── The receiver's side ──────────────────────────────────────────────────────────────────────────
 
 test("the pointer names the octet after the urgent ones, read in line [MUST-30 MUST-62]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     unread(c, 0).send("<SEQ=301><ACK=101><CTL=URG,PSH,ACK><UP=5><DATA=8>");
     c.expectSoon("<SEQ=101><ACK=309><CTL=ACK>").events("READABLE", "URGENT");
@@ -41,7 +41,7 @@ test("the pointer names the octet after the urgent ones, read in line [MUST-30 M
 });
 
 test("the user is told once per advance, not for a repeat or what he has read [MUST-32]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     c.send("<SEQ=301><ACK=101><CTL=URG,ACK><UP=100>").expectNothing().events("URGENT");
     c.send("<SEQ=301><ACK=101><CTL=URG,ACK><UP=100>").expectNothing().events();
@@ -63,7 +63,7 @@ test("the user is told once per advance, not for a repeat or what he has read [M
 });
 
 test("how much is unread can be asked: before it comes, and as it is read [MUST-33]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     c.send("<SEQ=301><ACK=101><CTL=URG,PSH,ACK><UP=100><DATA=40>").expectSoon(
       "<SEQ=101><ACK=341><CTL=ACK>",
@@ -78,7 +78,7 @@ test("how much is unread can be asked: before it comes, and as it is read [MUST-
 });
 
 test("a pointer of 65,535 is far beyond the window, and as good as any [MUST-31]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     c.send("<SEQ=301><ACK=101><CTL=URG,PSH,ACK><UP=65535><DATA=600>").events("READABLE", "URGENT");
     c.take();
@@ -95,7 +95,7 @@ test("a pointer of 65,535 is far beyond the window, and as good as any [MUST-31]
 });
 
 test("with a closed window URG still counts, though its text is refused [MUST-66]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     const ring = c.rig.device.limit("RECEIVE_RING_SIZE");
     for (let at = 0; at < ring; at += 512) {
@@ -116,7 +116,7 @@ test("with a closed window URG still counts, though its text is refused [MUST-66
 });
 
 test("URG counts ahead of a hole and on what has come in part, not outside the window", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     c.send("<SEQ=311><ACK=101><CTL=URG,ACK><UP=5><DATA=10>").expect("<SEQ=101><ACK=301><CTL=ACK>");
     unread(c, 15).events("URGENT");
@@ -138,7 +138,7 @@ test("URG counts ahead of a hole and on what has come in part, not outside the w
 });
 
 test("the peer's FIN ends urgent data, wherever the pointer points", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     c.send("<SEQ=301><ACK=101><CTL=URG,FIN,ACK><UP=50><DATA=10>");
     c.expect("<SEQ=101><ACK=312><CTL=ACK>").events("READABLE", "URGENT", "PEER_CLOSED");
@@ -151,7 +151,7 @@ test("the peer's FIN ends urgent data, wherever the pointer points", () => {
 });
 
 test("URG in FIN-WAIT-1 and FIN-WAIT-2 counts, since text does; a reset voids it", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     for (const state of ["FIN-WAIT-1", "FIN-WAIT-2"] as const) {
       const c = given(state, variant);
       const ack = state === "FIN-WAIT-1" ? 101 : 102;
@@ -165,7 +165,7 @@ test("URG in FIN-WAIT-1 and FIN-WAIT-2 counts, since text does; a reset voids it
 // ── The sender's side ────────────────────────────────────────────────────────────────────────────
 
 test("all that was sent is urgent: SEG.SEQ + pointer is the next octet [MUST-30 MUST-62]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     c.together(() => c.write(4).call("tcpUrgent", "OK").write(6));
     c.expect("<SEQ=101><ACK=301><CTL=PSH,URG,ACK><UP=4><DATA=10>");
@@ -184,7 +184,7 @@ test("all that was sent is urgent: SEG.SEQ + pointer is the next octet [MUST-30 
 });
 
 test("urgent data of many segments: each points to its end [MUST-31]", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant, { mss: 200, window: 60_000 });
     const ring = c.rig.device.limit("SEND_RING_SIZE");
     c.together(() => c.write(ring).call("tcpUrgent", "OK"));
@@ -204,7 +204,7 @@ test("urgent data of many segments: each points to its end [MUST-31]", () => {
 });
 
 test("a second call moves the pointer on, and the first one's octets stay urgent", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant).setOption("NO_DELAY", 1);
     c.together(() => c.write(10).call("tcpUrgent", "OK"));
     assert.deepEqual(urgentEnds(c), [10]);
@@ -218,7 +218,7 @@ test("a second call moves the pointer on, and the first one's octets stay urgent
 });
 
 test("into a closed window an empty segment carries the notification, and so do the probes", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant);
     c.window = 0;
     c.send("<SEQ=301><ACK=101><WND=0><CTL=ACK>").write(20).expectNothing();
@@ -232,7 +232,7 @@ test("into a closed window an empty segment carries the notification, and so do 
 });
 
 test("what Nagle holds back is announced at once, what was acknowledged not at all", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("ESTABLISHED", variant).write(10);
     c.expect("<SEQ=101><ACK=301><CTL=PSH,ACK><DATA=10>").write(3).expectNothing();
     c.call("tcpUrgent", "OK").expect("<SEQ=111><ACK=301><CTL=URG,ACK><UP=3>");
@@ -245,7 +245,7 @@ test("what Nagle holds back is announced at once, what was acknowledged not at a
 });
 
 test("before the handshake is complete it waits with the data, and no SYN carries it", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("SYN-SENT", variant).write(5).call("tcpUrgent", "OK").expectNothing();
     c.after(1_000).expect("<SEQ=100><CTL=SYN><MSS=1460>");
     c.send("<SEQ=300><CTL=SYN><MSS=1460>").expect("<SEQ=100><ACK=301><CTL=SYN,ACK><MSS=1460>");
@@ -256,7 +256,7 @@ test("before the handshake is complete it waits with the data, and no SYN carrie
 });
 
 test("after CLOSE and after the end it is refused", () => {
-  onEachVariant((variant) => {
+  onEachVariantWith(["URGENT"], (variant) => {
     const c = given("FIN-WAIT-1", variant).call("tcpUrgent", "CONNECTION_CLOSING").expectNothing();
     c.abort().expect("<SEQ=102><CTL=RST>");
     given("ESTABLISHED", variant)

@@ -21,7 +21,7 @@
  */
 import { Flag } from "../../../hal/host/packet/index.ts";
 import type { RfcState } from "../../support/conversation.ts";
-import type { EventName, ReasonName } from "../../support/device.ts";
+import type { EventName, FeatureName, ReasonName } from "../../support/device.ts";
 import { parseSegmentText } from "../../support/notation.ts";
 import type { Variables } from "./situations.ts";
 
@@ -57,6 +57,8 @@ const ANSWERS: Record<string, string> = {
 interface Telling {
   events: readonly EventName[];
   reason?: ReasonName;
+  /** A build without it does not tell. */
+  feature?: FeatureName;
 }
 
 /** What the user learns, in the RFC's words, and how Linger says it (hal/README.md). */
@@ -65,7 +67,7 @@ export const TOLD: Record<string, Telling> = {
   open: { events: ["CONNECTED", "WRITABLE"] },
   acked: { events: ["ALL_ACKNOWLEDGED"] },
   text: { events: ["READABLE"] },
-  urgent: { events: ["URGENT"] },
+  urgent: { events: ["URGENT"], feature: "URGENT" },
   /** "connection closing": the end-of-file can be read. */
   closing: { events: ["READABLE", "PEER_CLOSED"] },
   closed: { events: ["ENDED"], reason: "CLOSED" },
@@ -73,7 +75,7 @@ export const TOLD: Record<string, Telling> = {
   refused: { events: ["ENDED"], reason: "REFUSED" },
   aborted: { events: ["ENDED"], reason: "ABORTED" },
   /** R1 was reached. */
-  trouble: { events: ["TROUBLE"] },
+  trouble: { events: ["TROUBLE"], feature: "TROUBLE" },
   timeout: { events: ["ENDED"], reason: "TIMED_OUT" },
 };
 

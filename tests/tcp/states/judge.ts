@@ -53,10 +53,13 @@ function toldOf(c: Conversation): EventName[] {
 }
 
 function judgeTold(cell: Cell, c: Conversation, told: readonly EventName[]): void {
-  const expected = new Set(cell.told.flatMap((word) => TOLD[word]!.events));
+  const tellings = cell.told
+    .map((word) => TOLD[word]!)
+    .filter(({ feature }) => feature === undefined || c.rig.device.has(feature));
+  const expected = new Set(tellings.flatMap(({ events }) => events));
   if (expected.has("CONNECTED") && c.listener !== 0) expected.add("ACCEPTABLE");
   assert.deepEqual([...told].sort(), [...expected].sort(), "events");
-  const reason = cell.told.map((word) => TOLD[word]!.reason).find((name) => name !== undefined);
+  const reason = tellings.map(({ reason }) => reason).find((name) => name !== undefined);
   if (reason !== undefined) c.reason(reason);
   else if (c.handle !== 0 && expected.size > 0) c.reason("NONE");
 }
