@@ -21,8 +21,9 @@ describe("loading", () => {
       const instance = LingerModule.load(profile).instantiate(imports);
       assert.equal(instance.calls.abiVersion(), Abi.VERSION);
       assert.deepEqual(Object.keys(instance.limits), Object.keys(Limit));
-      const { REASSEMBLY_COUNT, ...others } = instance.limits; // a build may have none of these
-      assert.ok(REASSEMBLY_COUNT >= 0);
+      // A build may have none of these.
+      const { FEATURES, REASSEMBLY_COUNT, ...others } = instance.limits;
+      assert.ok(FEATURES >= 0 && REASSEMBLY_COUNT >= 0);
       for (const value of Object.values(others)) assert.ok(value > 0);
       assert.equal(instance.limits.COUNTER_COUNT, Counter.COUNT);
       assert.equal(instance.application, undefined);

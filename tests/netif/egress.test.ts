@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { SoftError, Status } from "../../hal/host/abi.ts";
 import { BROADCAST_MAC } from "../../hal/host/packet/index.ts";
-import type { DeviceOptions, Emitted } from "../support/device.ts";
+import type { DeviceOptions } from "../support/device.ts";
 import { onEachProfile } from "../support/variants.ts";
 import {
   arpOf,

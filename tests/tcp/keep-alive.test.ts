@@ -13,7 +13,6 @@ import { open as openPeer } from "../support/option-peer.ts";
 import {
   onEachProfile,
   onEachProfileWith,
-  onEachVariant,
   onEachVariantWith,
   type Variant,
 } from "../support/variants.ts";
