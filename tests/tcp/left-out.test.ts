@@ -53,7 +53,7 @@ test("a FIN with text ahead of a hole waits for that text to come again", () => 
 
 // ── FAST_RETRANSMIT ──────────────────────────────────────────────────────────────────────────────
 
-test("duplicate ACKs send nothing, new or again, and change no window: the time-out repairs", () => {
+test("duplicate ACKs send nothing and change no window: the time-out repairs", () => {
   onEachVariantWithout(["FAST_RETRANSMIT"], (variant) => {
     const c = given("ESTABLISHED", variant, { mss: 100 });
     // The initial window is ten segments; four octets wait behind it for limited transmit.
