@@ -48,21 +48,17 @@ if (ENTRY_COUNT > 0x7fff) ERROR("deadlines: an entry number has 15 bits");
 @inline export const DEADLINE_ENTRY_SIZE: u32 = 8;
 if (offsetof<Entry>() != DEADLINE_ENTRY_SIZE) ERROR("Entry layout");
 
-/** One block: the bits of occupied slots, the first entry of each slot, the entries. */
-@inline const OCCUPIED_OCTETS: u32 = 4 * LEVEL_COUNT;
-@inline const HEADS_OCTETS: u32 = 2 * SLOT_COUNT * LEVEL_COUNT;
-@inline const WHEEL_OCTETS: u32 =
-  OCCUPIED_OCTETS + HEADS_OCTETS + DEADLINE_ENTRY_SIZE * ENTRY_COUNT;
-const OCCUPIED: usize = memory.data(WHEEL_OCTETS, 8);
-const HEADS: usize = OCCUPIED + OCCUPIED_OCTETS;
-const ENTRIES: usize = HEADS + HEADS_OCTETS;
-if (ENTRIES % 4 != 0) ERROR("deadlines: entries are aligned");
+const ENTRIES: usize = memory.data(DEADLINE_ENTRY_SIZE * ENTRY_COUNT, 8);
+const HEADS: usize = memory.data(2 * SLOT_COUNT * LEVEL_COUNT, 8);
+const OCCUPIED: usize = memory.data(4 * LEVEL_COUNT, 8);
 /** The wheel has handled everything up to and including this millisecond. */
 const WHEEL_TIME: usize = memory.data(4, 4);
 
 /** Forgets every deadline; the wheel stands at `nowMs`. */
 export function resetDeadlines(nowMs: u32): void {
-  memory.fill(OCCUPIED, 0, WHEEL_OCTETS);
+  memory.fill(ENTRIES, 0, DEADLINE_ENTRY_SIZE * ENTRY_COUNT);
+  memory.fill(HEADS, 0, 2 * SLOT_COUNT * LEVEL_COUNT);
+  memory.fill(OCCUPIED, 0, 4 * LEVEL_COUNT);
   store<u32>(WHEEL_TIME, nowMs);
 }
 

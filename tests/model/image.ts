@@ -288,13 +288,13 @@ export class ImageReader {
   }
 
   #putSendRing(): void {
-    const ring = this.layout.region("tcp/tcb/SEND_RINGS");
+    const ring = this.layout.region("tcp/tcb/sendRings");
     this.#putRing(ring, this.tcb.get("sendOffset"), this.queuedOctets);
   }
 
   /** All that lies ahead counts where something is out of order: the holes have stale octets. */
   #putReceiveRing(): void {
-    const ring = this.layout.region("tcp/tcb/RECEIVE_RINGS");
+    const ring = this.layout.region("tcp/tcb/receiveRings");
     this.#putRing(ring, this.tcb.get("receiveOffset"), this.readableOctets);
     if (!this.isAlive) return;
     const address = this.tcb.address + this.layout.constant("tcp/tcb-layout/TCB_FIELDS_SIZE");

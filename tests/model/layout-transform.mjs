@@ -2,9 +2,9 @@
  * An asc transform beside `scripts/asc-transform.mjs`: it leaves in the module, as the custom
  * section "linger.layout", where everything lies in its memory, as JSON.
  *
- *     { regions: { "tcp/pending/LISTS": { address, octets } },
+ *     { regions: { "tcp/pending/PENDING": { address, octets } },
  *       tables: [{ address, octets }],    what has a value from the start, and keeps it
- *       classes: { "tcp/pending/Lists": { octets, fields: { parkedFirst: { offset, octets } } } },
+ *       classes: { "tcp/flow/FlowList": { octets, fields: { first: { offset, octets } } } },
  *       constants: { "tcp/tcb/Flag/SEND_CLOSED": 1 } }
  *
  * All of it is the compiler's own word, so that what reads a memory image by it (`layout.ts`) can
@@ -27,7 +27,12 @@ export default class LayoutTransform extends Transform {
       if (!path.startsWith(FOLDER)) continue;
       const name = path.slice(FOLDER.length);
       const value = integerOf(element, module, this.binaryen);
-      if (isRegion(element)) {
+      if (isFunctionOfRegion(element)) {
+        for (const { internalName } of element.instances?.values() ?? []) {
+          const address = resultOf(internalName, module, this.binaryen);
+          regions[name] = takeSegment(segments, address, name);
+        }
+      } else if (isRegion(element)) {
         if (value !== 0) regions[name] = takeSegment(segments, value, name);
       } else if (value !== undefined) constants[name] = value;
       for (const instance of element.instances?.values?.() ?? []) {
@@ -53,6 +58,22 @@ function fail(message) {
 function isRegion(element) {
   const initializer = element.declaration?.initializer;
   return initializer?.range?.toString().includes("memory.data(") ?? false;
+}
+
+/** A function that returns `memory.data(…)`: how what shall lie last is declared. */
+function isFunctionOfRegion(element) {
+  const body = element.declaration?.body;
+  return body?.range?.toString().includes("memory.data(") ?? false;
+}
+
+/** The constant that a function returns. */
+function resultOf(name, module, binaryen) {
+  let info = binaryen.getExpressionInfo(binaryen.getFunctionInfo(module.getFunction(name)).body);
+  while (info.value === undefined || info.id !== binaryen.ConstId) {
+    const [inner] = info.children ?? [info.value];
+    info = binaryen.getExpressionInfo(inner);
+  }
+  return info.value;
 }
 
 /** The value of a constant, whether it was inlined or became a global; undefined for others. */

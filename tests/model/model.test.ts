@@ -26,7 +26,7 @@ const FAULTS: Readonly<
   "TIME-WAIT does not begin anew for a FIN that comes again": {
     change: {
       path: "assembly/tcp/time-wait.ts",
-      from: "    removeRecord(record);\n    appendRecord(record);\n    acknowledgeFrom",
+      from: "    unlinkFlow(queue(), record);\n    appendRecord(record);\n    acknowledgeFrom",
       to: "    acknowledgeFrom",
     },
     family: "whole",
