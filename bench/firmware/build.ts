@@ -14,6 +14,7 @@ import type { Image, Profile } from "./images.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = join(ROOT, "build/firmware");
+const IMAGES_FOLDER = join(FOLDER, "images");
 const WAMR = join(FOLDER, "wamr");
 const DIGEST_LETTERS = 8;
 
@@ -37,18 +38,26 @@ export function modulePath(profile: Profile): string {
 
 /** Builds images with the release modules of their boards. */
 export function buildImages(images: readonly Image[]): BuiltImage[] {
-  const folder = join(FOLDER, "images");
-  configure(folder, [
+  buildTargets(images.map(({ name }) => name));
+  return images.map((image) => found(IMAGES_FOLDER, image, modulePath(image.board.profile)));
+}
+
+function buildTargets(names: string[]): void {
+  configure(IMAGES_FOLDER, [
     `-DLINGER_MODULE_DEFAULT=${modulePath("default")}`,
     `-DLINGER_MODULE_TINY=${modulePath("tiny")}`,
   ]);
-  run("ninja", ["-C", folder, ...images.map(({ name }) => name)]);
-  return images.map((image) => found(folder, image, modulePath(image.board.profile)));
+  run("ninja", ["-C", IMAGES_FOLDER, ...names]);
 }
 
 /** Builds an image for any module. */
 export function buildImageWith(image: Image, module: string): BuiltImage {
-  if (image.engine !== "wasm2c") return { ...buildImages([image])[0]!, module };
+  if (module === modulePath(image.board.profile)) return buildImages([image])[0]!;
+  if (image.engine !== "wasm2c") {
+    const name = image.large ?? image.name;
+    buildTargets([name]);
+    return found(IMAGES_FOLDER, { ...image, name }, module);
+  }
   const digest = createHash("sha256").update(readFileSync(module)).digest("hex");
   const name = `${basename(module, ".wasm")}-${digest.slice(0, DIGEST_LETTERS)}`;
   const folder = join(FOLDER, "applications", name);

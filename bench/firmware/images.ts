@@ -27,6 +27,8 @@ export interface Image {
   engine: Engine;
   /** Octets of flash with the module, and of RAM with everything. */
   budget: { flash: number; ram: number };
+  /** The same image with more memory for WAMR, for applications, where the board has it. */
+  large?: string;
 }
 
 const KB = 1024;
@@ -60,7 +62,9 @@ export const IMAGES: readonly Image[] = [
 
 function image(boardName: string, engine: Engine, budget: Image["budget"]): Image {
   const board = BOARDS.find(({ name }) => name === boardName)!;
-  return { name: `${boardName}-${engine}`, board, engine, budget };
+  const name = `${boardName}-${engine}`;
+  const large = boardName === "mps2-an385" && engine !== "wasm2c" ? `${name}-large` : undefined;
+  return { name, board, engine, budget, ...(large === undefined ? {} : { large }) };
 }
 
 /** The image of a board with an engine, or undefined. */

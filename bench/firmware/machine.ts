@@ -27,7 +27,7 @@ export interface BoardOptions {
 /** The command line that starts the board; `discard` removes its files. */
 export interface BoardCommand {
   args: string[];
-  /** Where QEMU's monitor listens, a unix socket. */
+  /** Where QEMU's monitor listens (QMP), a unix socket. */
   monitor: string;
   discard: () => void;
 }
@@ -44,7 +44,7 @@ export function prepareBoard(options: BoardOptions): BoardCommand {
   const monitor = join(folder, "monitor");
   const args = [
     ...["-M", board.machine, "-display", "none", "-serial", "stdio"],
-    ...["-monitor", `unix:${monitor},server=on,wait=off`],
+    ...["-monitor", "none", "-qmp", `unix:${monitor},server=on,wait=off`],
     ...["-kernel", built.elf],
     ...load("settings", makeSettings(settings), board.settingsAddress),
     ...(module === undefined || engine === "wasm2c"

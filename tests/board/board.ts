@@ -112,21 +112,29 @@ export class BoardMachine {
     return { upMs, wakes, framesIn, framesOut, linkChanges, droppedLinkDown, traps };
   }
 
-  /** Gives QEMU's monitor an order: `set_link wire off`, `stop`, `cont`. */
-  async order(text: string): Promise<void> {
-    const monitor = (this.#monitor ??= connect(this.#monitorPath));
+  /** Gives QEMU an order (QMP): `stop`, `cont`, `set_link` … */
+  async order(execute: string, options: Record<string, unknown> = {}): Promise<void> {
+    if (this.#monitor === undefined) {
+      this.#monitor = connect(this.#monitorPath);
+      await this.#send("qmp_capabilities", {});
+    }
+    await this.#send(execute, options);
+  }
+
+  /** Waits for the answer to an order; what QEMU tells of its own accord has another form. */
+  async #send(execute: string, options: Record<string, unknown>): Promise<void> {
+    const monitor = this.#monitor!;
     let said = "";
     const collect = (chunk: Buffer) => void (said += chunk.toString());
     monitor.on("data", collect);
-    monitor.write(`${text}\n`);
-    // The prompt that follows the echo of the order.
+    monitor.write(`${JSON.stringify({ execute, arguments: options })}\n`);
     await until(
-      `QEMU to ${text}`,
+      `QEMU to ${execute}`,
       () => said,
-      () => /\(qemu\) [^]*\(qemu\) $/.test(said),
+      () => /^\{"(return|error)"/m.test(said),
     );
     monitor.off("data", collect);
-    assert.doesNotMatch(said, /error|unknown|not found/i, said);
+    assert.doesNotMatch(said, /^\{"error"/m, said);
   }
 
   async close(): Promise<void> {

@@ -135,15 +135,28 @@ static void drop_instance(void) {
   engine.instance = NULL;
 }
 
-static bool find_functions(void) {
+static void find_functions(void) {
   for (uint32_t i = 0; i < FUNCTION_COUNT; ++i) {
     engine.functions[i] = wasm_runtime_lookup_function(engine.instance, names[i]);
-    if (engine.functions[i] != NULL || i >= FUNCTION_appInit) continue;
-    linger_report("the module is no Linger module: it does not export %s", names[i]);
-    return false;
   }
   engine.has_application =
       engine.functions[FUNCTION_appInit] != NULL && engine.functions[FUNCTION_appPoll] != NULL;
+}
+
+static bool has_function(enum function function) {
+  if (engine.functions[function] != NULL) return true;
+  linger_report("the module is no Linger module: it does not export %s", names[function]);
+  return false;
+}
+
+bool linger_engine_has_version(void) {
+  return has_function(FUNCTION_abiVersion);
+}
+
+bool linger_engine_has_exports(void) {
+  for (uint32_t i = 0; i < FUNCTION_appInit; ++i) {
+    if (!has_function((enum function)i)) return false;
+  }
   return true;
 }
 
@@ -161,7 +174,8 @@ bool linger_engine_instantiate(void) {
     linger_report("no room for a stack of %u octets", LINGER_WASM_STACK_OCTETS);
     return false;
   }
-  return find_functions();
+  find_functions();
+  return true;
 }
 
 void linger_engine_report_memory(void) {

@@ -16,6 +16,13 @@ bool linger_engine_load(const struct linger_module *module);
 /** Makes a fresh instance, in the place of the one before. False after a report. */
 bool linger_engine_instantiate(void);
 
+/**
+ * Whether it can tell its version, and whether it has all exports of ours: in this order, since
+ * another version may have others. False after a report.
+ */
+bool linger_engine_has_version(void);
+bool linger_engine_has_exports(void);
+
 /** Reports how much memory all this takes. Called after the first start. */
 void linger_engine_report_memory(void);
 

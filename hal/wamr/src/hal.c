@@ -89,8 +89,9 @@ static bool succeeds(const char *what, int32_t status) {
 }
 
 static bool check_version(void) {
+  if (!linger_engine_has_version()) return false;
   const uint32_t version = linger_abi_version();
-  if (version == ABI_VERSION) return true;
+  if (version == ABI_VERSION) return linger_engine_has_exports();
   linger_report("the module has ABI version %u, this firmware has %u", (unsigned)version,
                 (unsigned)ABI_VERSION);
   return false;

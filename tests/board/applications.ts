@@ -1,0 +1,121 @@
+/**
+ * Modules for the tests: the examples, compiled with the stack as their users do it, one that does
+ * what a module must not, and some that are no Linger module at all.
+ *
+ * Used by the tests of this folder.
+ */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Profile } from "../../bench/firmware/images.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const ASC = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
+
+/**
+ * Echoes, until it gets one of these letters: t traps, r reads and w writes beyond linear memory, f
+ * fills beyond it, d recurses for ever, l loops for ever.
+ */
+const SABOTEUR = `
+export * from "linger-tcp/assembly";
+import {
+  nextReady, takeEvents, tcpAccept, tcpCloseWrite, tcpCommit, tcpConsume, tcpListen, tcpPeek,
+  tcpPeekedAddress, tcpRelease, tcpReserve, tcpReservedAddress,
+} from "linger-tcp/assembly";
+const BEYOND: usize = 0x7ffffff0;
+
+export function appInit(): i32 { return min(tcpListen(0, 7, 2), 0); }
+
+function recurse(depth: u32): u32 {
+  const below = recurse(depth + 1);
+  return (below ^ rotl(below, depth & 31)) + load<u32>(16);
+}
+
+function loop(): void { while (load<u32>(BEYOND & 0) != 0xdeadbeef) store<u32>(16, 1); }
+
+function obey(letter: u32): void {
+  switch (letter) {
+    case 0x74: unreachable();
+    case 0x72: { store<u32>(16, load<u32>(BEYOND + letter)); return; }
+    case 0x77: { store<u32>(BEYOND + letter, letter); return; }
+    case 0x66: { memory.fill(16, 0, 0x7fffffff + letter); return; }
+    case 0x64: { store<u32>(16, recurse(letter)); return; }
+    case 0x6c: { loop(); return; }
+  }
+}
+
+export function appPoll(nowMs: u32): u32 {
+  for (let handle = nextReady(); handle != 0; handle = nextReady()) {
+    const events = takeEvents(handle);
+    if (events & 64) { tcpAccept(handle); continue; }
+    if (events & 32) { tcpRelease(handle); continue; }
+    const unread = tcpPeek(handle);
+    if (unread == 0) tcpCloseWrite(handle);
+    if (unread <= 0) continue;
+    obey(load<u8>(tcpPeekedAddress(handle)));
+    const octets = min(unread, tcpReserve(handle));
+    if (octets <= 0) continue;
+    memory.copy(tcpReservedAddress(handle), tcpPeekedAddress(handle), octets);
+    tcpCommit(handle, octets);
+    tcpConsume(handle, octets);
+  }
+  return 0xffffffff;
+}
+`;
+
+/** Compiled modules, in a folder that is gone after `discard`. */
+export class Applications {
+  readonly #folder = mkdtempSync(join(tmpdir(), "linger-applications-"));
+  readonly #saboteurs: Partial<Record<Profile, string>> = {};
+
+  constructor() {
+    mkdirSync(join(this.#folder, "node_modules"));
+    symlinkSync(ROOT, join(this.#folder, "node_modules/linger-tcp"));
+  }
+
+  /** The path of an example's module. */
+  example(name: "echo" | "http", profile: Profile): string {
+    const folder = join(this.#folder, name);
+    cpSync(join(ROOT, "examples", name), folder, { recursive: true });
+    return this.#compile(folder, `${name}.ts`, profile);
+  }
+
+  saboteur(profile: Profile): string {
+    return (this.#saboteurs[profile] ??= this.#makeSaboteur(profile));
+  }
+
+  #makeSaboteur(profile: Profile): string {
+    const folder = join(this.#folder, "saboteur");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "saboteur.ts"), SABOTEUR);
+    const config = { extends: "linger-tcp/asconfig.app.json" };
+    writeFileSync(join(folder, "asconfig.json"), JSON.stringify(config));
+    return this.#compile(folder, "saboteur.ts", profile);
+  }
+
+  /** A module from its text. */
+  assemble(text: string): Uint8Array {
+    const path = join(this.#folder, "text");
+    writeFileSync(`${path}.wat`, text);
+    const { status, stderr } = spawnSync("wat2wasm", [`${path}.wat`, "-o", `${path}.wasm`]);
+    assert.equal(status, 0, `${stderr}`);
+    return readFileSync(`${path}.wasm`);
+  }
+
+  discard(): void {
+    rmSync(this.#folder, { recursive: true });
+  }
+
+  #compile(folder: string, entry: string, profile: Profile): string {
+    const path = join(folder, `${entry.replace(/\.ts$/, "")}-${profile}.wasm`);
+    const args = [ASC, entry, "--target", profile, "--outFile", path, "--noColors"];
+    const options = { cwd: folder, encoding: "utf8" } as const;
+    const { status, stderr } = spawnSync(process.execPath, args, options);
+    assert.equal(status, 0, stderr);
+    return path;
+  }
+}
