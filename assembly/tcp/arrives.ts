@@ -7,7 +7,7 @@
  * Called by netif/ingress with a segment whose checksum and lengths are right. Sends nothing: it
  * leaves a stateless reply in tcp/reply, or puts the connection on the list of pending ones.
  */
-import { HAS_ECN, HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE } from "../config";
+import { HAS_ECN, HAS_MARKS, HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE } from "../config";
 import { Counter, EndReason, Event, State } from "../core/abi";
 import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
@@ -81,7 +81,7 @@ export function segmentArrives(addresses: u64, header: usize, octets: u32, isCe:
     return;
   }
   const flow = findFlow(destination, source, segment.ports);
-  segment.answerMarks = flow == null ? 0 : marksOf(flow);
+  if (HAS_MARKS) segment.answerMarks = flow == null ? 0 : marksOf(flow);
   if (flow == null) {
     arrivesWithoutRecord(segment);
   } else if (flow.kind == FlowKind.CONNECTION) {

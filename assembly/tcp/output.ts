@@ -8,8 +8,8 @@
  * Called by netif/egress within `poll`, for the connections of tcp/pending.
  */
 import {
-  HAS_ECN, HAS_FAST_RETRANSMIT, HAS_KEEP_ALIVE, HAS_SACK, HAS_URGENT, HAS_WINDOW_SCALE,
-  SEND_RING_OCTETS,
+  HAS_ECN, HAS_FAST_RETRANSMIT, HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, HAS_URGENT,
+  HAS_WINDOW_SCALE, SEND_RING_OCTETS,
 } from "../config";
 import { Counter, State } from "../core/abi";
 import { now } from "../core/clock";
@@ -126,16 +126,16 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
   out.seq = tcb.iss;
   out.mss = RCV_MSS;
   if (stateOfTcb(tcb) == State.SYN_SENT) {
-    out.hasWindowScale = HAS_WINDOW_SCALE;
-    out.isSackPermitted = HAS_SACK;
+    if (HAS_WINDOW_SCALE) out.hasWindowScale = true;
+    if (HAS_SACK) out.isSackPermitted = true;
     stampSegment(tcb, out);
     out.flags = Ctl.SYN | synBits(tcb);
     out.ack = 0;
     out.wnd = INITIAL_RCV_WND;
   } else {
     fillAck(tcb, out, Ctl.SYN | synBits(tcb));
-    out.hasWindowScale = has(tcb, Flag.WINDOW_SCALE);
-    out.isSackPermitted = usesSack(tcb);
+    if (HAS_WINDOW_SCALE) out.hasWindowScale = has(tcb, Flag.WINDOW_SCALE);
+    if (HAS_SACK) out.isSackPermitted = usesSack(tcb);
   }
   return true;
 }
@@ -353,7 +353,7 @@ function commitSequence(tcb: Tcb, out: OutSegment): void {
   }
   if (HAS_SACK && out.plan == Plan.RESCUE) raiseFlag(tcb, Flag.RESCUED);
   clearFlag(tcb, Flag.RETRANSMIT_DUE | Flag.PROBE_DUE);
-  if (octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
+  if (HAS_PMTUD && octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
   // Text waits for the SYN to be acknowledged, so it is never in flight beside it.
   if (usesSack(tcb) && (out.flags & Ctl.SYN) == 0) {
     if (tcb.sndUna == tcb.sndNxt) beginFlight(tcb);

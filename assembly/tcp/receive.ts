@@ -7,7 +7,8 @@
  * octet is copied once, from the frame to its place in the ring.
  */
 import {
-  FRAME_OCTETS_MAX, HAS_EVICTION, HAS_OUT_OF_ORDER, MTU_OCTETS, RECEIVE_RING_OCTETS,
+  FRAME_OCTETS_MAX, HAS_EVICTION, HAS_OUT_OF_ORDER, HAS_SACK, MTU_OCTETS,
+  RECEIVE_RING_OCTETS,
 } from "../config";
 import { Counter, Event } from "../core/abi";
 import { count } from "../core/counters";
@@ -89,6 +90,7 @@ export function offerWindow(tcb: Tcb): void {
 
 /** The part of a segment that lies before RCV.NXT was received twice (RFC 2883). */
 export function noteDuplicateText(tcb: Tcb, segment: Segment): void {
+  if (!HAS_SACK) return;
   const end = seqMin(segment.seq + segment.textOctets, tcb.rcvNxt);
   if (segment.textOctets != 0) noteDuplicate(tcb, segment.seq, end);
 }

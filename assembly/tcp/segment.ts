@@ -5,7 +5,9 @@
  * tcp/output and tcp/half-open, for netif/egress to emit, or by tcp/reply for netif/ingress. Both
  * live at fixed places: one segment is handled at a time.
  */
-import { HAS_FAST_RETRANSMIT, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT } from "../config";
+import {
+  HAS_ECN, HAS_FAST_RETRANSMIT, HAS_MARKS, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT,
+} from "../config";
 import {
   Ctl,
   TCP_HEADER_OCTETS,
@@ -174,7 +176,7 @@ export function beginSegment(
   out.localAddress = localAddress;
   out.remoteAddress = remoteAddress;
   out.ports = ports;
-  out.marks = marks;
+  if (HAS_MARKS || HAS_ECN) out.marks = marks;
   store<u64>(OUT + CLEARED, 0);
   store<u64>(OUT + CLEARED + 8, 0);
   store<u64>(OUT + CLEARED + 16, 0);
