@@ -24,6 +24,9 @@ import {
 
 const { SYN, FIN, RST, ACK, PSH, URG, ECE, CWR } = Flag;
 
+/** More than any ring holds is no flight. */
+const FLIGHT_MAX = 0xffff;
+
 /** How wild a case is: of ten segments so many carry exactly the right numbers. */
 export interface Temper {
   sane: number;
@@ -34,7 +37,7 @@ export interface Temper {
 /** Kinds of frames with their shares of a thousand. */
 const KINDS: readonly (readonly [number, (scene: Scene, temper: Temper) => void])[] = [
   [560, sendSegment],
-  [90, sendSyn],
+  [80, sendSyn],
   [60, sendFragments],
   [60, sendIcmpError],
   [40, sendEcho],
@@ -42,6 +45,7 @@ const KINDS: readonly (readonly [number, (scene: Scene, temper: Temper) => void]
   [60, sendBlind],
   [30, sendStray],
   [40, sendHeaderNoise],
+  [10, answerEcho],
 ];
 
 /** Sends one frame, or the fragments of one datagram. */
@@ -131,20 +135,34 @@ function sendSegment(scene: Scene, temper: Temper): void {
   const flags = isSane && !random.oneIn(40) ? ACK | PSH : chooseFlags(scene);
   const text = chooseLength(scene);
   const said: Said = { text, window: chooseWindow(scene) };
-  if (isSane) said.seq = random.oneIn(8) ? flow.rcv : flow.sent;
-  else {
+  if (isSane) {
+    said.seq = random.oneIn(8) ? flow.rcv : flow.sent;
+    said.ack = chooseAck(scene, flow);
+    if (said.ack !== flow.nxt && random.oneIn(2)) said.text = 0; // it counts as a duplicate
+  } else {
     said.seq = near(scene, random.oneIn(2) ? flow.rcv : flow.sent, flow.window);
     said.ack = near(scene, flow.nxt, 3_000);
   }
   const options = chooseOptions(scene, flow, flags);
   if (options !== undefined) said.options = options;
-  said.text = Math.min(text, 1_460 - (options?.length ?? 0));
+  said.text = Math.min(said.text ?? 0, 1_460 - (options?.length ?? 0));
   if ((flags & URG) !== 0) said.urgent = random.oneIn(3) ? random.below(65_536) : random.below(90);
   scene.build(flow, flags, said);
   if (random.oneIn(40)) scene.frame.octets[IP + 1] = random.below(256);
   finish(scene, temper);
+  if (!isSane) return;
+  scene.acknowledged(flow, said.ack!);
   const end = (said.seq + said.text + (flags & FIN)) >>> 0;
-  if (isSane && ((end - flow.sent) | 0) > 0) flow.sent = end;
+  if (((end - flow.sent) | 0) > 0) flow.sent = end;
+}
+
+/** All of what is in flight, nothing new, or a part. */
+function chooseAck(scene: Scene, flow: Flow): number {
+  const { random } = scene;
+  const flight = (flow.nxt - flow.acked) >>> 0;
+  const dice = random.below(10);
+  if (dice < 5 || flight > FLIGHT_MAX) return flow.nxt;
+  return dice < 8 ? flow.acked : (flow.acked + random.below(flight + 1)) >>> 0;
 }
 
 /** A SYN for a listener or elsewhere, with options of all kinds. */
@@ -153,9 +171,10 @@ function sendSyn(scene: Scene, temper: Temper): void {
   const peerPort = 7_000 + random.below(24);
   const localPort = random.oneIn(8) ? random.below(65_536) : LISTEN_PORT;
   const address = random.oneIn(6) ? random.next() : VICTIM_ADDRESS + random.below(3);
-  const flow =
-    scene.findFlow(address >>> 0, peerPort, localPort) ??
-    scene.addFlow(address >>> 0, peerPort, localPort);
+  const flow = random.oneIn(6)
+    ? random.pick(scene.flows) // above what it had, the tuple may be opened again
+    : (scene.findFlow(address >>> 0, peerPort, localPort) ??
+      scene.addFlow(address >>> 0, peerPort, localPort));
   flow.irs = random.oneIn(2) ? random.next() : (flow.irs + 64_000 + random.below(99)) >>> 0;
   flow.sent = flow.irs;
   const flags = random.oneIn(6) ? SYN | ECE | CWR : SYN;
@@ -213,9 +232,12 @@ function sackBlocks(scene: Scene, flow: Flow): Uint8Array {
   const count = 1 + random.below(stamped ? 3 : 4);
   const octets = stamped ? [...stamp(machine.clock, flow.tsVal)] : [];
   octets.push(1, 1, 5, 2 + 8 * count);
+  const flight = Math.min((flow.nxt - flow.acked) >>> 0, FLIGHT_MAX);
   for (let i = 0; i < count; i++) {
-    const left = random.oneIn(6) ? near(scene, flow.nxt, 3_000) : flow.nxt - random.below(3_000);
-    const right = random.oneIn(6) ? near(scene, left >>> 0, 1_500) : left + random.below(1_500);
+    const inside = flow.acked + random.below(flight + 1);
+    const left = random.oneIn(8) ? near(scene, flow.nxt, 3_000) : inside;
+    const rest = Math.max(1, (flow.nxt - left) & 0xffff);
+    const right = random.oneIn(8) ? near(scene, left >>> 0, 1_500) : left + random.below(rest + 1);
     octets.push(...u32Octets(left >>> 0), ...u32Octets(right >>> 0));
   }
   return padded(octets);
@@ -252,6 +274,20 @@ function sendEcho(scene: Scene, temper: Temper): void {
   finish(scene, temper);
 }
 
+/** What answers the module's last echo request, or nearly does. */
+function answerEcho(scene: Scene, temper: Temper): void {
+  const { frame, random, echo } = scene;
+  if (echo.length === 0) return sendEcho(scene, temper);
+  frame.octets.set(echo);
+  frame.length = echo.length;
+  const asked = frame.readU32(IP + 16);
+  frame.ethernet(OUR_STATION, scene.stationOf(asked), 0x0800);
+  frame.ipv4(asked, OUR_ADDRESS, 1);
+  frame.octets[TRANSPORT] = 0;
+  if (random.oneIn(4)) frame.octets[TRANSPORT + 4 + random.below(8)] = random.below(256);
+  finish(scene, temper);
+}
+
 /** An ICMP error that quotes a segment: of a flow, of an innocent connection, or of nobody. */
 function sendIcmpError(scene: Scene, temper: Temper): void {
   const { frame, random, innocents } = scene;
@@ -266,7 +302,9 @@ function sendIcmpError(scene: Scene, temper: Temper): void {
   frame.octets.copyWithin(at, IP, TRANSPORT);
   frame.u16(at + 20, random.oneIn(20) ? random.below(65_536) : quoted.localPort);
   frame.u16(at + 22, random.oneIn(20) ? random.below(65_536) : quoted.peerPort);
-  const seq = random.oneIn(2) ? quoted.nxt - random.below(2_000) : near(scene, quoted.nxt, 3_000);
+  const flight = Math.min((quoted.nxt - quoted.acked) >>> 0, FLIGHT_MAX);
+  const inside = quoted.acked + random.below(flight + 1);
+  const seq = random.below(3) > 0 ? inside : near(scene, quoted.nxt, 3_000);
   frame.u32(at + 24, seq);
   for (let i = 28; i < 40; i++) frame.octets[at + i] = noiseAt(i);
   frame.ethernet(OUR_STATION, scene.stationOf(quoted.address), 0x0800);

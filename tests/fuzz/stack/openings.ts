@@ -43,6 +43,8 @@ const SECOND_MS = 1_000;
 const SYN_OPTIONS = Uint8Array.of(
   ...[2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 3],
 );
+/** The same with an MSS of 112, of which timestamps leave 100. */
+const SMALL_MSS_OPTIONS = Uint8Array.of(2, 4, 0, 112, ...SYN_OPTIONS.subarray(4));
 const MSS_OPTION = Uint8Array.of(2, 4, 0x05, 0xb4);
 
 type Opening = (scene: Scene, victim: Flow) => void;
@@ -81,6 +83,22 @@ export const OPENINGS: Readonly<Record<string, Opening>> = {
     establishActively(s, v, SYN_OPTIONS);
     write(s, v, 2_000);
   },
+  "many in flight": (s, v) => {
+    establish(s, v, SMALL_MSS_OPTIONS);
+    for (let i = 0; i < 4; i++) {
+      write(s, v, 400);
+      ack(s, v);
+    }
+    for (let i = 0; i < 10; i++) {
+      write(s, v, 150);
+      later(s, 2);
+    }
+  },
+  "many in flight, none selective": (s, v) => {
+    establish(s, v, Uint8Array.of(2, 4, 0, 100));
+    write(s, v, 1_500);
+    for (let i = 0; i < 3; i++) ack(s, v, { ack: (v.iss + 1) >>> 0 });
+  },
   "out of order": (s, v) => {
     establish(s, v, SYN_OPTIONS);
     for (const gap of [100, 300, 500]) text(s, v, { seq: (v.rcv + gap) >>> 0, text: 50 });
@@ -115,7 +133,7 @@ export const OPENINGS: Readonly<Record<string, Opening>> = {
     later(s, 20 * SECOND_MS);
   },
   "keep-alive": (s, v) => {
-    establish(s, v);
+    establish(s, v, SYN_OPTIONS);
     const [handle = 0] = s.handles;
     s.machine.call("tcpSetOption", handle, Option.KEEP_ALIVE_IDLE_MS, SECOND_MS);
     s.machine.call("tcpSetOption", handle, Option.KEEP_ALIVE_INTERVAL_MS, SECOND_MS);
@@ -146,7 +164,7 @@ export const OPENINGS: Readonly<Record<string, Opening>> = {
   },
   "time-wait": (s, v) => timeWait(s, v),
   "time-wait options": (s, v) => {
-    establishActively(s, v, SYN_OPTIONS);
+    establish(s, v, SYN_OPTIONS);
     s.machine.call("tcpCloseWrite", s.handles[0]!);
     s.settle();
     s.say(v, FIN | ACK, { options: stamp(s.machine.clock, v.tsVal) });

@@ -28,6 +28,7 @@ export const LISTEN_PORT = 80;
 /** Flows that are remembered; the first is the victim's. */
 const FLOW_COUNT = 12;
 const TYPE_ARP = 0x0806;
+const ECHO_REQUEST = 8;
 const TYPE_IPV4 = 0x0800;
 
 /** What is known of a tuple, from the peer's side. */
@@ -38,6 +39,8 @@ export interface Flow {
   /** Our ISS as the peer has seen it, and the number after the last one seen. */
   iss: number;
   nxt: number;
+  /** How far the peer has acknowledged that. */
+  acked: number;
   /** The peer's: its ISS, the next number that the module expects, and the next to send. */
   irs: number;
   rcv: number;
@@ -79,6 +82,8 @@ export class Scene {
   listener = 0;
   /** Addresses that the module has asked for by ARP. */
   questions: number[] = [];
+  /** The last echo request that left, or none. */
+  echo = new Uint8Array(0);
   #nextFlow = 1;
 
   constructor(profile: FuzzedProfile) {
@@ -120,6 +125,7 @@ export class Scene {
     this.innocents = saved.innocents.map((innocent) => innocent.clone());
     this.listener = saved.listener;
     this.questions = [...saved.questions];
+    this.echo = new Uint8Array(0);
     this.#nextFlow = 1;
   }
 
@@ -140,6 +146,12 @@ export class Scene {
     this.deliver();
     const end = (seq + text + ((flags & Flag.SYN) !== 0 ? 1 : 0) + (flags & Flag.FIN)) >>> 0;
     if (((end - flow.sent) | 0) > 0) flow.sent = end;
+    if ((flags & Flag.ACK) !== 0) this.acknowledged(flow, said.ack ?? flow.nxt);
+  }
+
+  /** The peer has sent this acknowledgement. */
+  acknowledged(flow: Flow, ack: number): void {
+    if (((ack - flow.acked) | 0) > 0 && ((ack - flow.nxt) | 0) <= 0) flow.acked = ack;
   }
 
   /** Puts such a segment into the buffer, unsealed. */
@@ -228,6 +240,7 @@ export class Scene {
     if (view.getUint16(at + 12) === TYPE_ARP) {
       if (octets[at + 21] === 1) this.questions.push(view.getUint32(at + 38));
     } else if (octets[at + 23] === 6) this.#learn(at, length);
+    else if (octets[at + TRANSPORT] === ECHO_REQUEST) this.echo = octets.slice(at, at + length);
     return true;
   }
 
@@ -250,6 +263,7 @@ export class Scene {
     const end = seq + length - TRANSPORT - header + (isSyn ? 1 : 0) + (flags & Flag.FIN);
     if (isSyn) {
       flow.iss = seq;
+      flow.acked = seq;
       flow.nxt = end >>> 0;
     } else if (((end - flow.nxt) | 0) > 0) flow.nxt = end >>> 0;
     if ((flags & Flag.ACK) !== 0) {
@@ -272,7 +286,7 @@ export class Scene {
 
 function newFlow(address: number, peerPort: number, localPort: number): Flow {
   const irs = 0x1234_5678;
-  const numbers = { iss: 0, nxt: 0, irs, rcv: irs, sent: irs };
+  const numbers = { iss: 0, nxt: 0, acked: 0, irs, rcv: irs, sent: irs };
   return { address, peerPort, localPort, ...numbers, window: 0, tsVal: 0 };
 }
 

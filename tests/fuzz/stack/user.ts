@@ -106,7 +106,10 @@ function bounded(option: number, value: number): number {
 function ping(scene: Scene): void {
   const { random, machine } = scene;
   if (random.oneIn(2)) machine.call("pingTake");
-  else machine.call("pingSend", VICTIM_ADDRESS, random.below(70_000), random.below(1_600));
+  else {
+    const whom = random.oneIn(3) ? NETWORK + 200 + random.below(3) : VICTIM_ADDRESS;
+    machine.call("pingSend", whom, random.below(70_000), random.below(1_600));
+  }
 }
 
 /** Numbers that no user should hand over, but for those that would hit an innocent connection. */
@@ -146,6 +149,7 @@ function misuse(scene: Scene): void {
       break;
     case 8:
       machine.call("setAddress", random.pick([0, 0xffff_ffff, 0x7f00_0001]), odd(), odd());
+      machine.call("setAddress", OUR_ADDRESS, 24, random.pick([OUR_ADDRESS, 0xffff_ffff, 1]));
       break;
     case 9:
       machine.call("setLinkAddress", random.pick([0x0100, 0xffff]), odd());
