@@ -17,6 +17,8 @@ const COPIED = [
   ...["assembly", "bench", "dist", "hal", "scripts", "tests"],
   ...["asconfig.json", "asconfig.app.json", "package.json", "tsconfig.json"],
 ];
+/** The stack without a fault, as it was when the workshop was opened. */
+const SOUND = "sound";
 const MODULE = "dist/wasm/linger-default.wasm";
 
 export class Workshop {
@@ -25,6 +27,7 @@ export class Workshop {
   constructor() {
     this.folder = mkdtempSync(join(tmpdir(), "linger-mutants-"));
     for (const name of COPIED) cpSync(join(ROOT, name), this.path(name), { recursive: true });
+    cpSync(join(ROOT, "assembly"), this.path(SOUND), { recursive: true });
     symlinkSync(join(ROOT, "node_modules"), this.path("node_modules"));
   }
 
@@ -34,7 +37,7 @@ export class Workshop {
 
   /** The stack's sources with these faults, and no others; several must not touch one another. */
   apply(mutants: readonly Mutant[]): void {
-    cpSync(join(ROOT, "assembly"), this.path("assembly"), { recursive: true });
+    cpSync(this.path(SOUND), this.path("assembly"), { recursive: true });
     for (const { name, changes } of mutants) {
       for (const [path, hunks] of changes) {
         const text = readFileSync(this.path(path), "utf8");
