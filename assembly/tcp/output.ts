@@ -154,9 +154,9 @@ function planSyn(tcb: Tcb, out: OutSegment): bool {
  * and silly-window avoidance and Nagle's algorithm find it worth sending.
  */
 function planText(tcb: Tcb, out: OutSegment): bool {
-  const isAgain = seqLt(tcb.sndCursor, tcb.sndNxt);
-  if (isAgain) tcb.sndCursor = afterReported(tcb, tcb.sndCursor);
+  if (seqLt(tcb.sndCursor, tcb.sndNxt)) tcb.sndCursor = afterReported(tcb, tcb.sndCursor);
   if (tcb.sndCursor == sendLimit(tcb)) return false;
+  const isAgain = seqLt(tcb.sndCursor, tcb.sndNxt);
   const usable = usableWindow(tcb);
   if (usable == 0) return false;
   const unsent = tcb.sndEnd - tcb.sndCursor;

@@ -92,6 +92,10 @@ export const LANES = [
     tests: ["tests/model"],
     timeoutS: 240,
   }),
+  lane("sim", "seeds of the simulator: hosts, a bad network, hostile stations", {
+    tests: ["tests/sim"],
+    timeoutS: 240,
+  }),
   lane("netif", "ARP, ICMP, the ways in and out, against the release modules", {
     tests: ["tests/netif"],
     timeoutS: 60,

@@ -50,6 +50,8 @@ export interface Identity {
 /** What a SYN proposes (RFC 7323 §1.3, RFC 2018 §2, RFC 3168 §6.1.1). */
 interface Offer {
   ecn: boolean;
+  /** As the SYN alone had it. */
+  askedEcn: boolean;
   /** Shift of the window scale, undefined without that option. */
   shift: number | undefined;
   sack: boolean;
@@ -59,6 +61,8 @@ interface Offer {
 /** A SYN that the peer sent, and how far its numbers went since. */
 interface PeerSyn {
   seq: number;
+  /** Without ACK. */
+  isBare: boolean;
   mss: number;
   offer: Offer;
   /** The number after the last octet that arrived, SYN and FIN counted. */
@@ -75,6 +79,9 @@ interface Incarnation {
   urgentEnd: number | undefined;
   isReset: boolean;
   peer: PeerSyn | undefined;
+  /** What that proposed when it was answered. */
+  peerOffer: Offer | undefined;
+  isSettled: boolean;
   /** What our SYN proposed, or what our SYN and ACK agreed to. */
   offer: Offer;
   /** TSval of the segment before, and when it left. */
@@ -103,6 +110,7 @@ const SEND_MSS_MAX = 1460;
 const SEND_MSS_DEFAULT = 536;
 const FRAME_OCTETS_MAX = 1514;
 const WINDOW_SHIFT_MAX = 14;
+const WINDOW_MAX = 65_535;
 /** The timestamps option and its padding (RFC 7323 Appendix A). */
 const TIMESTAMPS_OCTETS = 12;
 const ECN_SETUP = Flag.ECE | Flag.CWR;
@@ -135,6 +143,28 @@ export class Inspector {
     if (tcp === undefined || ipv4 === undefined || !tcp.checksumOk || !ipv4.checksumOk) return;
     const record = this.#record(ipv4.source, tcp.sourcePort, tcp.destinationPort);
     learnPeer(record, tcp);
+  }
+
+  /**
+   * The module has taken a SYN cookie: the ACK of it, come twice, makes two connections of the same
+   * numbers, one after the other (RFC 4987 §3.6). The window of the ACK is not known here.
+   */
+  cookieTaken(remoteAddress: number, remotePort: number, localPort: number, iss: number): void {
+    const record = this.#record(remoteAddress, remotePort, localPort);
+    const before = record.incarnations.findLast((one) => one.iss === iss);
+    const none = { ecn: false, askedEcn: false, shift: undefined, sack: false, timestamps: false };
+    const incarnation = newIncarnation(iss, none);
+    incarnation.sndMax = (iss + 1) >>> 0;
+    if (before === undefined) {
+      // A peer that acknowledges more than the cookie's number has chosen another MSS for itself.
+      incarnation.mss = SEND_MSS_MAX;
+      incarnation.peerEdge = (iss + 1 + WINDOW_MAX) >>> 0;
+    }
+    for (const edge of before?.edges ?? []) {
+      incarnation.edges.add(edge);
+      incarnation.peerEdge = seqMax(incarnation.peerEdge, edge);
+    }
+    record.incarnations.push(incarnation);
   }
 
   /**
@@ -234,14 +264,8 @@ export class Inspector {
 /** Remembers SYNs, and how far the peer's numbers and windows reach. */
 function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
-  if ((tcp.flags & Flag.SYN) !== 0 && !record.syns.some(({ seq }) => seq === tcp.seq)) {
-    // An MSS of 0 says nothing.
-    const mss = findOption(tcp, "mss")?.value || SEND_MSS_DEFAULT;
-    record.syns.push({ seq: tcp.seq, mss, end, offer: offerOf(tcp) });
-  }
+  if ((tcp.flags & Flag.SYN) !== 0) learnSyn(record, tcp, end);
   for (const syn of record.syns) {
-    // A SYN that is sent again may have given up ECN; the last one counts.
-    if ((tcp.flags & Flag.SYN) !== 0 && syn.seq === tcp.seq) syn.offer.ecn = offersEcn(tcp);
     if (seqAfter(end, syn.seq)) syn.end = seqMax(syn.end, end);
   }
   if ((tcp.flags & Flag.ACK) === 0) return;
@@ -255,10 +279,29 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   }
 }
 
+/**
+ * What a SYN proposes. One that is sent again may have changed its mind, about ECN for one: the
+ * last one counts. A SYN and ACK behind a SYN can only take ECN back.
+ */
+function learnSyn(record: TupleRecord, tcp: TcpSegment, end: number): void {
+  const isBare = (tcp.flags & Flag.ACK) === 0;
+  // An MSS of 0 says nothing.
+  const mss = findOption(tcp, "mss")?.value || SEND_MSS_DEFAULT;
+  const known = record.syns.find(({ seq }) => seq === tcp.seq);
+  if (known === undefined) {
+    record.syns.push({ seq: tcp.seq, isBare, mss, end, offer: offerOf(tcp) });
+  } else if (isBare || !known.isBare) {
+    Object.assign(known, { isBare, mss, offer: offerOf(tcp) });
+  } else {
+    // Unless both have opened it takes back nothing: a half-open record does not know it.
+    known.offer = { ...known.offer, ecn: offersEcn(tcp) };
+  }
+}
+
 /** How far the window of the peer's segment is to be shifted; that of a SYN never is. */
-function windowShift({ offer, peer }: Incarnation, tcp: TcpSegment): number {
+function windowShift({ offer, peerOffer }: Incarnation, tcp: TcpSegment): number {
   if ((tcp.flags & Flag.SYN) !== 0 || offer.shift === undefined) return 0;
-  return Math.min(peer?.offer.shift ?? 0, WINDOW_SHIFT_MAX);
+  return Math.min(peerOffer?.shift ?? 0, WINDOW_SHIFT_MAX);
 }
 
 /** A SYN offers ECN with both bits, a SYN and ACK agrees with ECE alone. */
@@ -269,6 +312,7 @@ function offersEcn({ flags }: TcpSegment): boolean {
 function offerOf(tcp: TcpSegment): Offer {
   return {
     ecn: offersEcn(tcp),
+    askedEcn: offersEcn(tcp),
     shift: findOption(tcp, "window-scale")?.shift,
     sack: findOption(tcp, "sack-permitted") !== undefined,
     timestamps: findOption(tcp, "timestamps") !== undefined,
@@ -323,26 +367,32 @@ function incarnationOf(record: TupleRecord, tcp: TcpSegment): Incarnation {
   // Within one ms the clock of the ISN stands still: another SYN,ACK may begin with the same one.
   const isKnown = known?.iss === tcp.seq && (known.ack ?? tcp.ack) === tcp.ack;
   if (isKnown && !known.isReset) return known;
-  const incarnation: Incarnation = {
-    iss: tcp.seq,
-    sndMax: tcp.seq,
+  const incarnation = newIncarnation(tcp.seq, offerOf(tcp));
+  record.incarnations.push(incarnation);
+  return incarnation;
+}
+
+function newIncarnation(iss: number, offer: Offer): Incarnation {
+  return {
+    iss,
+    sndMax: iss,
     fin: undefined,
     urgentEnd: undefined,
     isReset: false,
     peer: undefined,
-    offer: offerOf(tcp),
+    peerOffer: undefined,
+    isSettled: false,
+    offer,
     tsVal: undefined,
     tsValAtMs: 0,
     mss: undefined,
     ack: undefined,
     rightEdge: 0,
-    peerEdge: (tcp.seq + 1) >>> 0,
+    peerEdge: (iss + 1) >>> 0,
     edges: new Set(),
     stream: new Uint8Array(4096),
     streamEnd: 0,
   };
-  record.incarnations.push(incarnation);
-  return incarnation;
 }
 
 /** An RST ends its connection; a stateless one only has to have one of the two forms. */
@@ -375,9 +425,11 @@ function judgeSegment(
   const end = (tcp.seq + segmentLength(tcp)) >>> 0;
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   judgeNegotiated(incarnation, tcp);
-  judgeUrgent(incarnation, tcp);
-  if (end === tcp.seq) {
-    const isKeepAlive = allowsKeepAlive && seqDistance(tcp.seq, incarnation.sndMax) === 1;
+  const isEmpty = end === tcp.seq;
+  const isKeepAlive = isEmpty && allowsKeepAlive && seqDistance(tcp.seq, incarnation.sndMax) === 1;
+  // That repeats a number which has been acknowledged, urgent or not; and SYN knows no URG.
+  if (!isKeepAlive && (tcp.flags & Flag.SYN) === 0) judgeUrgent(incarnation, tcp);
+  if (isEmpty) {
     assert.ok(
       isKeepAlive || isNextNumber(incarnation, tcp.seq),
       "TCP: an empty segment's SEG.SEQ is not SND.NXT",
@@ -406,15 +458,18 @@ function judgeSegment(
  * again neither (RFC 3168 §6.1.4 to §6.1.6).
  */
 function judgeEcn(incarnation: Incarnation, tcp: TcpSegment, ecn: number, isFirst: boolean): void {
-  const { offer, peer, peerEdge } = incarnation;
+  const { offer, peerOffer, peerEdge } = incarnation;
   const bits = tcp.flags & ECN_SETUP;
   if ((tcp.flags & Flag.SYN) !== 0) {
     assert.equal(ecn, 0, "IPv4: ECT with SYN");
-    if ((tcp.flags & Flag.ACK) === 0) assert.ok(bits === 0 || bits === ECN_SETUP, "TCP: SYN, ECN");
-    else assert.ok(bits === 0 || (bits === Flag.ECE && peer!.offer.ecn), "TCP: SYN,ACK with ECN");
+    if ((tcp.flags & Flag.ACK) === 0) {
+      assert.ok(bits === 0 || bits === ECN_SETUP, "TCP: SYN, ECN");
+    } else if (bits !== 0) {
+      assert.ok(bits === Flag.ECE && peerOffer!.askedEcn, "TCP: SYN,ACK with ECN");
+    }
     return;
   }
-  const isAgreed = offer.ecn && peer!.offer.ecn;
+  const isAgreed = offer.ecn && peerOffer!.ecn;
   if (!isAgreed) assert.equal(bits, 0, "TCP: ECE or CWR without agreement");
   const octets = tcp.payload.length;
   const isNewText = isFirst && octets > 0;
@@ -444,13 +499,13 @@ function judgeUrgent(incarnation: Incarnation, tcp: TcpSegment): void {
  * The options of RFC 7323 and RFC 2018, where they may be and must be; the ACK is judged already.
  */
 function judgeNegotiated(incarnation: Incarnation, tcp: TcpSegment): void {
-  const { offer, peer } = incarnation;
+  const { offer, peerOffer } = incarnation;
   const has = offerOf(tcp);
   if ((tcp.flags & Flag.SYN) !== 0) {
     assert.equal(findOption(tcp, "sack"), undefined, "TCP: SACK blocks with SYN");
     assert.ok((has.shift ?? 0) <= WINDOW_SHIFT_MAX, "TCP: window scale above 14");
     if ((tcp.flags & Flag.ACK) !== 0) {
-      const { shift, sack, timestamps } = peer!.offer;
+      const { shift, sack, timestamps } = peerOffer!;
       assert.ok(has.shift === undefined || shift !== undefined, "TCP: window scale unasked");
       assert.ok(!has.sack || sack, "TCP: SACK-permitted unasked");
       assert.ok(!has.timestamps || timestamps, "TCP: timestamps unasked");
@@ -459,7 +514,7 @@ function judgeNegotiated(incarnation: Incarnation, tcp: TcpSegment): void {
   } else {
     assert.equal(has.shift, undefined, "TCP: window scale without SYN");
     assert.equal(has.sack, false, "TCP: SACK-permitted without SYN");
-    const agreed = offer.timestamps && peer!.offer.timestamps;
+    const agreed = offer.timestamps && peerOffer!.timestamps;
     assert.equal(has.timestamps, agreed, "TCP: timestamps in each segment or in none");
     judgeSack(incarnation, tcp);
   }
@@ -479,15 +534,18 @@ function judgeTimestamps(incarnation: Incarnation, tcp: TcpSegment, nowMs: numbe
 }
 
 /** Blocks only if agreed, not empty, within what the peer sent; only the first below SEG.ACK. */
-function judgeSack({ offer, peer }: Incarnation, tcp: TcpSegment): void {
+function judgeSack({ offer, peer, peerOffer }: Incarnation, tcp: TcpSegment): void {
   const blocks = findOption(tcp, "sack")?.blocks;
   if (blocks === undefined) return;
-  assert.ok(offer.sack && peer!.offer.sack, "TCP: SACK blocks without agreement");
+  assert.ok(offer.sack && peerOffer!.sack, "TCP: SACK blocks without agreement");
   assert.ok(blocks.length > 0, "TCP: SACK without a block");
   const { seq: irs, end } = peer!;
   for (const [i, { left, right }] of blocks.entries()) {
     assert.ok(seqAfter(right, left), "TCP: an empty SACK block");
-    assert.ok(seqDistance(irs, right) <= seqDistance(irs, end), "TCP: SACK of what never came");
+    // The first one may report any old segment (RFC 2883), one from before the connection too.
+    const isOld = i === 0 && !seqAfter(right, tcp.ack);
+    const hasCome = seqDistance(irs, right) <= seqDistance(irs, end);
+    assert.ok(isOld || hasCome, "TCP: SACK of what never came");
     if (i > 0) assert.ok(seqAfter(left, tcp.ack), "TCP: a SACK block at or below SEG.ACK");
   }
 }
@@ -498,6 +556,9 @@ function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment
   assert.notEqual(syn, undefined, `TCP: SEG.ACK ${tcp.ack} of what never came`);
   incarnation.mss ??= syn!.mss;
   incarnation.peer ??= syn;
+  // Once something other than SYN has left, no SYN of the peer's changes anything any more.
+  if (!incarnation.isSettled) incarnation.peerOffer = syn!.offer;
+  incarnation.isSettled ||= (tcp.flags & Flag.SYN) === 0;
   const rightEdge = (tcp.ack + tcp.window) >>> 0;
   if (incarnation.ack !== undefined) {
     assert.ok(!seqAfter(incarnation.ack, tcp.ack), "TCP: SEG.ACK went back");

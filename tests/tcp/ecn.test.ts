@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Negotiated, Parameter } from "../../hal/host/abi.ts";
-import { Flag, parseFrame } from "../../hal/host/packet/index.ts";
+import { Flag, parseFrame, type TcpOption } from "../../hal/host/packet/index.ts";
 import type { Conversation, Disguise } from "../support/conversation.ts";
 import { statusName } from "../support/device.ts";
 import { fresh, type GivenOptions } from "../support/given.ts";
@@ -251,6 +251,31 @@ test("a loss in a window that an echo has cut is repaired, and cuts it no furthe
     assert.deepEqual(shown(c), [`${MSS}+${MSS}`]);
     assert.equal(c.status("SSTHRESH"), 5 * MSS);
     assert.equal(c.rig.device.counter("ECN_CUTS"), 1);
+  });
+});
+
+test("text behind what the peer has reported is new, and marked", () => {
+  onEachVariantWith(["ECN", "SACK"], (variant) => {
+    const c = policy(fresh(variant, { window: 4 * MSS }), AGREE).listen();
+    const offer: TcpOption[] = [{ kind: "mss", value: MSS }, { kind: "sack-permitted" }];
+    c.send("<SEQ=300><CTL=SYN,ECE,CWR>", { tcp: { options: offer } }).take();
+    c.send("<SEQ=301><ACK=101><CTL=ACK>").accept();
+    c.write(5 * MSS);
+    assert.equal(shown(c).length, 4);
+    // Only the last two arrive; what is sent again for that is lost too.
+    const [left, right] = [c.iss + 1 + 2 * MSS, c.iss + 1 + 4 * MSS];
+    const blocks = [{ left: left >>> 0, right: right >>> 0 }];
+    const report: Disguise = { tcp: { options: [{ kind: "sack", blocks }] } };
+    c.send("<SEQ=301><ACK=101><CTL=ACK>", report);
+    while (c.rig.device.counter("RETRANSMISSION_TIMEOUTS") === 0) c.after(1).take();
+    c.send(`<SEQ=301><ACK=${101 + MSS}><CTL=ACK>`, report);
+    const sent = c.takeTimed().map(({ frame }) => {
+      return [(frame.tcp!.seq - c.iss - 1) >>> 0, frame.ipv4!.typeOfService];
+    });
+    assert.deepEqual(sent, [
+      [MSS, 0],
+      [4 * MSS, 2],
+    ]);
   });
 });
 
