@@ -32,6 +32,7 @@ import { resetDemux } from "./tcp/demux";
 import { resetEviction } from "./tcp/eviction";
 import { HALF_OPEN_SIZE, TIME_WAIT_SIZE, resetFlows } from "./tcp/flow";
 import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
+import { resetIsn } from "./tcp/isn";
 import { resetListeners } from "./tcp/listener";
 import { resetParameters } from "./tcp/parameters";
 import { resetPending } from "./tcp/pending";
@@ -154,6 +155,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetSynCookies();
   resetTimeWait(msl);
   resetCalls();
+  resetIsn();
   if (msl < MSL_MIN_MS || msl > MSL_MAX_MS) return Status.BAD_ARGUMENT;
   bringInterfaceUp();
   return Status.OK;

@@ -11,6 +11,10 @@ import { sipHash } from "../core/random";
 
 /** 4 µs steps per millisecond. */
 @inline const ISN_STEPS_PER_MS: u32 = 250;
+/** So far the ISNs of one millisecond may run ahead of the clock. */
+@inline const ISN_LEAD_MAX: u32 = 0x1_0000;
+/** u32: the M of the ISN that was chosen last. */
+const LAST_M: usize = memory.data(4, 4);
 
 /** The dynamic ports (RFC 6335 §6). */
 @inline export const EPHEMERAL_FIRST: u32 = 49152;
@@ -21,11 +25,24 @@ import { sipHash } from "../core/random";
 /** Likewise for SYN cookies. */
 @inline const COOKIE_DOMAIN: u64 = 1 << 62;
 
+/** No ISN was chosen yet. */
+export function resetIsn(): void {
+  store<u32>(LAST_M, isnClock() - 1);
+}
+
 /**
  * The ISN of a connection that begins now. `ports`: remote in the upper half, local in the lower.
+ *
+ * Our clock stands still within a millisecond. The ISNs that are chosen in one count on, so that
+ * two incarnations of a tuple never share theirs: an old duplicate of the first one's SYN would
+ * open the second one with a peer that takes it for the first.
  */
 export function chooseIsn(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
-  return isnClock() + isnOffset(localAddress, remoteAddress, ports);
+  const clock = isnClock();
+  const last = load<u32>(LAST_M);
+  const m = last - clock < ISN_LEAD_MAX ? last + 1 : clock;
+  store<u32>(LAST_M, m);
+  return m + isnOffset(localAddress, remoteAddress, ports);
 }
 
 /** M: the clock that all ISNs follow. */

@@ -413,10 +413,12 @@ test("ISNs of one tuple follow a clock of 4 µs, others do not [MUST-8 MUST-9 SH
   onEachProfile((variant) => {
     const c = fresh(variant);
     const first = issOf(c);
+    let before = first;
     for (const ms of [1, 10, 1_000, 100_000]) {
-      const before = issOf(c);
       c.advance(ms);
-      assert.equal(seqDistance(before, issOf(c)), ms * 250);
+      const iss = issOf(c);
+      assert.equal(seqDistance(before, iss), ms * 250);
+      before = iss;
     }
     const distances = new Set<number>();
     for (let port = 1; port <= 64; port++) {
@@ -427,6 +429,23 @@ test("ISNs of one tuple follow a clock of 4 µs, others do not [MUST-8 MUST-9 SH
     assert.ok(distances.size >= 62, `${64 - distances.size} collisions`);
     const otherBoot = fresh(variant, { seed: 2 });
     assert.notEqual(issOf(otherBoot), first);
+  });
+});
+
+test("no two ISNs of one tuple are the same, within a millisecond neither", () => {
+  onEachProfile((variant) => {
+    const c = fresh(variant);
+    let last = issOf(c);
+    // More than the clock's 250: the next millisecond does not go back behind them.
+    for (let count = 1; count <= 300; count++) {
+      const iss = issOf(c);
+      assert.equal(seqDistance(last, iss), 1);
+      last = iss;
+    }
+    c.advance(1);
+    assert.equal(seqDistance(last, issOf(c)), 1);
+    c.advance(1);
+    assert.equal(seqDistance(last, issOf(c)), 200);
   });
 });
 

@@ -4,7 +4,13 @@
 
 import { setNow } from "../../assembly/core/clock";
 import { seedRandom } from "../../assembly/core/random";
-import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset } from "../../assembly/tcp/isn";
+import {
+  EPHEMERAL_COUNT,
+  EPHEMERAL_FIRST,
+  chooseIsn,
+  portOffset,
+  resetIsn,
+} from "../../assembly/tcp/isn";
 
 describe("ISN", () => {
   test("one tuple: rises by 250 per millisecond, across both wraps", () => {
@@ -12,9 +18,11 @@ describe("ISN", () => {
     const times: StaticArray<u32> = [0, 1, 1000, 0xffff_ffff, 0x7fff_ffff];
     for (let i = 0; i < times.length; ++i) {
       setNow(times[i]);
+      resetIsn();
       const isn = chooseIsn(1, 2, 3);
       setNow(times[i] + 4);
       expect<u32>(chooseIsn(1, 2, 3) - isn).toBe(1000);
+      expect<u32>(chooseIsn(1, 2, 3) - isn).toBe(1001);
     }
   });
 
