@@ -94,6 +94,8 @@ export interface Look {
   readonly now: number;
   /** ms to the next short time-out, and to the next long one; Infinity if none runs. */
   readonly shortMs: number;
+  /** As `shortMs`, of the connection alone, without a half-open record. */
+  readonly connectionMs: number;
   readonly longMs: number;
   /** ms until the wheel wakes the owner of the earliest time-out, at the latest. */
   readonly wakesInMs: number;
@@ -370,6 +372,7 @@ export class ImageReader {
         this.#memory[out + this.layout.fields("tcp/segment/OutSegment")["isReply"]!.offset] !== 0,
       now: this.now,
       shortMs: Math.min(connectionMs, isHalfOpen ? this.#halfOpenMs() : Infinity),
+      connectionMs,
       longMs: Math.min(userMs, timeWaitMs),
       wakesInMs: wakes.includes(Infinity) ? Infinity : Math.min(...wakes, Infinity),
       timeWaitMs,

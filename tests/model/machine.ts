@@ -54,6 +54,8 @@ const BACKLOG = 1;
 const POLLS_MAX = 4;
 const ETHERTYPE_ARP = 0x0806;
 const MSL_MS = 30_000;
+/** The second in which challenge ACKs are counted is over. */
+const AT_REST_MS = 1024;
 
 export class Machine {
   readonly reader: ImageReader;
@@ -133,7 +135,7 @@ export class Machine {
       if (ms === Infinity) return false;
       now = (now + Math.max(0, ms)) >>> 0;
     } else {
-      if (isAtRest(from.look)) now = (now + 1) >>> 0;
+      if (isAtRest(from.look)) now = (now + AT_REST_MS) >>> 0;
       this.#memory.set(event.octets, this.#slot);
       this.#exports.frameReceived(0, event.octets.length, now | 0);
     }
@@ -210,9 +212,8 @@ function describe(error: unknown): string {
 }
 
 /**
- * Whether a millisecond passes before the next segment. In TIME-WAIT it shows whether the 2 MSL
- * begin anew; where no connection is, it keeps the ISN of the next one apart from the last one's,
- * since the module's clock of ISNs stands still within a millisecond.
+ * Whether time passes before the next segment. In TIME-WAIT it shows whether the 2 MSL begin anew,
+ * and keeps challenge ACKs below their limit; where no connection is, the next one's ISN is another.
  */
 function isAtRest(look: Look): boolean {
   if (look.shortMs !== Infinity) return false;

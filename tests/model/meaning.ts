@@ -46,6 +46,8 @@ export const REGIONS: Readonly<Record<string, RegionMeaning>> = {
   "tcp/eviction/WALKED_AT": "statistics",
   "tcp/flow/FLOW_POOL": "special",
   "tcp/half-open/FREE_HALF_OPENS": "plain",
+  // Asked only when two ISNs are chosen in a millisecond, and here time passes before each.
+  "tcp/isn/LAST_M": "statistics",
   "tcp/listener/LISTENERS": "plain",
   "tcp/parameters/VALUES": "plain",
   "tcp/pending/PENDING": "plain",

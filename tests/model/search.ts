@@ -154,17 +154,17 @@ export class Search {
   }
 
   /**
-   * Who moves: both hosts; but while a frame waits for one of them, and no time-out may come before
-   * it has arrived, that host alone. Until then nothing that the other one does can change what
+   * Who moves: both hosts; but while frames wait for one of them, and no time-out may come before
+   * one of them has arrived, that host alone. Until then nothing that the other one does can change what
    * this one may do, or the other way round, so the order between them makes no difference: each
    * move of the other is made later, with the same effect. It is not put off for ever, since each
    * host has finitely many calls, and its frames run out.
    */
   moversAt({ toLeft, toRight }: Place): readonly number[] {
     const { wires, family } = this.world;
-    if (family.bounds.underWay > 0) return BOTH;
-    if (wires.head(toLeft) >= 0) return LEFT;
-    return wires.head(toRight) >= 0 ? RIGHT : BOTH;
+    const { underWay } = family.bounds;
+    if (wires.length(toLeft) > underWay) return LEFT;
+    return wires.length(toRight) > underWay ? RIGHT : BOTH;
   }
 
   #judge(node: number, { left, right }: Place): void {
@@ -185,8 +185,8 @@ export class Search {
 
   /**
    * A time-out. A short one may come while as many frames are under way as the bounds allow; a
-   * long one when all that is short is over: nothing is under way, not even late, and the other end
-   * waits for no short one.
+   * long one when all that is short is over: nothing is under way, not even late, and the other
+   * end's connection waits for no short one. A half-open record may, since it tries for longer.
    */
   #timeOf(node: number, place: Place, side: number): void {
     const own = this.#local(side, side === 0 ? place.left : place.right).look;
@@ -198,7 +198,7 @@ export class Search {
       if (underWay > family.bounds.underWay) return;
     } else {
       const isQuiet = place.toLeft === 0 && place.toRight === 0;
-      if (!isQuiet || other.shortMs !== Infinity) return;
+      if (!isQuiet || other.connectionMs !== Infinity) return;
     }
     const local = side === 0 ? place.left : place.right;
     const step = this.world.hosts[side]!.step(local, TIME);
