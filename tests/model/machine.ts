@@ -213,7 +213,7 @@ function describe(error: unknown): string {
 
 /**
  * Whether time passes before the next segment. In TIME-WAIT it shows whether the 2 MSL begin anew,
- * and keeps challenge ACKs below their limit; where no connection is, the next one's ISN is another.
+ * and keeps challenge ACKs below their limit; where no connection is, the next one has another ISN.
  */
 function isAtRest(look: Look): boolean {
   if (look.shortMs !== Infinity) return false;

@@ -184,9 +184,9 @@ export class Search {
   }
 
   /**
-   * A time-out. A short one may come while as many frames are under way as the bounds allow; a
-   * long one when all that is short is over: nothing is under way, not even late, and the other
-   * end's connection waits for no short one. A half-open record may, since it tries for longer.
+   * A time-out. A short one may come while as many frames are under way as the bounds allow; a long
+   * one when all that is short is over: nothing is under way, not even late, and the other end's
+   * connection waits for no short one. A half-open record may, since it tries for longer.
    */
   #timeOf(node: number, place: Place, side: number): void {
     const own = this.#local(side, side === 0 ? place.left : place.right).look;
