@@ -154,11 +154,11 @@ export class Search {
   }
 
   /**
-   * Who moves: both hosts; but while frames wait for one of them, and no time-out may come before
-   * one of them has arrived, that host alone. Until then nothing that the other one does can change what
-   * this one may do, or the other way round, so the order between them makes no difference: each
-   * move of the other is made later, with the same effect. It is not put off for ever, since each
-   * host has finitely many calls, and its frames run out.
+   * Who moves: both hosts; but while so many frames wait for one of them that no time-out may come
+   * before one has arrived, that host alone. Until then nothing that the other one does can change
+   * what this one may do, or the other way round, so the order between them makes no difference:
+   * each move of the other is made later, with the same effect. It is not put off for ever, since
+   * each host has finitely many calls, and its frames run out.
    */
   moversAt({ toLeft, toRight }: Place): readonly number[] {
     const { wires, family } = this.world;
