@@ -34,6 +34,14 @@ describe("the stack", () => {
       }
     });
 
+    test(`${profile}: each capture, as either end of it`, () => {
+      const captures = readCaptures();
+      assert.ok(captures.length > 20, `only ${captures.length}`);
+      for (const capture of captures) {
+        assert.equal(cases.replayCapture(capture)?.message, undefined, capture.name);
+      }
+    });
+
     test(`${profile}: ${CASES} cases`, () => {
       for (let i = 0; i < CASES; i++) {
         const record = cases.run(1);

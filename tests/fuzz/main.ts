@@ -12,6 +12,7 @@
 import { fork } from "node:child_process";
 import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { HOST_TARGETS } from "./host/index.ts";
@@ -41,6 +42,7 @@ const WORKERS_MAX = 64;
 const WORKERS_DEFAULT_MAX = 4;
 const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
 const SHOWN_MS = 5_000;
+const INPUTS_PER_TURN = 16;
 
 /** A failure whose message says everything that the user needs. */
 class UsageError extends Error {}
@@ -191,6 +193,7 @@ async function fuzzHost({ frames, seed }: Arguments, tally: Tally): Promise<void
       const input = target.make(random);
       const finding = await target.attempt(input);
       tally.inputs[target.name] = i + 1;
+      if (i % INPUTS_PER_TURN === 0) await setImmediate(); // the workers want to be heard
       if (finding === undefined) continue;
       const kind = `${target.name} ${finding.split(/[":]/)[0]}`;
       const text = `target ${target.name}\nfinding ${finding}\n${input}\n`;

@@ -11,6 +11,7 @@ import { join } from "node:path";
 /** Far above what any detector takes: what has not ended by then never will. */
 const LIMIT_S = 600;
 const FUZZED_FRAMES = 300_000;
+const SEEDS = 100;
 /** Folders whose test files are asked, one after the other. */
 const FOLDERS = ["tests/tcp", "tests/tcp/states", "tests/netif"];
 
@@ -34,7 +35,7 @@ export function detectors(first: readonly string[], folder: string): Detector[] 
     const names = readdirSync(join(folder, path)).filter((name) => name.endsWith(".test.ts"));
     return names.sort().map((name) => `${path}/${name}`);
   });
-  return [...new Set([...first, ...files, "unit", "fuzz"])].map(detectorOf);
+  return [...new Set([...first, ...files, "unit", "fuzz", "sim"])].map(detectorOf);
 }
 
 /** The detector of a name. */
@@ -46,6 +47,11 @@ function detectorOf(name: string): Detector {
     const frames = ["--frames", String(FUZZED_FRAMES), "--workers", "1"];
     const args = ["--import", "tsx", "tests/fuzz/main.ts", ...frames];
     return { name, args, failed: /^found \d+ times: (.+)$/ };
+  }
+  if (name === "sim") {
+    const seeds = ["--seeds", String(SEEDS), "--profiles", "default", "--threads", "1"];
+    const args = ["--import", "tsx", "tests/sim/main.ts", ...seeds, "--first", "--as-is"];
+    return { name, args, failed: /^(seed \d+ fails .+)$/ };
   }
   const args = ["--import", "tsx", "--test-reporter=tap", name];
   return { name, args, failed: /^\s*not ok \d+ - (.+?)(?: # .*)?$/ };

@@ -19,7 +19,8 @@ const HELP = `npm run mutants -- [NAME…] [options]
 
 Applies each patch of tests/mutants to a copy of the stack, builds the profile default, and asks one
 detector after the other: the tests that the patch names, all test files of the stack, the unit
-tests, the fuzzer. It stops with the first that notices the fault, and shows the score.
+tests, the fuzzer, the simulator. It stops with the first that notices the fault, and shows the
+score.
 
   --list         name them, and say what each does
   --json FILE    write the results as data too

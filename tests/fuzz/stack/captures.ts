@@ -96,6 +96,16 @@ export function playCapture(scene: Scene, capture: Capture, damageShare: number)
   }
 }
 
+/** Sends all of a capture, undamaged, with a poll after each frame. */
+export function playWhole(scene: Scene, capture: Capture): void {
+  for (const sent of capture.frames) {
+    put(scene, sent);
+    scene.deliver();
+    scene.settle();
+    scene.machine.advance(1);
+  }
+}
+
 /** The frame in the buffer, its addresses and numbers those of the victim's flow. */
 function put(scene: Scene, { octets, tcp }: Sent): void {
   const { frame } = scene;

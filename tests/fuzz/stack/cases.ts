@@ -6,7 +6,7 @@
  * Called by the command's workers and by the tests.
  */
 import { Random } from "../random.ts";
-import { type Capture, playCapture } from "./captures.ts";
+import { type Capture, playCapture, playWhole } from "./captures.ts";
 import { endCase } from "./finale.ts";
 import { sendFrame, type Temper } from "./grammar.ts";
 import { Finding, type FuzzedProfile } from "./machine.ts";
@@ -96,6 +96,14 @@ export class Cases {
   replay(record: CaseRecord): Finding | undefined {
     return this.#attempt(record, () => {
       for (const step of record.steps) playStep(this.scene, step);
+      endCase(this.scene, true);
+    });
+  }
+
+  /** Plays a capture to a module that listens, and through the finale. */
+  replayCapture(capture: Capture): Finding | undefined {
+    return this.#attempt({ opening: "listen", numbers: "plain" }, () => {
+      playWhole(this.scene, capture);
       endCase(this.scene, true);
     });
   }
