@@ -7,7 +7,7 @@
 import type { Clock, TimerHandle } from "./clock.ts";
 import type { Entropy } from "./entropy.ts";
 import { LingerError } from "./errors.ts";
-import type { LingerInstance, LingerModule } from "./module.ts";
+import type { InstanceTap, LingerInstance, LingerModule } from "./module.ts";
 import type { Wire } from "./wire.ts";
 
 export interface DriverOptions {
@@ -15,6 +15,8 @@ export interface DriverOptions {
   wire: Wire;
   clock: Clock;
   entropy: Entropy;
+  /** Who sees all that crosses the boundary, if anybody. */
+  tap: InstanceTap | undefined;
   /** Called after each step: the time to take events. What it throws leaves the step. */
   onStep: () => void;
   /** Called once, when the module trapped or the wire went away. The driver has stopped. */
@@ -47,10 +49,9 @@ export class Driver {
 
   constructor(options: DriverOptions) {
     this.#options = options;
-    this.instance = options.module.instantiate({
-      transmit: (frame) => this.#transmit(frame),
-      entropy: () => options.entropy.word(),
-    });
+    const transmit = (frame: Uint8Array): boolean => this.#transmit(frame);
+    const entropy = (): number => options.entropy.word();
+    this.instance = options.module.instantiate({ transmit, entropy }, options.tap);
     this.#slotCount = this.instance.limits.RX_SLOT_COUNT;
     // A user call may trap as well, outside of any step: then nobody else would notice.
     this.instance.onTrap = (error) => this.defer(() => this.#fail(error));

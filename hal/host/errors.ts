@@ -50,6 +50,8 @@ export type LingerErrorCode =
   | "TAP_FAILED"
   | "PCAP_FILE"
   | "PCAP_FORMAT"
+  | "RECORDING_FILE"
+  | "RECORDING_FORMAT"
   /** Something in an options object is out of its range. */
   | "BAD_OPTION"
   /** Virtual time does not move: timers of delay 0 set one another for ever. */

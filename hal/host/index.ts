@@ -11,6 +11,7 @@ export * from "./errors.ts";
 export * from "./listener.ts";
 export * from "./module.ts";
 export * from "./packet/index.ts";
+export * from "./recording/index.ts";
 export * from "./stack.ts";
 export * from "./wire.ts";
 export * from "./wires/index.ts";

@@ -4,6 +4,7 @@
  * Used by Stack, and by tests and tools that drive the module call by call. Knows the boundary of
  * `hal/README.md`, never what the calls are for.
  */
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Abi, Counter, Limit, Status } from "./abi.ts";
@@ -12,6 +13,7 @@ import {
   WebAssembly,
   type WasmCall,
   type WasmExports,
+  type WasmGlobal,
   type WasmMemory,
   type WasmModule,
 } from "./web-assembly.ts";
@@ -36,6 +38,24 @@ export interface HalImports {
   transmit(frame: Uint8Array): boolean;
   /** 32 unpredictable bits. */
   entropy(): number;
+}
+
+/** The imports as the module calls them. */
+export interface RawImports {
+  /** 0 sent, 1 BUSY. */
+  transmit: (address: number, length: number) => number;
+  entropy: () => number;
+}
+
+/**
+ * Sits between a host and an instance, and sees all that crosses the boundary. What it gives back
+ * is called instead; it must pass everything on.
+ */
+export interface InstanceTap {
+  tapImports(imports: RawImports): RawImports;
+  tapCall(name: string, call: WasmCall): WasmCall;
+  /** The instance is complete; so far only calls were made that always answer the same. */
+  attach(instance: LingerInstance, module: LingerModule): void;
 }
 
 /**
@@ -151,11 +171,13 @@ export class LingerModule {
   /** True if it brings its own application (`appInit`, `appPoll`). */
   readonly isApplication: boolean;
   readonly #compiled: WasmModule;
+  readonly #octets: Uint8Array;
   static readonly #profiles = new Map<Profile, LingerModule>();
 
-  private constructor(compiled: WasmModule, name: string) {
+  private constructor(compiled: WasmModule, octets: Uint8Array, name: string) {
     this.name = name;
     this.#compiled = compiled;
+    this.#octets = octets;
     this.#checkImports();
     this.isApplication = this.#checkExports();
   }
@@ -181,20 +203,28 @@ export class LingerModule {
     return module;
   }
 
-  static #compile(octets: Uint8Array, name: string): LingerModule {
+  static #compile(source: Uint8Array, name: string): LingerModule {
+    const octets = new Uint8Array(source);
     let compiled: WasmModule;
     try {
-      compiled = new WebAssembly.Module(new Uint8Array(octets));
+      compiled = new WebAssembly.Module(octets);
     } catch (error) {
       const text = `${name} is not a WebAssembly module that Node can load: ${reasonOf(error)}`;
       throw new LingerError("MODULE_INVALID", text, { cause: error });
     }
-    return new LingerModule(compiled, name);
+    return new LingerModule(compiled, octets, name);
+  }
+
+  /** The SHA-256 of its octets: which build it is. */
+  sha256(): Uint8Array {
+    return createHash("sha256").update(this.#octets).digest();
   }
 
   /** A new instance, with memory of its own. MODULE_ABI if it speaks another version. */
-  instantiate(imports: HalImports): LingerInstance {
-    return new LingerInstance(this.#compiled, imports, this.name);
+  instantiate(imports: HalImports, tap?: InstanceTap): LingerInstance {
+    const instance = new LingerInstance(this.#compiled, { imports, tap }, this.name);
+    tap?.attach(instance, this);
+    return instance;
   }
 
   #checkImports(): void {
@@ -236,6 +266,8 @@ export class LingerInstance {
   /** All of the linear memory; it never grows, so this view stays valid. */
   readonly memory: Uint8Array;
   readonly limits: Limits;
+  /** So many octets from 0 on hold all state: `__heap_base`. */
+  readonly imageOctets: number;
   /** Called with the error of the first trap, before it is thrown. */
   onTrap: ((error: LingerError) => void) | undefined;
   readonly #name: string;
@@ -245,27 +277,34 @@ export class LingerInstance {
   #importError: { error: unknown } | undefined;
 
   /** Use `LingerModule.instantiate`. */
-  constructor(compiled: WasmModule, imports: HalImports, name: string) {
+  constructor(
+    compiled: WasmModule,
+    { imports, tap }: { imports: HalImports; tap: InstanceTap | undefined },
+    name: string,
+  ) {
     this.#name = name;
-    const instance = new WebAssembly.Instance(compiled, {
-      [IMPORT_MODULE]: {
-        transmit: (address: number, length: number) =>
-          this.#guard(BUSY, () => {
-            const begin = address >>> 0;
-            const frame = this.memory.subarray(begin, begin + (length >>> 0));
-            return imports.transmit(frame) ? 0 : BUSY;
-          }),
-        entropy: () => this.#guard(0, () => imports.entropy()),
-      },
+    const raw: RawImports = {
+      transmit: (address: number, length: number) =>
+        this.#guard(BUSY, () => {
+          const begin = address >>> 0;
+          const frame = this.memory.subarray(begin, begin + (length >>> 0));
+          return imports.transmit(frame) ? 0 : BUSY;
+        }),
+      entropy: () => this.#guard(0, () => imports.entropy()),
+    };
+    const { transmit, entropy } = tap?.tapImports(raw) ?? raw;
+    const { exports } = new WebAssembly.Instance(compiled, {
+      [IMPORT_MODULE]: { transmit, entropy },
     });
-    const { exports } = instance;
     const { buffer } = exports["memory"] as WasmMemory;
     this.memory = new Uint8Array(buffer);
     this.#view = new DataView(buffer);
-    this.calls = this.#wrapAll<LingerCalls>(exports, CALLS);
+    this.imageOctets =
+      (exports["__heap_base"] as WasmGlobal | undefined)?.value ?? buffer.byteLength;
+    this.calls = this.#wrapAll<LingerCalls>(exports, CALLS, tap);
     this.application =
       "appPoll" in exports
-        ? this.#wrapAll<ApplicationCalls>(exports, APPLICATION_CALLS)
+        ? this.#wrapAll<ApplicationCalls>(exports, APPLICATION_CALLS, tap)
         : undefined;
     this.#checkVersion();
     this.limits = this.#readLimits();
@@ -317,6 +356,7 @@ export class LingerInstance {
   #wrapAll<Calls extends object>(
     exports: WasmExports,
     shapes: Record<keyof Calls, { parameters: number; u32?: true }>,
+    tap: InstanceTap | undefined,
   ): Calls {
     const calls: Partial<Record<keyof Calls, WasmCall>> = {};
     for (const name of Object.keys(shapes) as (keyof Calls & string)[]) {
@@ -326,7 +366,7 @@ export class LingerInstance {
         const text = `${this.#name}: export ${name} takes ${raw.length} parameters`;
         throw new LingerError("MODULE_INVALID", `${text} instead of ${parameters}`);
       }
-      const call = this.#wrap(raw, name);
+      const call = this.#wrap(tap?.tapCall(name, raw) ?? raw, name);
       calls[name] = u32 ? (...values) => call(...values) >>> 0 : call;
     }
     return calls as Calls;

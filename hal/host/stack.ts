@@ -22,6 +22,7 @@ import {
   type StateName,
 } from "./names.ts";
 import { formatIpv4Address, formatMacAddress, parseMacAddress } from "./packet/address.ts";
+import { Recorder, type RecordingSink } from "./recording/recorder.ts";
 import type { Wire } from "./wire.ts";
 
 export type { Counters, Limits, Profile } from "./module.ts";
@@ -60,6 +61,11 @@ export interface StackOptions {
   clock?: Clock;
   /** Default: the system's. A predictable one makes connections easy to forge. */
   entropy?: Entropy;
+  /**
+   * Records every input of the module (`docs/recording.md`) into a file, or gives the octets to a
+   * function as they come. `hashEvery`: steps between two hashes of the state. RECORDING_FILE.
+   */
+  record?: RecordingSink | { to: RecordingSink; hashEvery?: number };
   /** Told if the module traps, which is a bug in it; the stack is closed then. */
   onTrap?: (error: LingerError) => void;
 }
@@ -114,6 +120,7 @@ export class Stack extends EventEmitter<StackEvents> {
   readonly isApplication: boolean;
   readonly #clock: Clock;
   readonly #driver: Driver;
+  readonly #recorder: Recorder | undefined;
   readonly #onTrap: ((error: LingerError) => void) | undefined;
   readonly #handles = new Map<number, Connection | Listener>();
   #undelivered: (Connection | Listener)[] = [];
@@ -131,15 +138,18 @@ export class Stack extends EventEmitter<StackEvents> {
    * then.
    */
   static create(options: StackOptions): Stack {
+    let recorder: Recorder | undefined;
     try {
-      return new Stack(options);
+      recorder = recorderOf(options);
+      return new Stack(options, recorder);
     } catch (error) {
+      recorder?.close();
       options.wire.close();
       throw error;
     }
   }
 
-  private constructor(options: StackOptions) {
+  private constructor(options: StackOptions, recorder: Recorder | undefined) {
     super();
     const { clock = new RealClock(), entropy = new SystemEntropy() } = options;
     const { address, prefixLength } = parseInterface(options.address);
@@ -152,11 +162,13 @@ export class Stack extends EventEmitter<StackEvents> {
     this.isApplication = module.isApplication;
     this.#clock = clock;
     this.#onTrap = options.onTrap;
+    this.#recorder = recorder;
     this.#driver = new Driver({
       module,
       wire: options.wire,
       clock,
       entropy,
+      tap: recorder,
       onStep: () => this.#takeEvents(),
       onFailure: (error) => this.#die(error),
     });
@@ -428,6 +440,7 @@ export class Stack extends EventEmitter<StackEvents> {
     this.#isClosed = true;
     this.#error = error;
     this.#driver.stop();
+    this.#recorder?.close();
     const told = this.#closedError();
     this.#endPing()?.reject(told);
     const entries = [...this.#handles.values()];
@@ -450,6 +463,14 @@ function parseInterface(text: string): { address: number; prefixLength: number }
   }
   const prefixLength = integerOption(Number(prefix), 1, 30, "prefix length");
   return { address: addressOption(host, "address"), prefixLength };
+}
+
+/** Made-up time begins at 0. */
+function recorderOf({ record, clock = new RealClock() }: StackOptions): Recorder | undefined {
+  if (record === undefined) return undefined;
+  const { to, hashEvery } = typeof record === "object" ? record : { to: record };
+  const startMs = clock.originMs === 0 ? 0 : clock.originMs + clock.now();
+  return new Recorder(to, hashEvery === undefined ? { startMs } : { startMs, hashEvery });
 }
 
 function linkAddress(mac: string | Uint8Array | undefined, entropy: Entropy): Uint8Array {

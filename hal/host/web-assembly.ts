@@ -19,6 +19,11 @@ export interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }
 
+/** An exported number, which never changes. */
+export interface WasmGlobal {
+  readonly value: number;
+}
+
 interface WasmInterface {
   Module: {
     new (octets: Uint8Array): WasmModule;

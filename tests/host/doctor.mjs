@@ -75,10 +75,18 @@ function addEmpty(module, name) {
   module.addFunctionExport(`empty ${name}`, name);
 }
 
+/** Whatever is committed, its first octet is "!". */
+function spoilCommits(module) {
+  const handle = module.local.get(0, i32);
+  const place = module.call(exported(module, "tcpReservedAddress"), [handle], i32);
+  prepend(module, "tcpCommit", module.i32.store8(0, 1, place, module.i32.const(0x21)));
+}
+
 const VARIANTS = {
   trapInPoll: (module) => trapFrom(module, "poll", 8000),
   trapInCloseWrite: (module) => trapFrom(module, "tcpCloseWrite", 0),
   version2: (module) => prepend(module, "abiVersion", module.return(module.i32.const(2))),
+  spoiledCommits: spoilCommits,
   otherImport: (module) => module.addFunctionImport("log", "env", "log", none, none),
   lacking: (module) => {
     for (const name of ["poll", "tcpListen", "tcpPeek", "nextReady"]) module.removeExport(name);

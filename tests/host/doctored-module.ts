@@ -16,6 +16,8 @@ export type Variant =
   | "trapInCloseWrite"
   /** Says it speaks version 2 of the boundary. */
   | "version2"
+  /** The first octet of every SEND is a "!". */
+  | "spoiledCommits"
   | "otherImport"
   /** Without poll, tcpListen, tcpPeek and nextReady. */
   | "lacking"

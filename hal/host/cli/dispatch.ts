@@ -10,6 +10,7 @@ import { type Command, CommandError, UsageError } from "./command.ts";
 import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo/index.ts";
 import { pingCommand } from "./ping.ts";
+import { replayCommand } from "./replay/index.ts";
 import { runCommand } from "./run.ts";
 import { serveCommand } from "./serve.ts";
 import { traceCommand } from "./trace.ts";
@@ -20,6 +21,7 @@ const COMMANDS: readonly Command[] = [
   pingCommand,
   runCommand,
   traceCommand,
+  replayCommand,
   demoCommand,
 ];
 

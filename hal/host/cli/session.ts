@@ -24,6 +24,7 @@ export const SESSION_OPTIONS = {
   msl: { type: "string" },
   profile: { type: "string" },
   pcap: { type: "string" },
+  record: { type: "string" },
   impair: { type: "string" },
 } as const satisfies OptionsConfig;
 
@@ -35,6 +36,7 @@ export const SESSION_HELP = `Options of the stack:
   --msl MS             maximum segment lifetime, 100 to 120000 (30000); TIME-WAIT is twice that
   --profile NAME       tiny, default or host (host): which release module
   --pcap FILE          record every frame; opens in Wireshark, tshark and linger trace
+  --record FILE        record every input of the stack, for linger replay
   --impair LIST        treat frames badly, both ways: any of loss=, duplicate=, reorder=, corrupt=
                        (probabilities 0 to 1), delay=, jitter= (ms), seed= separated by commas
 
@@ -72,7 +74,11 @@ export function planSession(values: SessionValues): SessionPlan {
     stack.mslMs = parseInteger(values.msl, "--msl", { min: 100, max: 120_000 });
   }
   if (values.profile !== undefined) stack.profile = parseProfile(values.profile);
-  if (values.pcap !== undefined) checkWritable(values.pcap);
+  if (values.pcap !== undefined) checkWritable(values.pcap, "--pcap", "capture");
+  if (values.record !== undefined) {
+    checkWritable(values.record, "--record", "recording");
+    stack.record = values.record;
+  }
   const impairment = values.impair === undefined ? undefined : parseImpairment(values.impair);
   return { wire, stack, pcap: values.pcap, impair: impairment };
 }
@@ -166,14 +172,14 @@ function parseImpairment(text: string): { settings: Impairment; seed: number } {
   return { settings, seed };
 }
 
-/** Tells early that a capture cannot be written; the file itself is made when the wire is open. */
-function checkWritable(path: string): void {
-  if (path === "") throw new UsageError("--pcap needs a file name");
+/** Tells early that a file cannot be written; the file itself is made when the wire is open. */
+function checkWritable(path: string, option: string, what: string): void {
+  if (path === "") throw new UsageError(`${option} needs a file name`);
   const found = statSync(path, { throwIfNoEntry: false });
   try {
     if (found?.isDirectory() === true) throw new Error("it is a directory");
     accessSync(found === undefined ? dirname(path) : path, constants.W_OK);
   } catch (error) {
-    throw new CommandError(`cannot write the capture ${path}: ${(error as Error).message}`);
+    throw new CommandError(`cannot write the ${what} ${path}: ${(error as Error).message}`);
   }
 }

@@ -1,10 +1,12 @@
 /**
  * What a stack says of itself: each connection's TCB and the counters that are not zero, as text.
  *
- * Called by serve, connect and run, on `--status` and on SIGUSR2. Reads, and changes nothing.
+ * Called by serve, connect and run, on `--status` and on SIGUSR2, and by replay. Reads, and changes
+ * nothing.
  */
 import { SoftError } from "../abi.ts";
 import type { Connection } from "../connection.ts";
+import type { Counters } from "../module.ts";
 import type { ConnectionStatus } from "../names.ts";
 import type { Stack } from "../stack.ts";
 
@@ -48,19 +50,24 @@ export function watchStatus(
 function formatReport(stack: Stack, ended: readonly ConnectionStatus[]): string {
   const statuses = [...stack.statuses(), ...ended];
   const count = `${statuses.length} connection${statuses.length === 1 ? "" : "s"}`;
-  const counted = Object.entries(stack.counters()).filter(([, value]) => value > 0);
-  const width = Math.max(0, ...counted.map(([name]) => name.length));
   const lines = [
     `status of ${stack.address}: ${count}`,
     ...statuses.flatMap(formatTcb),
     `counters of ${stack.address}`,
-    ...counted.map(([name, value]) => `  ${name.padEnd(width)} ${value}`),
+    ...formatCounters(stack.counters()),
   ];
   return `${lines.join("\n")}\n`;
 }
 
+/** Those that are not 0. */
+export function formatCounters(counters: Counters): string[] {
+  const counted = Object.entries(counters).filter(([, value]) => value > 0);
+  const width = Math.max(0, ...counted.map(([name]) => name.length));
+  return counted.map(([name, value]) => `  ${name.padEnd(width)} ${value}`);
+}
+
 /** One connection, sequence numbers relative to their first, which stand beside them. */
-function formatTcb(tcb: ConnectionStatus): string[] {
+export function formatTcb(tcb: ConnectionStatus): string[] {
   const sent = (value: number): number => (value - tcb.ISS) >>> 0;
   const received = (value: number): number => (value - tcb.IRS) >>> 0;
   const local = `${tcb.localHost}:${tcb.LOCAL_PORT}`;

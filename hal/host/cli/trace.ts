@@ -1,6 +1,6 @@
 /**
  * `linger trace FILE.pcap`: the ladder diagram of each connection in a capture, both ends' states
- * inferred from the segments.
+ * inferred from the segments. `linger replay` draws those of a recording with it.
  */
 import {
   type Endpoint,
@@ -46,7 +46,7 @@ Reads captures of Ethernet in the pcap format (tcpdump -w, linger … --pcap).
   run,
 };
 
-interface TraceView {
+export interface TraceView {
   columns: number;
   absolute: boolean;
   all: boolean;
@@ -111,7 +111,7 @@ function printFrames(frames: readonly TimedFrame[]): void {
   });
 }
 
-function printConnections(
+export function printConnections(
   contents: TraceContents,
   wanted: number | undefined,
   view: TraceView,

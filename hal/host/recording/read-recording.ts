@@ -1,0 +1,279 @@
+/**
+ * Reads a recording: its header, and its steps with all that was answered to them.
+ *
+ * Used by the replay and the command line. Nothing in a file can make it throw but RECORDING_FILE
+ * and RECORDING_FORMAT, which say what is wrong and how far the file is sound.
+ */
+import { readFileSync } from "node:fs";
+import { Limit } from "../abi.ts";
+import { LingerError } from "../errors.ts";
+import type { Limits } from "../module.ts";
+import {
+  type CallName,
+  callShape,
+  checkOf,
+  HEADER,
+  Kind,
+  MAGIC,
+  SHA256_OCTETS,
+  VERSION,
+} from "./format.ts";
+
+/** What the module asked of the host during a call, and was answered. */
+export type RecordedImport =
+  | { readonly kind: "transmit"; readonly sent: boolean; readonly length: number; check: number }
+  | { readonly kind: "entropy"; readonly word: number };
+
+/** One call of an export. */
+export interface RecordedStep {
+  readonly call: CallName;
+  readonly arguments: readonly number[];
+  /** The octets that the host wrote for it: a frame, or SEND's. */
+  readonly data: Uint8Array | undefined;
+  readonly imports: RecordedImport[];
+  /** i32; undefined if the call trapped. */
+  result: number | undefined;
+  /** Milliseconds since the first call. */
+  readonly timeMs: number;
+  /** Of the state after it, where the recorder took one. */
+  hash: string | undefined;
+}
+
+export interface Recording {
+  /** Its path, or "the recording". */
+  readonly name: string;
+  readonly abiVersion: number;
+  /** The file name of the module that was recorded, for people. */
+  readonly moduleName: string;
+  /** Which build it was: hexadecimal, all zeros if nobody knew. */
+  readonly moduleSha256: string;
+  /** The Unix time of the first call, in ms; 0 if unknown or made up. */
+  readonly startMs: number;
+  readonly imageOctets: number;
+  readonly limits: Partial<Limits>;
+  readonly steps: readonly RecordedStep[];
+  /** One line, if the recording was not brought to its end: all whole steps are there. */
+  readonly truncated: string | undefined;
+}
+
+/** Reads a recording, given its path or its octets. */
+export function readRecording(source: string | Uint8Array): Recording {
+  const name = typeof source === "string" ? source : "the recording";
+  const octets = typeof source === "string" ? readWhole(source) : source;
+  return new Reader(octets, name).read();
+}
+
+/** Thrown where the octets end too early. */
+class EndOfOctets extends Error {}
+
+class Reader {
+  readonly #octets: Uint8Array;
+  readonly #view: DataView;
+  readonly #name: string;
+  readonly #steps: RecordedStep[] = [];
+  #at = 0;
+  /** Where the octets begin that the next check covers, and how many steps came before. */
+  #uncheckedFrom = 0;
+  #checkedSteps = 0;
+  #open: RecordedStep | undefined;
+  #lastMs: number | undefined;
+  #timeMs = 0;
+  #hasEnded = false;
+
+  constructor(octets: Uint8Array, name: string) {
+    this.#octets = octets;
+    this.#view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+    this.#name = name;
+  }
+
+  read(): Recording {
+    const header = this.#header();
+    let wholeUntil = this.#at;
+    let truncated: string | undefined;
+    try {
+      while (this.#at < this.#octets.length) {
+        this.#record();
+        if (this.#open === undefined) wholeUntil = this.#at;
+      }
+      if (!this.#hasEnded) truncated = `${this.#name} has no end`;
+    } catch (error) {
+      if (!(error instanceof EndOfOctets)) throw error;
+      truncated = `${this.#name} is cut off, or damaged, at octet ${wholeUntil}`;
+    }
+    if (truncated !== undefined) truncated += `: it goes as far as step ${this.#steps.length}`;
+    return { ...header, steps: this.#steps, truncated };
+  }
+
+  #header(): Omit<Recording, "steps" | "truncated"> {
+    const octets = this.#octets;
+    const name = this.#name;
+    if (octets.length === 0) throw unreadable(`${name} is empty`);
+    const magic = octets.subarray(0, MAGIC.length);
+    if (magic.some((octet, index) => octet !== MAGIC[index]) || octets.length < 10) {
+      throw unreadable(`${name} is not a recording of Linger`);
+    }
+    const version = this.#view.getUint16(HEADER.VERSION, true);
+    if (version !== VERSION) {
+      const text = `${name} is a recording of version ${version}, and this is version ${VERSION}`;
+      throw unreadable(text);
+    }
+    const length = octets.length < HEADER.LIMITS ? 0 : this.#view.getUint16(HEADER.LENGTH, true);
+    const limitCount = length === 0 ? 0 : octets[HEADER.LIMIT_COUNT]!;
+    const nameOctets = length === 0 ? 0 : octets[HEADER.NAME_OCTETS]!;
+    const namePlace = HEADER.LIMITS + 4 * limitCount;
+    if (length === 0 || octets.length < length || length < namePlace + nameOctets) {
+      throw unreadable(`${name} is cut off, or damaged, in its header: it holds no step`);
+    }
+    this.#at = length;
+    const limits: Partial<Record<keyof Limits, number>> = {};
+    Object.keys(Limit).forEach((limit, index) => {
+      if (index >= limitCount) return;
+      limits[limit as keyof Limits] = this.#view.getUint32(HEADER.LIMITS + 4 * index, true);
+    });
+    const sha256 = octets.subarray(HEADER.MODULE_SHA256, HEADER.MODULE_SHA256 + SHA256_OCTETS);
+    return {
+      name,
+      abiVersion: this.#view.getUint32(HEADER.ABI_VERSION, true),
+      moduleName: Buffer.from(octets.subarray(namePlace, namePlace + nameOctets)).toString(),
+      moduleSha256: Buffer.from(sha256).toString("hex"),
+      startMs: Number(this.#view.getBigUint64(HEADER.START_MS, true)),
+      imageOctets: this.#view.getUint32(HEADER.IMAGE_OCTETS, true),
+      limits,
+    };
+  }
+
+  #record(): void {
+    const begin = this.#at;
+    if (this.#hasEnded && this.#octets[begin] !== Kind.CHECK) throw this.#damaged();
+    const kind = this.#octet();
+    if (kind === Kind.CHECK) return this.#check(begin);
+    if (kind < Kind.RETURN_ZERO) return this.#call(kind);
+    if (kind === Kind.HASH) return this.#hash();
+    if (kind === Kind.END && this.#open === undefined) {
+      this.#hasEnded = true;
+      return;
+    }
+    if (this.#open === undefined) throw this.#damaged();
+    this.#answer(kind, this.#open);
+  }
+
+  #check(begin: number): void {
+    const check = this.#word();
+    if (check !== checkOf(this.#octets.subarray(this.#uncheckedFrom, begin))) throw this.#damaged();
+    this.#uncheckedFrom = this.#at;
+    this.#checkedSteps = this.#steps.length;
+  }
+
+  #call(number: number): void {
+    const shape = callShape(number);
+    if (shape === undefined || this.#open !== undefined) throw this.#damaged();
+    const values: number[] = [];
+    for (let index = 0; index < shape.parameters; index++) {
+      values.push(index === shape.time ? this.#time() : this.#varint());
+    }
+    const data = shape.data === undefined ? undefined : this.#take(this.#varint());
+    this.#open = {
+      call: shape.name,
+      arguments: values,
+      data,
+      imports: [],
+      result: undefined,
+      timeMs: this.#timeMs,
+      hash: undefined,
+    };
+  }
+
+  /** The first time is where the recording's own begins; u32 values wrap. */
+  #time(): number {
+    const difference = this.#varint();
+    if (this.#lastMs === undefined) this.#lastMs = difference;
+    else {
+      this.#lastMs = (this.#lastMs + difference) >>> 0;
+      this.#timeMs += difference;
+    }
+    return this.#lastMs;
+  }
+
+  #answer(kind: number, step: RecordedStep): void {
+    switch (kind) {
+      case Kind.SENT:
+      case Kind.BUSY: {
+        const length = this.#varint();
+        const sent = kind === Kind.SENT;
+        step.imports.push({ kind: "transmit", sent, length, check: this.#word() });
+        return;
+      }
+      case Kind.ENTROPY:
+        step.imports.push({ kind: "entropy", word: this.#word() });
+        return;
+      case Kind.RETURN_ZERO:
+        step.result = 0;
+        break;
+      case Kind.RETURN: {
+        const coded = this.#varint();
+        step.result = (coded >>> 1) ^ -(coded & 1);
+        break;
+      }
+      case Kind.TRAP:
+        break;
+      default:
+        throw this.#damaged();
+    }
+    this.#steps.push(step);
+    this.#open = undefined;
+  }
+
+  #hash(): void {
+    const low = this.#word();
+    const high = this.#word();
+    const last = this.#steps.at(-1);
+    if (last === undefined || this.#open !== undefined) throw this.#damaged();
+    last.hash = [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
+  }
+
+  #damaged(): LingerError {
+    const text = `${this.#name} is damaged behind step ${this.#checkedSteps}`;
+    return unreadable(`${text}: octets ${this.#uncheckedFrom} on do not hold together`);
+  }
+
+  #octet(): number {
+    const octet = this.#octets[this.#at];
+    if (octet === undefined) throw new EndOfOctets();
+    this.#at++;
+    return octet;
+  }
+
+  #varint(): number {
+    let value = 0;
+    for (let shift = 0; shift < 35; shift += 7) {
+      const octet = this.#octet();
+      value += (octet & 0x7f) * 2 ** shift;
+      if (octet < 0x80) return value >>> 0;
+    }
+    throw this.#damaged();
+  }
+
+  #word(): number {
+    const octets = this.#take(4);
+    return (octets[0]! | (octets[1]! << 8) | (octets[2]! << 16) | (octets[3]! << 24)) >>> 0;
+  }
+
+  #take(length: number): Uint8Array {
+    if (this.#at + length > this.#octets.length) throw new EndOfOctets();
+    this.#at += length;
+    return this.#octets.subarray(this.#at - length, this.#at);
+  }
+}
+
+function readWhole(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new LingerError("RECORDING_FILE", `cannot read ${path}: ${why}`, { cause: error });
+  }
+}
+
+function unreadable(text: string): LingerError {
+  return new LingerError("RECORDING_FORMAT", text);
+}

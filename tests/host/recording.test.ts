@@ -1,0 +1,395 @@
+/**
+ * Recordings: what a stack was given comes back when it is replayed, forwards and backwards, to the
+ * same states; a module that differs is found where it does; and bad files are refused.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { LingerError } from "../../hal/host/errors.ts";
+import { LingerModule, type Profile } from "../../hal/host/module.ts";
+import { parseFrame } from "../../hal/host/packet/index.ts";
+import {
+  readRecording,
+  type Recording,
+  Replay,
+  type RecordingSink,
+} from "../../hal/host/recording/index.ts";
+import type { StackOptions } from "../../hal/host/stack.ts";
+import { doctored, moduleOctets } from "./doctored-module.ts";
+import { connected, patternOf, PORT, PROFILES, type Rig, SERVER, twoStacks } from "./two-stacks.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "linger-recording-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Gathers what a recorder gives. */
+function gather(): { sink: RecordingSink; octets: () => Uint8Array } {
+  const parts: Uint8Array[] = [];
+  return { sink: (octets) => void parts.push(octets), octets: () => Buffer.concat(parts) };
+}
+
+interface RunOptions {
+  profile?: Profile;
+  hashEvery?: number;
+  octets?: number;
+  startMs?: number;
+  client?: Partial<StackOptions>;
+}
+
+/** A transfer each way over a bad wire, the client recorded; ends with both closed. */
+function recordTransfer(options: RunOptions = {}) {
+  const { profile = "default", hashEvery = 1, octets = 20_000, startMs = 0, client } = options;
+  const { sink, octets: recorded } = gather();
+  const rig = twoStacks({
+    profile,
+    startMs,
+    impairment: { loss: 0.05, reorder: 0.05, duplicate: 0.02, corrupt: 0.1 },
+    client: { record: { to: sink, hashEvery }, mslMs: 100, ...client },
+  });
+  const { near, far } = connected(rig);
+  const text = patternOf(octets);
+  let sent = 0;
+  let returned = 0;
+  let echoed = 0;
+  for (let turn = 0; turn < 20_000 && near.end === undefined; turn++) {
+    sent += near.isReleased ? 0 : near.write(text.subarray(sent, sent + 3000));
+    if (sent === text.length && !near.isReleased) near.closeWrite();
+    const come = far.isReleased ? undefined : far.peek();
+    if (come) {
+      const taken = far.write(come);
+      far.consume(taken);
+      echoed += taken;
+    } else if (come === null && echoed === text.length) far.closeWrite();
+    returned += near.read()?.length ?? 0;
+    rig.clock.advance(3);
+  }
+  for (let rest = near.read(); rest; rest = near.read()) returned += rest.length;
+  assert.equal(returned, text.length);
+  rig.clock.advance(1000);
+  const counters = rig.client.counters();
+  rig.client.close();
+  return { recording: readRecording(recorded()), octets: recorded(), counters };
+}
+
+function load(profile: Profile): LingerModule {
+  return LingerModule.load(profile);
+}
+
+function assertRefused(act: () => unknown, pattern: RegExp): void {
+  assert.throws(act, (error) => {
+    assert.ok(error instanceof LingerError, String(error));
+    assert.equal(error.code, "RECORDING_FORMAT");
+    assert.match(error.message, pattern);
+    return true;
+  });
+}
+
+/** The hash of every state from 0 on. */
+function hashesOf(replay: Replay): string[] {
+  replay.seek(0);
+  const hashes = [replay.stateHash()];
+  while (replay.forward()) hashes.push(replay.stateHash());
+  return hashes;
+}
+
+describe("a replay", () => {
+  for (const profile of PROFILES) {
+    test(`profile ${profile}: every step of a lossy transfer gives the recorded state`, () => {
+      const hashEvery = profile === "host" ? 100 : 1;
+      const { recording, counters } = recordTransfer({ profile, hashEvery });
+      assert.ok(counters.RETRANSMITS > 0 && counters.DROP_TCP_CHECKSUM > 0, "the wire was bad");
+      assert.equal(recording.truncated, undefined);
+      const replay = new Replay(recording, load(profile));
+      assert.equal(replay.isSameModule, true);
+      let compared = 0;
+      while (replay.forward()) {
+        assert.equal(replay.divergence, undefined, `step ${replay.position}`);
+        const { hash } = replay.lastStep!;
+        if (hash === undefined) continue;
+        assert.equal(replay.stateHash(), hash, `step ${replay.position}`);
+        compared++;
+      }
+      assert.equal(replay.position, recording.steps.length);
+      assert.ok(compared >= Math.floor(recording.steps.length / hashEvery), `${compared} hashes`);
+      const { FRAMES_IN, FRAMES_OUT } = replay.counters();
+      const out = replay.frames.filter(({ direction }) => direction === "out");
+      const came = replay.frames.filter(({ direction }) => direction === "in");
+      assert.deepEqual([came.length, out.length], [FRAMES_IN, FRAMES_OUT]);
+      assert.ok(FRAMES_IN >= counters.FRAMES_IN && came.length > 20);
+    });
+  }
+
+  test("times, numbers and entropy near 2^32 come back", () => {
+    const { recording } = recordTransfer({ startMs: 2 ** 32 - 6000, octets: 5000 });
+    const replay = new Replay(recording, load("default"));
+    replay.seek(Infinity);
+    assert.equal(replay.divergence, undefined);
+    assert.equal(replay.position, recording.steps.length);
+    const times = recording.steps.map(({ timeMs }) => timeMs);
+    assert.deepEqual(
+      times,
+      [...times].sort((a, b) => a - b),
+      "time goes on",
+    );
+    assert.equal(times[0], 0);
+    assert.ok(times.at(-1)! > 6000, "beyond the wrap");
+  });
+
+  test("going back and forth, by one step or by many, meets the same states", () => {
+    const { recording } = recordTransfer({ octets: 3000 });
+    const replay = new Replay(recording, load("default"));
+    const hashes = hashesOf(replay);
+    const last = recording.steps.length;
+    for (let position = last; position > last - 40; position--) {
+      replay.seek(position);
+      assert.equal(replay.position, position);
+      assert.equal(replay.stateHash(), hashes[position], `back at ${position}`);
+    }
+    for (let turn = 0, position = 7; turn < 60; turn++, position = (position * 31 + 17) % last) {
+      replay.seek(position);
+      assert.equal(replay.stateHash(), hashes[position], `at ${position}`);
+      assert.ok(replay.frames.every(({ step }) => step <= position));
+    }
+  });
+
+  test("looking at connections and counters leaves no trace", () => {
+    const { recording } = recordTransfer({ octets: 3000 });
+    const replay = new Replay(recording, load("default"));
+    let seen = 0;
+    while (replay.forward()) {
+      const hash = replay.stateHash();
+      const [status] = replay.statuses();
+      replay.counters();
+      if (status?.stateName === "ESTABLISHED" && status.remoteHost === SERVER) seen++;
+      assert.equal(replay.stateHash(), hash, `step ${replay.position}`);
+    }
+    assert.ok(seen > 10, `ESTABLISHED in ${seen} states`);
+    assert.equal(replay.divergence, undefined);
+  });
+
+  test("user calls of every kind, a refusal and a BUSY wire among them, come back", async () => {
+    const { sink, octets } = gather();
+    const rig = twoStacks({ client: { record: { to: sink, hashEvery: 1 } } });
+    await actInMixedWays(rig);
+    rig.client.close();
+    const recording = readRecording(octets());
+    const calls = new Set(recording.steps.map(({ call }) => call));
+    for (const call of ["tcpListen", "tcpUrgent", "tcpSetOption", "pingSend", "tcpStatusAt"]) {
+      assert.ok(calls.has(call as never), call);
+    }
+    assert.ok(
+      recording.steps.some(({ result }) => (result ?? 0) < -3),
+      "a refusal",
+    );
+    assert.ok(
+      recording.steps.some(({ imports }) =>
+        imports.some((answer) => answer.kind === "transmit" && !answer.sent),
+      ),
+    );
+    const replay = new Replay(recording, load("default"));
+    replay.seek(Infinity);
+    assert.equal(replay.divergence, undefined);
+  });
+});
+
+/** Calls that the transfer does not make. */
+async function actInMixedWays(rig: Rig): Promise<void> {
+  const { near, far } = connected(rig, { client: { noDelay: true, keepAlive: true } });
+  const listener = rig.client.listen(PORT + 1, { ttl: 9 });
+  assert.throws(() => rig.client.listen(PORT + 1), /in use/);
+  const pinged = rig.client.ping(SERVER);
+  await rig.clock.advanceAsync(10);
+  assert.ok((await pinged) > 0);
+  near.write("urgent");
+  near.sendUrgent();
+  const { send } = rig.wire;
+  rig.wire.send = () => false;
+  near.write("more");
+  rig.clock.advance(50);
+  rig.wire.send = send;
+  // Two commits of one room, and one that goes beyond it.
+  const room = near.reserve()!;
+  room.set([1, 2]);
+  near.commit(2);
+  room.set([3, 4, 5, 6], 2);
+  near.commit(4);
+  assert.throws(() => near.commit(1_000_000), /range/);
+  rig.clock.advance(300);
+  rig.client.statuses();
+  rig.client.lookup(SERVER, PORT, near.localPort);
+  assert.equal(far.read()?.length, 16);
+  far.abort();
+  rig.clock.advance(300);
+  listener.close();
+}
+
+describe("a module that differs", () => {
+  test("the first frame that is another one is found, and shown", () => {
+    const { recording } = recordTransfer({ octets: 3000 });
+    const replay = new Replay(recording, LingerModule.load(doctored("spoiledCommits")));
+    assert.equal(replay.isSameModule, false);
+    replay.seek(Infinity);
+    const { divergence } = replay;
+    const commit = recording.steps.findIndex(({ call }) => call === "tcpCommit");
+    const sends = ({ imports }: Recording["steps"][number]): boolean =>
+      imports.some((answer) => answer.kind === "transmit" && answer.length > 500);
+    const expected = recording.steps.findIndex((step, at) => at > commit && sends(step)) + 1;
+    assert.equal(divergence?.step, expected);
+    assert.equal(divergence.call, "poll");
+    assert.match(divergence.what, /^it sends another frame, of \d+ octets too$/);
+    const { tcp } = parseFrame(divergence.frame!);
+    assert.equal(tcp?.payload[0], 0x21);
+    replay.seek(expected - 1);
+    assert.equal(replay.divergence, undefined, "before it there is none");
+  });
+
+  test("a trap is one, and a trap that was recorded comes again", () => {
+    const { recording } = recordTransfer({ startMs: 4000, octets: 5000 });
+    const trapping = LingerModule.load(doctored("trapInPoll"));
+    const replay = new Replay(recording, trapping);
+    replay.seek(Infinity);
+    assert.equal(replay.divergence!.what, "it traps");
+    assert.ok(recording.steps[replay.divergence!.step - 1]!.arguments[0]! >= 8000);
+    assert.equal(replay.hasTrapped, true);
+    replay.seek(3);
+    assert.equal(replay.hasTrapped, false, "going back brings it to life");
+    assert.equal(replay.position, 3);
+
+    const { sink, octets } = gather();
+    const rig = twoStacks({ client: { record: { to: sink, hashEvery: 1 }, module: trapping } });
+    rig.client.listen(PORT);
+    rig.clock.advance(1e6);
+    assert.equal(rig.client.isClosed, false);
+    rig.server.connect("10.9.0.1", PORT);
+    rig.clock.advance(10_000);
+    assert.equal(rig.client.isClosed, true);
+    const trapped = readRecording(octets());
+    assert.equal(trapped.truncated, undefined);
+    assert.equal(trapped.steps.at(-1)!.result, undefined);
+    const again = new Replay(trapped, trapping);
+    again.seek(Infinity);
+    assert.equal(again.divergence, undefined);
+    assert.equal(again.hasTrapped, true);
+  });
+
+  test("a profile with other answers, and one without the recorded application, are told", () => {
+    const { recording } = recordTransfer({ octets: 3000 });
+    const replay = new Replay(recording, load("tiny"));
+    replay.seek(Infinity);
+    assert.notEqual(replay.divergence, undefined);
+    const { sink, octets } = gather();
+    const module = LingerModule.load(doctored("application"));
+    const rig = twoStacks({ server: { record: { to: sink, hashEvery: 1 }, module } });
+    rig.client.connect(SERVER, PORT);
+    rig.clock.advance(2000);
+    rig.server.close();
+    const application = readRecording(octets());
+    assert.ok(application.steps.some(({ call }) => call === "appPoll"));
+    assert.throws(() => new Replay(application, load("default")), /has no application/);
+    const again = new Replay(application, module);
+    again.seek(Infinity);
+    assert.equal(again.divergence, undefined);
+  });
+});
+
+describe("a file", () => {
+  test("is written while the stack works, and whole when it is closed", () => {
+    const path = join(folder, "run.rec");
+    const rig = twoStacks({ client: { record: path } });
+    connected(rig).near.write("hello");
+    rig.clock.advance(100);
+    rig.client.close();
+    const recording = readRecording(path);
+    assert.equal(recording.truncated, undefined);
+    assert.equal(recording.moduleName, "linger-default.wasm");
+    assert.equal(recording.abiVersion, 1);
+    assert.deepEqual(recording.limits, rig.client.limits);
+    assert.equal(recording.steps.filter(({ hash }) => hash !== undefined).length, 1, "the last");
+    const replay = new Replay(recording, load("default"));
+    replay.seek(Infinity);
+    assert.equal(replay.divergence, undefined);
+    assert.equal(replay.stateHash(), recording.steps.at(-1)!.hash);
+  });
+
+  test("that cannot be written is refused before anything begins, and the wire closed", () => {
+    assert.throws(
+      () => twoStacks({ client: { record: join(folder, "no", "such", "folder") } }),
+      (error) => error instanceof LingerError && error.code === "RECORDING_FILE",
+    );
+  });
+
+  test("cut off at any octet gives all whole steps, and says so", () => {
+    const { octets, recording } = recordTransfer({ octets: 1000 });
+    const header = readHeaderLength(octets);
+    for (let length = header; length < octets.length; length += 97) {
+      const cut = readRecording(octets.subarray(0, length));
+      assert.match(cut.truncated!, /(is cut off|has no end).*: it goes as far as step \d+$/);
+      assert.ok(cut.steps.length <= recording.steps.length);
+      const same = ({ call, result }: Recording["steps"][number]) => `${call} ${result}`;
+      assert.deepEqual(cut.steps.map(same), recording.steps.slice(0, cut.steps.length).map(same));
+    }
+    const replay = new Replay(
+      readRecording(octets.subarray(0, octets.length / 2)),
+      load("default"),
+    );
+    replay.seek(Infinity);
+    assert.equal(replay.divergence, undefined);
+    for (let length = 1; length < header; length++) {
+      const act = () => readRecording(octets.subarray(0, length));
+      assertRefused(act, /(is not a recording of Linger|in its header: it holds no step)$/);
+    }
+  });
+
+  test("with any octet damaged is refused, or taken for cut off", () => {
+    const { octets } = recordTransfer({ octets: 1000 });
+    let refused = 0;
+    let total = 0;
+    for (let at = readHeaderLength(octets); at < octets.length - 6; at += 53, total++) {
+      const damaged = new Uint8Array(octets);
+      damaged[at]! ^= 0x41;
+      try {
+        const { truncated } = readRecording(damaged);
+        assert.notEqual(truncated, undefined, `octet ${at} was damaged, and nobody noticed`);
+      } catch (error) {
+        assert.ok(error instanceof LingerError && error.code === "RECORDING_FORMAT");
+        assert.match(error.message, /is damaged behind step \d+: octets \d+ on/);
+        refused++;
+      }
+    }
+    assert.ok(refused > 0.9 * total, `${refused} of ${total}`);
+  });
+
+  test("of another kind or version is refused in one line", () => {
+    const { octets } = recordTransfer({ octets: 1000 });
+    assertRefused(() => readRecording(new Uint8Array(0)), /^the recording is empty$/);
+    assertRefused(
+      () => readRecording(moduleOctets()),
+      /^the recording is not a recording of Linger$/,
+    );
+    const later = new Uint8Array(octets);
+    later[8] = 2;
+    assertRefused(
+      () => readRecording(later),
+      /is a recording of version 2, and this is version 1$/,
+    );
+    assert.throws(
+      () => readRecording(join(folder, "none")),
+      (error) => error instanceof LingerError && error.code === "RECORDING_FILE",
+    );
+    const strange = new Uint8Array(octets);
+    strange[12] = 9;
+    // The header is covered by the first check.
+    assertRefused(() => readRecording(strange), /is damaged behind step 0/);
+  });
+
+  test("is the same for the same run, to the octet", () => {
+    const first = recordTransfer({ octets: 2000 }).octets;
+    const second = recordTransfer({ octets: 2000 }).octets;
+    assert.deepEqual(Buffer.from(first), Buffer.from(second));
+  });
+});
+
+function readHeaderLength(octets: Uint8Array): number {
+  return Buffer.from(octets).readUInt16LE(10);
+}
