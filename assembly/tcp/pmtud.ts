@@ -111,6 +111,8 @@ if (HAS_PMTUD && offsetof<Pmtud>() != PMTUD_SIZE) ERROR("Pmtud layout");
 function setMtu(tcb: Tcb, mtu: u32): void {
   const self = pmtudOf(tcb);
   tcb.sndMss = <u16>min<u32>(self.mssMax, max(mtu, MTU_MIN) - overhead(tcb));
+  // One segment may always be in flight (RFC 5681 §3.1); less would wait for the override time.
+  tcb.cwnd = max(tcb.cwnd, <u32>tcb.sndMss);
   self.bits = mtu < MTU_MIN ? <u8>Bit.MAY_FRAGMENT : 0;
   self.loweredAt = <u16>ticks();
   self.mtuClaimed = 0;

@@ -144,6 +144,7 @@ const DATAGRAMS: readonly (readonly (readonly [from: number, octets: number])[])
   [
     [0, 64],
     [0, 64],
+    [128, 8],
   ],
   [
     [8, 64],

@@ -51,13 +51,20 @@ export function planFromSeed(seed: number, profiles: readonly Profile[]): Scenar
   const dice = new Dice(seed);
   const activeMs = dice.spread(5_000, 120_000);
   const hosts = planHosts(dice, activeMs, profiles);
+  const phases = planPhases(dice, activeMs, hosts);
+  for (const { mtu, fromMs } of phases) {
+    // So that larger segments are tried again while the connections last.
+    if (mtu === 0 || dice.chance(0.5)) continue;
+    const atMs = fromMs + dice.below(Math.max(1, activeMs - fromMs));
+    dice.pick(hosts).jumps.push({ atMs, byMs: dice.between(600_000, 700_000) });
+  }
   return {
     seed,
     activeMs,
     latencyMs: dice.pick([0, 1, 1, 5, 20, 60]),
     hosts,
     sessions: planSessions(dice, activeMs, hosts),
-    phases: planPhases(dice, activeMs, hosts),
+    phases,
     attacks: planAttacks(dice, activeMs, hosts),
   };
 }

@@ -61,7 +61,9 @@ export class Strangers {
 
   constructor(attacker: Attacker) {
     this.#attacker = attacker;
-    if (attacker.dice.chance(0.4)) this.#only = attacker.dice.pick(MANNERS);
+    const { dice } = attacker;
+    if (dice.chance(0.15)) this.#only = "closes";
+    else if (dice.chance(0.4)) this.#only = dice.pick(MANNERS);
   }
 
   open(victim: Station): void {

@@ -555,9 +555,11 @@ function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment
   const syn = acknowledgedSyn(record, tcp);
   assert.notEqual(syn, undefined, `TCP: SEG.ACK ${tcp.ack} of what never came`);
   incarnation.mss ??= syn!.mss;
+  // The one that our SYN has acknowledged, if it has.
+  if ((tcp.flags & Flag.SYN) !== 0) incarnation.peer = syn;
   incarnation.peer ??= syn;
   // Once something other than SYN has left, no SYN of the peer's changes anything any more.
-  if (!incarnation.isSettled) incarnation.peerOffer = syn!.offer;
+  if (!incarnation.isSettled) incarnation.peerOffer = incarnation.peer!.offer;
   incarnation.isSettled ||= (tcp.flags & Flag.SYN) === 0;
   const rightEdge = (tcp.ack + tcp.window) >>> 0;
   if (incarnation.ack !== undefined) {

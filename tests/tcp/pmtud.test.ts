@@ -313,6 +313,23 @@ test("after ten minutes the full size is tried again, and not before (RFC 1191 Â
   }, WITH);
 });
 
+test("the full size is tried again at once, though the window was one smaller segment", () => {
+  onEachVariant((variant) => {
+    const c = flying(variant);
+    tooBig(c, 600);
+    acknowledgeAll(c);
+    c.advance(10 * MINUTE_MS - 1_000)
+      .write(RING)
+      .take();
+    c.advance(2_500).take();
+    assert.equal(c.status("CWND"), 600 - HEADERS);
+    c.send(`<SEQ=301><ACK=${c.variable("SND_UNA") + 600 - HEADERS}><CTL=ACK>`);
+    assert.equal(c.rig.device.counter("PMTU_RAISED"), 1);
+    const [next] = c.take();
+    assert.equal(next?.payload.length, FULL);
+  }, WITH);
+});
+
 test("tried again too early, it goes back at the router's word or after one time-out", () => {
   onEachVariant((variant) => {
     for (const isTold of [true, false]) {
