@@ -165,10 +165,15 @@ function format(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-/** Runs one worker to its end. */
-function runWorker(order: Order, onProgress: (progress: Progress) => void): Promise<void> {
+/** Runs one worker to its end, or until `stop` says that it is enough. */
+function runWorker(
+  order: Order,
+  onProgress: (progress: Progress) => void,
+  stop: AbortSignal,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = fork(WORKER, { execArgv: ["--import", "tsx"] });
+    const child = fork(WORKER, { execArgv: ["--import", "tsx"], detached: true });
+    stop.addEventListener("abort", () => child.kill());
     let isDone = false;
     child.on("message", (message) => {
       const progress = message as Progress;
@@ -177,7 +182,7 @@ function runWorker(order: Order, onProgress: (progress: Progress) => void): Prom
     });
     child.on("error", reject);
     child.on("exit", (code, signal) => {
-      if (isDone && code === 0) resolve();
+      if ((isDone && code === 0) || stop.aborted) resolve();
       else reject(new Error(`a worker ended with ${signal ?? `status ${code}`}`));
     });
     child.send(order);
@@ -185,11 +190,15 @@ function runWorker(order: Order, onProgress: (progress: Progress) => void): Prom
 }
 
 /** The host library's share of the inputs, one after the other. */
-async function fuzzHost({ frames, seed }: Arguments, tally: Tally): Promise<void> {
+async function fuzzHost(
+  { frames, seed }: Arguments,
+  tally: Tally,
+  stop: AbortSignal,
+): Promise<void> {
   for (const [index, target] of HOST_TARGETS.entries()) {
     const random = new Random(seed, index);
     const count = Math.ceil((frames * target.perMillion) / 1_000_000);
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count && !stop.aborted; i++) {
       const input = target.make(random);
       const finding = await target.attempt(input);
       tally.inputs[target.name] = i + 1;
@@ -206,13 +215,16 @@ async function runAll(args: Arguments): Promise<number> {
   const writeJson = openJson(args.json);
   const tally = new Tally(args.workers);
   const ticker = setInterval(() => console.error(tally.line()), SHOWN_MS);
+  // Who has seen enough still gets the report of what was done.
+  const interrupt = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => interrupt.abort());
   try {
     const share = Math.ceil(args.frames / args.workers);
     const workers = Array.from({ length: args.workers }, (_, i) => {
       const order = { seed: (args.seed + Math.imul(i, 0x9e37_79b1)) >>> 0, frames: share };
-      return runWorker(order, (progress) => tally.take(i, progress));
+      return runWorker(order, (progress) => tally.take(i, progress), interrupt.signal);
     });
-    await Promise.all([...workers, fuzzHost(args, tally)]);
+    await Promise.all([...workers, fuzzHost(args, tally, interrupt.signal)]);
   } finally {
     clearInterval(ticker);
   }

@@ -151,7 +151,7 @@ function sendSegment(scene: Scene, temper: Temper): void {
   if (random.oneIn(40)) scene.frame.octets[IP + 1] = random.below(256);
   finish(scene, temper);
   if (!isSane) return;
-  scene.acknowledged(flow, said.ack!);
+  scene.acknowledged(flow, said.ack);
   const end = (said.seq + said.text + (flags & FIN)) >>> 0;
   if (((end - flow.sent) | 0) > 0) flow.sent = end;
 }
