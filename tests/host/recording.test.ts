@@ -3,13 +3,15 @@
  * same states; a module that differs is found where it does; and bad files are refused.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { LingerError } from "../../hal/host/errors.ts";
 import { LingerModule, type Profile } from "../../hal/host/module.ts";
 import { parseFrame } from "../../hal/host/packet/index.ts";
+import { callShape, checkOf } from "../../hal/host/recording/format.ts";
+import { ImageHash } from "../../hal/host/recording/image-hash.ts";
 import {
   readRecording,
   type Recording,
@@ -387,6 +389,72 @@ describe("a file", () => {
     const first = recordTransfer({ octets: 2000 }).octets;
     const second = recordTransfer({ octets: 2000 }).octets;
     assert.deepEqual(Buffer.from(first), Buffer.from(second));
+  });
+});
+
+describe("docs/recording.md", () => {
+  test("has the numbers of all calls, as they are written", () => {
+    const { octets } = recordTransfer({ octets: 1000 });
+    const text = readFileSync(new URL("../../docs/recording.md", import.meta.url), "utf8");
+    const listed = [...text.matchAll(/ (\d+) `(\w+)` /g)].map(([, number, name]) => [
+      Number(number),
+      name,
+    ]);
+    assert.deepEqual(
+      listed,
+      listed.map((_, index) => [index + 1, callShape(index + 1)?.name]),
+    );
+    assert.equal(callShape(listed.length + 1), undefined);
+    // The first record is the first call: init, its number from the document.
+    assert.equal(octets[readHeaderLength(octets)], listed.find(([, name]) => name === "init")![0]);
+  });
+
+  test("defines the check and the state hash as they are computed", () => {
+    const octets = patternOf(4096 + 30);
+    const view = new DataView(octets.buffer);
+    const mix = (sum: number, word: number, factor: number, shift: number): number => {
+      const product = Number((BigInt((sum ^ word) >>> 0) * BigInt(factor)) & 0xffffffffn);
+      return (product ^ (product >>> shift)) >>> 0;
+    };
+    for (const length of [0, 1, 3, 4, 15, 16, 17, 30]) {
+      const padded = new Uint8Array(64);
+      padded.set(octets.subarray(0, length));
+      const words = new DataView(padded.buffer);
+      const lanes = [length, 0, 0, 0];
+      for (let at = 0; at < length; at += 4) {
+        const lane = (at / 4) % 4;
+        lanes[lane] = mix(lanes[lane]!, words.getUint32(at, true), 0x9e3779b1, 15);
+      }
+      const sum = lanes.reduce((first, lane) => mix(first, lane, 0x9e3779b1, 15));
+      assert.equal(checkOf(octets.subarray(0, length)), sum, `${length} octets`);
+    }
+    const skip = { skipBegin: 100, skipEnd: 116 };
+    const sums = [0, 0];
+    for (const page of [0, 1]) {
+      let low = 2 * page + 1;
+      let high = low;
+      for (let at = page * 4096; at < (page + 1) * 4096; at += 4) {
+        let word = at + 4 <= octets.length ? view.getUint32(at, true) : 0;
+        if (at === 4124) word = view.getUint16(at, true); // the last two octets
+        if (at >= skip.skipBegin && at < skip.skipEnd) word = 0;
+        low = mix(low, word, 0x9e3779b1, 15);
+        high = mix(high, word, 0x85ebca6b, 13);
+      }
+      sums[0] = (sums[0]! + low) >>> 0;
+      sums[1] = (sums[1]! + high) >>> 0;
+    }
+    const memory = new Uint8Array(3 * 65_536);
+    memory.set(octets);
+    memory.fill(1, octets.length); // beyond the image
+    const hash = new ImageHash(memory, { octets: octets.length, ...skip });
+    const expected = [sums[1]!, sums[0]!].map((sum) => sum.toString(16).padStart(8, "0")).join("");
+    assert.equal(hash.current(), expected);
+    memory[104]! ^= 1;
+    assert.equal(hash.current(), expected, "a receive slot is no state");
+    memory[99]! ^= 1;
+    assert.notEqual(hash.current(), expected);
+    memory[99]! ^= 1;
+    assert.equal(hash.current(), expected, "the way back");
   });
 });
 

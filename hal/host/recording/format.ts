@@ -99,22 +99,51 @@ export function callNumber(name: string): number | undefined {
   return NUMBERS.get(name);
 }
 
+/**
+ * So many octets of a frame that left are checked: all headers, and in them the checksum of the
+ * rest, so that a long frame costs no more than a short one.
+ */
+export const FRAME_CHECK_OCTETS = 64;
+
 const MIX = 0x9e3779b1;
 
 /**
- * The check of some octets, u32: over their little-endian words, the last one filled up with zeros.
- * Cheap without tables on a small processor; against accidents, not against an enemy.
+ * The check of some octets, u32: over their little-endian words, the last one filled up with zeros,
+ * dealt out to four lanes, so that a fast processor need not wait for each product. Cheap without
+ * tables on a small one; against accidents, not against an enemy.
  */
 export function checkOf(octets: Uint8Array): number {
-  const { length } = octets;
-  const view = new DataView(octets.buffer, octets.byteOffset, length);
-  const whole = length & ~3;
-  let sum = length;
-  for (let at = 0; at < whole; at += 4) sum = mixed(sum, view.getUint32(at, true));
-  let rest = 0;
-  for (let at = whole; at < length; at++) rest |= view.getUint8(at) << (8 * (at - whole));
-  if (whole < length) sum = mixed(sum, rest);
-  return sum >>> 0;
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  return checkRange(view, 0, octets.length);
+}
+
+/** The same, of a part of memory: the recorder asks so often that views would cost something. */
+export function checkRange(view: DataView, begin: number, length: number): number {
+  const rows = begin + (length & ~15);
+  const end = begin + length;
+  let a = length;
+  let b = 0;
+  let c = 0;
+  let d = 0;
+  for (let at = begin; at < rows; at += 16) {
+    a = mixed(a, view.getInt32(at, true));
+    b = mixed(b, view.getInt32(at + 4, true));
+    c = mixed(c, view.getInt32(at + 8, true));
+    d = mixed(d, view.getInt32(at + 12, true));
+  }
+  if (rows < end) a = mixed(a, wordAt(view, rows, end));
+  if (rows + 4 < end) b = mixed(b, wordAt(view, rows + 4, end));
+  if (rows + 8 < end) c = mixed(c, wordAt(view, rows + 8, end));
+  if (rows + 12 < end) d = mixed(d, wordAt(view, rows + 12, end));
+  return mixed(mixed(mixed(a, b), c), d) >>> 0;
+}
+
+/** Filled up with zeros at the end. */
+function wordAt(view: DataView, at: number, end: number): number {
+  if (at + 4 <= end) return view.getInt32(at, true);
+  let word = 0;
+  for (let octet = at; octet < end; octet++) word |= view.getUint8(octet) << (8 * (octet - at));
+  return word;
 }
 
 function mixed(sum: number, word: number): number {

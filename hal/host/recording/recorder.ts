@@ -14,7 +14,8 @@ import type { WasmCall } from "../web-assembly.ts";
 import {
   callNumber,
   callShape,
-  checkOf,
+  checkRange,
+  FRAME_CHECK_OCTETS,
   HEADER,
   Kind,
   MAGIC,
@@ -57,10 +58,12 @@ export class Recorder implements InstanceTap {
   readonly #take: ((octets: Uint8Array) => void) | undefined;
   #file: number | undefined;
   readonly #path: string = "";
-  #chunk = new Uint8Array(CHUNK_OCTETS);
+  readonly #chunk = new Uint8Array(CHUNK_OCTETS);
+  readonly #view = new DataView(this.#chunk.buffer);
   #at = 0;
   #flushing: NodeJS.Timeout | undefined;
   #memory: Uint8Array = new Uint8Array(0);
+  #memoryView: DataView = this.#view;
   #slots: number[] = [];
   #slotOctets = 0;
   #hash: ImageHash | undefined;
@@ -88,6 +91,7 @@ export class Recorder implements InstanceTap {
 
   attach(instance: LingerInstance, module: LingerModule): void {
     this.#memory = instance.memory;
+    this.#memoryView = new DataView(instance.memory.buffer);
     const octets = instance.imageOctets;
     const { RX_SLOT_COUNT, RX_SLOT_SIZE } = instance.limits;
     for (let slot = 0; slot < RX_SLOT_COUNT; slot++) {
@@ -107,10 +111,10 @@ export class Recorder implements InstanceTap {
       transmit: (address, length) => {
         const answer = transmit(address, length);
         if (this.#isClosed) return answer;
-        const begin = address >>> 0;
         this.#begin(answer === 0 ? Kind.SENT : Kind.BUSY);
         this.#varint(length);
-        this.#word(checkOf(this.#memory.subarray(begin, begin + length)));
+        const checked = Math.min(length, FRAME_CHECK_OCTETS);
+        this.#word(checkRange(this.#memoryView, address >>> 0, checked));
         return answer;
       },
       entropy: () => {
@@ -169,7 +173,7 @@ export class Recorder implements InstanceTap {
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
     if (this.#at === 0) return;
-    const check = checkOf(this.#chunk.subarray(0, this.#at));
+    const check = checkRange(this.#view, 0, this.#at);
     this.#chunk[this.#at++] = Kind.CHECK;
     this.#word(check);
     const octets = this.#chunk.subarray(0, this.#at);
