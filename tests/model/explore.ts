@@ -4,16 +4,23 @@
  * model.test.ts.
  */
 import type { WasmModule } from "../../hal/host/web-assembly.ts";
+import type { Script } from "./application.ts";
 import type { Bounds, Family } from "./families.ts";
 import { type Endings, Graph } from "./graph.ts";
 import { Locals } from "./locals.ts";
 import { Machine } from "./machine.ts";
 import { replay, type Replayed } from "./replay.ts";
+import { segmentOf } from "./rules.ts";
 import { type Complaint, Search } from "./search.ts";
 import { Frames, Wires } from "./wires.ts";
 
-/** Both clocks begin a second before they wrap. */
-const START_MS = 2 ** 32 - 1000;
+/** The right clock begins a second before it wraps. */
+const BEFORE_WRAP_MS = 2 ** 32 - 1000;
+/** tcp/isn.ts: the ISN's clock. */
+const ISN_STEPS_PER_MS = 250n;
+const NUMBERS = 2n ** 32n;
+/** Both sides of the equation are halved, since the clock's step is even. */
+const HALF_BITS = 31;
 
 export interface Limits {
   readonly bounds: Bounds;
@@ -48,8 +55,9 @@ export function explore(module: WasmModule, family: Family, limits: Limits): Fou
   const { bounds, nodes, progress = () => undefined } = limits;
   const machine = new Machine(module);
   const frames = new Frames();
+  const startMs = [startBeforeIssWraps(machine, family.scripts[0]), BEFORE_WRAP_MS];
   const [left, right] = family.scripts.map(
-    (script) => new Locals(machine, frames, script, START_MS),
+    (script, side) => new Locals(machine, frames, script, startMs[side]!),
   ) as [Locals, Locals];
   const hosts = [left, right] as const;
   const search = new Search({
@@ -73,7 +81,7 @@ export function explore(module: WasmModule, family: Family, limits: Limits): Fou
     isExhausted,
     states: search.stateCount,
     nodes: search.nodeCount,
-    transitions: search.targets.length,
+    transitions: search.transitions,
     depth: search.depth,
     hostStates: [left.list.length, right.list.length],
     executed: left.executed + right.executed,
@@ -85,6 +93,26 @@ export function explore(module: WasmModule, family: Family, limits: Limits): Fou
     failure:
       complaint === undefined
         ? undefined
-        : { complaint, replayed: replay(search, machine, { complaint, nowMs: START_MS }) },
+        : { complaint, replayed: replay(search, machine, { complaint, startMs }) },
   };
+}
+
+/**
+ * A time at which the left host's SYN takes the last number but one at most, so that its text wraps:
+ * its ISS is 250 times the time, and what the tuple adds.
+ */
+function startBeforeIssWraps(machine: Machine, script: Script): number {
+  const [syn] = machine.start({ ...script, opens: "at once" }, 0).frames;
+  const ofTuple = BigInt(segmentOf(syn!).seq);
+  const half = BigInt.asUintN(HALF_BITS, (NUMBERS - 2n + (ofTuple & 1n) - ofTuple) / 2n);
+  return Number(BigInt.asUintN(HALF_BITS, half * inverseOf(ISN_STEPS_PER_MS / 2n)));
+}
+
+/** By what an odd number must be multiplied to give 1, modulo 2^31 (Newton). */
+function inverseOf(odd: bigint): bigint {
+  let found = 1n;
+  while (BigInt.asUintN(HALF_BITS, odd * found) !== 1n) {
+    found = BigInt.asUintN(HALF_BITS, found * (2n - odd * found));
+  }
+  return found;
 }

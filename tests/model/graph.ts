@@ -12,7 +12,7 @@
 import { EndReason } from "../../hal/host/abi.ts";
 import { Grown } from "./grown.ts";
 import type { Local } from "./locals.ts";
-import { type Complaint, FIRST_FAULT, Move, moveOf, type Search, sideOf } from "./search.ts";
+import { type Complaint, kindOf, Move, type Search } from "./search.ts";
 
 export interface Endings {
   readonly complaint: Complaint | undefined;
@@ -81,7 +81,6 @@ export class Graph {
       }
       edges[edges.length - 1] = edge + 1;
       const at = firstEdges.at(node) + edge;
-      if (this.#isFault(at)) continue;
       const target = targets.at(at);
       if (this.#order[target] === UNSEEN) {
         this.#enter(target, ++counter);
@@ -90,10 +89,6 @@ export class Graph {
       } else if (this.#order[target] !== DONE) this.#lower(node, this.#order[target]!);
     }
     return counter;
-  }
-
-  #isFault(edge: number): boolean {
-    return moveOf(this.#search.edgeMoves.at(edge)) >= FIRST_FAULT;
   }
 
   #enter(node: number, number: number): void {
@@ -124,11 +119,11 @@ export class Graph {
     this.#low[node] = DONE;
   }
 
-  /** Whether a node has a move without a fault that leads to another one. */
+  /** Whether a node has a move that leads to another one. */
   #leadsOn(node: number): boolean {
     const first = this.#search.firstEdges.at(node);
     for (let edge = first; edge < first + this.#search.edgeCounts.at(node); edge++) {
-      if (!this.#isFault(edge) && this.#search.targets.at(edge) !== node) return true;
+      if (this.#search.targets.at(edge) !== node) return true;
     }
     return false;
   }
@@ -173,9 +168,7 @@ export class Graph {
     const staying = new Set<number>();
     const first = this.#search.firstEdges.at(node);
     for (let edge = first; edge < first + this.#search.edgeCounts.at(node); edge++) {
-      if (this.#isFault(edge)) continue;
-      const number = this.#search.edgeMoves.at(edge);
-      const kind = kindOf(sideOf(number), moveOf(number));
+      const kind = this.#search.edgeKinds.at(edge);
       possible.add(kind);
       if (inside.has(this.#search.targets.at(edge))) staying.add(kind);
     }
@@ -188,10 +181,6 @@ export class Graph {
     }
     return new Set([...possible].filter((kind) => !staying.has(kind)));
   }
-}
-
-function kindOf(side: number, move: number): number {
-  return 2 * move + side;
 }
 
 /** CLOSED, or LISTEN as at the start; no record is taken, no handle held. */

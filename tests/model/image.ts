@@ -6,6 +6,7 @@
  * or limiter does not stand there, nor what lies in free records, in rings beyond their octets, or
  * in fields whose flag is off. Called by machine.ts after each event. Changes nothing.
  */
+import { State } from "../../hal/host/abi.ts";
 import type { Field, Layout } from "./layout.ts";
 import { checkMeanings, type FieldMeaning, HALF_OPEN, REGIONS, TCB, TIME_WAIT } from "./meaning.ts";
 
@@ -102,6 +103,8 @@ export interface Look {
   /** ms until the TIME-WAIT record expires. */
   readonly timeWaitMs: number;
   readonly challenges: number;
+  /** RCV.NXT of what is synchronized, or has seen the peer's SYN; undefined before and after. */
+  readonly rcvNxt: number | undefined;
   readonly tcb: Readonly<Record<string, number>>;
 }
 
@@ -181,7 +184,7 @@ export class ImageReader {
   get isAlive(): boolean {
     if (this.tcb.kind !== this.#kinds.connection) return false;
     const { state } = this.tcb;
-    return (state !== 0 && state !== 10) || this.hasFlag("RESET_DUE");
+    return (state !== State.CLOSED && state !== State.TIME_WAIT) || this.hasFlag("RESET_DUE");
   }
 
   /** The canonical form, as text of one character per octet. */
@@ -376,12 +379,19 @@ export class ImageReader {
       longMs: Math.min(userMs, timeWaitMs),
       wakesInMs: wakes.includes(Infinity) ? Infinity : Math.min(...wakes, Infinity),
       timeWaitMs,
+      rcvNxt: this.#rcvNxt(isHalfOpen),
       challenges: Math.max(
         hasTcb ? this.tcb.get("challengesSent") : 0,
         isTimeWait ? this.#timeWait.get("challengesSent") : 0,
       ),
       tcb,
     };
+  }
+
+  #rcvNxt(isHalfOpen: boolean): number | undefined {
+    if (isHalfOpen) return (this.#half.get("irs") + 1) >>> 0;
+    const isOpen = this.isAlive && this.tcb.state >= State.SYN_RECEIVED;
+    return isOpen ? this.tcb.get("rcvNxt") : undefined;
   }
 
   #isListening(): boolean {
@@ -393,9 +403,10 @@ export class ImageReader {
   /** As `tcpLookup` says: the newest record of the tuple, else LISTEN or CLOSED. */
   #stateOf(isHalfOpen: boolean, isTimeWait: boolean): number {
     if (isHalfOpen) return this.#half.state;
-    if (this.tcb.kind === this.#kinds.connection && this.tcb.state !== 0) return this.tcb.state;
+    const { state } = this.tcb;
+    if (this.tcb.kind === this.#kinds.connection && state !== State.CLOSED) return state;
     if (isTimeWait) return this.#timeWait.state;
-    return this.#isListening() ? 1 : 0;
+    return this.#isListening() ? State.LISTEN : State.CLOSED;
   }
 }
 

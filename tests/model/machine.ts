@@ -105,7 +105,7 @@ export class Machine {
     }
     if (script.opens === "at once") makeCall(this.#exports, script, app, "OPEN");
     this.#poll(side, nowMs);
-    return { ...this.#moment(app), frames: this.#frames };
+    return { ...this.#moment(app, this.reader.look()), frames: this.#frames };
   }
 
   /** Lets something happen at a moment; undefined if it cannot. */
@@ -120,10 +120,12 @@ export class Machine {
     } catch (error) {
       fault = describe(error);
     }
-    if (event.kind === "time") noteLapse(from.look, this.reader.look(), app);
-    this.#noteArrived(from.look, app);
-    fault ??= this.#judgeSleep();
-    return { ...this.#moment(app), frames: this.#frames, ...(fault !== undefined && { fault }) };
+    const look = this.reader.look();
+    if (event.kind === "time") noteLapse(from.look, look, app);
+    this.#noteArrived(from.look, look, app);
+    fault ??= this.#judgeSleep(look);
+    const moment = { ...this.#moment(app, look), frames: this.#frames };
+    return fault === undefined ? moment : { ...moment, fault };
   }
 
   #happen(script: Script, from: Moment, { event, app }: { event: HostEvent; app: App }): boolean {
@@ -181,25 +183,22 @@ export class Machine {
     return 0;
   }
 
-  #moment(app: App): Moment {
-    const { reader } = this;
-    return { image: this.#memory.slice(), app, key: reader.key(), look: reader.look() };
+  #moment(app: App, look: Look): Moment {
+    return { image: this.#memory.slice(), app, key: this.reader.key(), look };
   }
 
-  #noteArrived(before: Look, app: App): void {
+  #noteArrived(before: Look, after: Look, app: App): void {
     const { reader } = this;
-    if (!before.isAlive && !reader.isAlive) return;
     const { tcb } = reader;
-    const isKnown = reader.look().hasTcb && tcb.state !== State.SYN_SENT && tcb.get("irs") !== 0;
-    if (!isKnown) return;
+    if (!after.hasTcb || !(before.isAlive || after.isAlive)) return;
+    if (tcb.state === State.SYN_SENT) return;
     const fin = reader.hasFlag("PEER_CLOSED") ? 1 : 0;
     const octets = (tcb.get("rcvNxt") - tcb.get("irs") - 1 - fin) | 0;
     app.arrived = Math.max(app.arrived, octets);
   }
 
   /** `poll` may let the host wake early, but never late. */
-  #judgeSleep(): string | undefined {
-    const { shortMs, longMs } = this.reader.look();
+  #judgeSleep({ shortMs, longMs }: Look): string | undefined {
     const dueMs = Math.min(shortMs, longMs);
     if (this.#sleepMs <= dueMs) return undefined;
     return `poll allows a sleep of ${this.#sleepMs} ms, but something is due in ${dueMs}`;

@@ -17,7 +17,7 @@ import { type Bounds, FAMILIES, type Family } from "./families.ts";
 import { formatArrows, formatFound, missingArrows } from "./report.ts";
 import type { Search } from "./search.ts";
 
-const NODES = 60_000_000;
+const NODES = 150_000_000;
 /** What two bits hold, as the search keeps them. */
 const FAULTS_MAX = 3;
 const UNDER_WAY_MAX = 8;

@@ -49,10 +49,11 @@ class Replay {
   ];
   #steps = 0;
 
-  constructor(search: Search, machine: Machine, nowMs: number) {
+  constructor(search: Search, machine: Machine, startMs: readonly number[]) {
     this.#search = search;
     this.#machine = machine;
-    const started = search.world.family.scripts.map((script) => machine.start(script, nowMs));
+    const { scripts } = search.world.family;
+    const started = scripts.map((script, side) => machine.start(script, startMs[side]!));
     this.moments = started;
     started.forEach((outcome, side) => this.#send(side, outcome.frames));
   }
@@ -170,11 +171,11 @@ function movesTo(search: Search, node: number): number[] {
 export function replay(
   search: Search,
   machine: Machine,
-  { complaint, nowMs }: { complaint: Complaint; nowMs: number },
+  { complaint, startMs }: { complaint: Complaint; startMs: readonly number[] },
 ): Replayed {
   const moves = movesTo(search, complaint.node);
   if (complaint.move !== undefined) moves.push(complaint.move);
-  const again = new Replay(search, machine, nowMs);
+  const again = new Replay(search, machine, startMs);
   for (const move of moves) again.make(move);
   const [left, right] = again.moments as [Moment, Moment];
   const start = { left: "CLOSED", right: "CLOSED" } as const;

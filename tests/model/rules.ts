@@ -52,6 +52,7 @@ export function judgeStep(from: Moment, event: HostEvent, to: Outcome): string |
   }
   return (
     judgeTimers(before, event, after) ??
+    judgeReset(before, event, after) ??
     judgeTcb(after) ??
     judgeEdges(before, after) ??
     judgeTold(to.app, after) ??
@@ -85,6 +86,15 @@ function judgeTimers(before: Look, event: HostEvent, after: Look): string | unde
     return "the peer's FIN, sent again, has not restarted the 2 MSL";
   }
   return undefined;
+}
+
+/** RST at RCV.NXT ends what it meets, or leads back to LISTEN (MUST-11); TIME-WAIT ignores it. */
+function judgeReset(before: Look, event: HostEvent, after: Look): string | undefined {
+  if (event.kind !== "frame" || before.rcvNxt === undefined) return undefined;
+  const { flags, seq } = segmentOf(event.octets);
+  if ((flags & Flag.RST) === 0 || seq !== before.rcvNxt || after.rcvNxt === undefined)
+    return undefined;
+  return "an RST at RCV.NXT has ended nothing";
 }
 
 function hasTimers(look: Look): boolean {

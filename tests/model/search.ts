@@ -24,7 +24,12 @@ export const Move = {
   DUPLICATE: 5,
   HOLD: 6,
 } as const;
-export const FIRST_FAULT: number = Move.LOSE;
+const FIRST_FAULT: number = Move.LOSE;
+
+/** Who moves, and what, in one small number. */
+export function kindOf(side: number, move: number): number {
+  return 2 * move + side;
+}
 
 /** A move by number: who moves (for a fault: who should have got the frame), what, and which. */
 function moveNumber(side: number, move: number, which = 0): number {
@@ -69,15 +74,15 @@ export class Search {
   readonly states = new Grown(Int32Array);
   readonly parents = new Grown(Int32Array);
   readonly moves = new Grown(Uint16Array);
-  readonly depths = new Grown(Uint16Array);
   readonly firstEdges = new Grown(Int32Array);
-  /** Per edge, those of one node together. */
+  /** Per move without a fault, those of one node together: where it leads, and its kind. */
   readonly targets = new Grown(Int32Array);
-  readonly edgeMoves = new Grown(Uint16Array);
+  readonly edgeKinds = new Grown(Uint8Array);
   /** How many of its edges are of each node. */
   readonly edgeCounts = new Grown(Uint8Array);
-  /** Nodes whose moves are known. */
+  /** Nodes whose moves are known, and how many moves those are, faults and all. */
   expanded = 0;
+  transitions = 0;
   readonly #faults = new Grown(Uint8Array);
   /** Per state its latest node, per node the one before for the same state. */
   readonly #lastNodes = new Grown(Int32Array);
@@ -105,9 +110,15 @@ export class Search {
     return this.states.length;
   }
 
+  /** The longest of the ways that the search has found. */
   get depth(): number {
+    const depths = new Uint16Array(this.nodeCount);
     let most = 0;
-    for (let node = 0; node < this.nodeCount; node++) most = Math.max(most, this.depths.at(node));
+    for (let node = 1; node < this.nodeCount; node++) {
+      const depth = depths[this.parents.at(node)]! + 1;
+      depths[node] = depth;
+      most = Math.max(most, depth);
+    }
     return most;
   }
 
@@ -258,8 +269,10 @@ export class Search {
   }
 
   #link(move: number, target: number): void {
+    this.transitions += 1;
+    if (moveOf(move) >= FIRST_FAULT) return;
     this.targets.push(target);
-    this.edgeMoves.push(move);
+    this.edgeKinds.push(kindOf(sideOf(move), moveOf(move)));
   }
 
   /** The node of a state with these faults, or one with fewer; made if there is none. */
@@ -273,7 +286,6 @@ export class Search {
     this.#lastNodes.set(state, node);
     this.parents.push(parent);
     this.moves.push(move);
-    this.depths.push(parent === NOBODY ? 0 : this.depths.at(parent) + 1);
     this.firstEdges.push(NOBODY);
     this.edgeCounts.push(0);
     this.#faults.push(faults);
