@@ -98,7 +98,7 @@ export function explore(module: WasmModule, family: Family, limits: Limits): Fou
 }
 
 /**
- * A time at which the left host's SYN takes the last number but one at most, so that its text wraps:
+ * A time at which the left host's SYN takes one of the last two numbers, so that its text wraps:
  * its ISS is 250 times the time, and what the tuple adds.
  */
 function startBeforeIssWraps(machine: Machine, script: Script): number {
