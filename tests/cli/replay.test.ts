@@ -188,6 +188,8 @@ describe("linger replay", () => {
 });
 
 describe("the browser of a replay", () => {
+  const WIDE = { rows: 60, columns: 200 };
+
   /** Presses keys, one after the other, and gives the last screen. */
   function press(browser: ReplayBrowser, ...keys: string[]): string {
     for (const key of keys) assert.equal(browser.press(key), true);
@@ -197,7 +199,7 @@ describe("the browser of a replay", () => {
   it("moves by steps, frames and states, back and forth, and to a number", (t) => {
     const recording = readRecording(record(t).path);
     const replay = new Replay(recording, LingerModule.load("default"));
-    const browser = new ReplayBrowser(replay, 40);
+    const browser = new ReplayBrowser(replay, WIDE);
     assert.match(browser.screen(), /^step 0 of \d+ .*\nbefore the first step/);
     assert.match(press(browser, "right"), /^step 1 .*state [0-9a-f]{16}\n +1 +0\.000 init/);
     assert.match(press(browser, "space", "left"), /^step 1 /);
@@ -223,18 +225,21 @@ describe("the browser of a replay", () => {
   it("goes to the difference, and fits the screen", (t) => {
     const recording = readRecording(record(t).path);
     const replay = new Replay(recording, LingerModule.load(doctored("spoiledCommits")));
-    const browser = new ReplayBrowser(replay, 60);
+    const browser = new ReplayBrowser(replay, WIDE);
     const screen = press(browser, "d");
     assert.match(screen, new RegExp(`^step ${replay.divergence!.step} `));
     assert.match(screen, /differs: it sends another frame/);
-    const small = press(new ReplayBrowser(replay, 10), "end", "c");
-    assert.equal(small.split("\n").length, 10);
+    const narrow = new ReplayBrowser(replay, { rows: 10, columns: 40 });
+    const small = press(narrow, "end", "c").split("\n");
+    // One row is left for the cursor.
+    assert.equal(small.length, 9);
+    assert.equal(Math.max(...small.map((line) => line.length)), 40);
   });
 
   it("survives a trap, and the way back from it", (t) => {
     const recording = readRecording(record(t).path);
     const replay = new Replay(recording, LingerModule.load(doctored("trapInCloseWrite")));
-    const browser = new ReplayBrowser(replay, 60);
+    const browser = new ReplayBrowser(replay, WIDE);
     assert.match(press(browser, "end"), /state trapped\n[^]*its connections are gone[^]*it traps/);
     assert.match(press(browser, "left"), /state [0-9a-f]{16}\n[^]* ESTABLISHED\n/);
     assert.match(press(browser, "s"), /changes its state any more/);

@@ -18,20 +18,24 @@ const LEAP_STEPS = 100;
 const FRAMES_SHOWN = 8;
 
 const KEYS =
-  "→ ← step   PgDn PgUp 100 steps   f b frame   s state   d difference   " +
-  "Home End   NUMBER g   c counters   q quit";
+  "q quit  ← → step  PgUp PgDn 100  Home End  f b frame  s state  d differs  12 g  c counts";
+
+/** How much a terminal shows. */
+export interface ScreenSize {
+  readonly rows: number;
+  readonly columns: number;
+}
 
 export class ReplayBrowser {
   readonly #replay: Replay;
-  readonly #lines: number;
+  readonly #size: ScreenSize;
   #digits = "";
   #showsCounters = false;
   #note = "";
 
-  /** `lines`: how high a screen may be. */
-  constructor(replay: Replay, lines: number) {
+  constructor(replay: Replay, size: ScreenSize) {
     this.#replay = replay;
-    this.#lines = lines;
+    this.#size = size;
   }
 
   /** Acts on a key, named as Node's readline names it. False: the user is done. */
@@ -124,7 +128,7 @@ export class ReplayBrowser {
     else this.#replay.seek(divergence.step);
   }
 
-  /** What is to be seen now, no higher than it may be. */
+  /** What is to be seen now: what does not fit is left out. */
   screen(): string {
     const replay = this.#replay;
     const { position, stepCount, hasTrapped, frames } = replay;
@@ -143,6 +147,8 @@ export class ReplayBrowser {
       ...formatDivergence(replay, undefined),
     ];
     const foot = this.#digits === "" ? this.#note : `go to step ${this.#digits} …`;
-    return [...lines.slice(0, this.#lines - 2), foot, KEYS].join("\n");
+    const { rows, columns } = this.#size;
+    const shown = [...lines.slice(0, Math.max(1, rows - 3)), foot, KEYS];
+    return shown.map((line) => line.slice(0, columns)).join("\n");
   }
 }

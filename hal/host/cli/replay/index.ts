@@ -202,7 +202,10 @@ function verdict(replay: Replay, compared: number): string[] {
 
 /** Keys until the user is done. */
 async function browse(replay: Replay): Promise<void> {
-  const browser = new ReplayBrowser(replay, process.stdout.rows ?? 24);
+  // A terminal that does not know its size says 0.
+  const { rows, columns } = process.stdout;
+  const size = { rows: rows > 0 ? rows : 24, columns: columns > 0 ? columns : 80 };
+  const browser = new ReplayBrowser(replay, size);
   const terminal = createInterface({ input: process.stdin, escapeCodeTimeout: 50 });
   emitKeypressEvents(process.stdin, terminal);
   process.stdin.setRawMode(true);
