@@ -30,8 +30,8 @@ export interface Campaign extends WorkerSetup {
   from: number;
   count: number;
   threads: number;
-  /** Stops at the first failure. */
-  isFirstOnly: boolean;
+  /** Whether no more seeds are to be begun, asked after each batch. */
+  isEnough: (failed: number) => boolean;
   /** Called after each seed. */
   onSeed: (played: number, failed: number) => void;
 }
@@ -79,8 +79,7 @@ function employ(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const next = (): void => {
-      const isEnough = campaign.isFirstOnly && results.failures.length > 0;
-      const batch = isEnough ? undefined : batches.pop();
+      const batch = campaign.isEnough(results.failures.length) ? undefined : batches.pop();
       if (batch === undefined) resolve();
       else thread.postMessage(batch);
     };

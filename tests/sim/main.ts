@@ -152,9 +152,11 @@ async function playSeeds(values: Values): Promise<number> {
   const writeJson = openJson(values.json);
   const startedMs = performance.now();
   const onSeed = showProgress(count);
-  const isFirstOnly = values.first === true;
-  const campaign = { modules, profiles, from, count, threads, isFirstOnly, onSeed };
-  const results = await play(campaign);
+  // What was played by then is reported all the same.
+  let isInterrupted = false;
+  process.once("SIGINT", () => (isInterrupted = true));
+  const isEnough = (failed: number) => isInterrupted || (values.first === true && failed > 0);
+  const results = await play({ modules, profiles, from, count, threads, isEnough, onSeed });
   const seconds = (performance.now() - startedMs) / 1000;
   const abilities = abilitiesOf(shelf);
   const missing = results.coverage.missing(abilities);

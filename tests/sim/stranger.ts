@@ -11,7 +11,7 @@ import { formatMac } from "./network.ts";
 import { Ctl, type Packet } from "./packet.ts";
 import { LISTEN_PORT, type Station } from "./station.ts";
 
-const CONVERSATIONS_MAX = 12;
+const CONVERSATIONS_MAX = 64;
 const TEXT_OCTETS_MAX = 1_000;
 /** After so many segments of the victim's it is silent: two that answer one another never end. */
 const SEGMENTS_MAX = 300;

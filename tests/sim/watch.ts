@@ -24,6 +24,11 @@ import { demand } from "./violation.ts";
 const RTO_MAX_MS = 60_000;
 /** Beyond the user timeout: a last retransmission after a late poll, with its time-out. */
 const OVERDUE_MAX_MS = 3 * RTO_MAX_MS;
+/** The longest RTO, a clock that is fast or slow by 2 %, and the questions of ARP. */
+const SILENCE_MAX_MS = 80_000;
+/** More than a round trip of a perfect network, and less than the least RTO. */
+const UNTOLD_MAX_MS = 300;
+const MSS_MAX = 1_460;
 
 /** A TCB as it was last seen. */
 export class Slot {
@@ -53,6 +58,10 @@ export class Slot {
   waitingMs = 0;
   /** Module time since when it has been waiting longer than it may, or −1. */
   overdueMs = -1;
+  /** Module time at which it sent something last. */
+  sentMs = 0;
+  /** Module time since when there is room that the peer does not know of, or −1. */
+  untoldMs = -1;
   /** Its options are in the coverage. */
   isCounted = false;
 }
@@ -80,6 +89,7 @@ export class Watch {
   #count = 0;
   #sendRing = 0;
   #receiveRing = 0;
+  #arpCount = 0;
   readonly #cause: Cause = { kind: "poll", packet: undefined };
   #lookupBefore = -1;
   readonly #resets: Reset[] = [];
@@ -96,6 +106,7 @@ export class Watch {
     this.#count = this.station.limit("CONNECTION_COUNT");
     this.#sendRing = this.station.limit("SEND_RING_SIZE");
     this.#receiveRing = this.station.limit("RECEIVE_RING_SIZE");
+    this.#arpCount = this.station.limit("ARP_COUNT");
   }
 
   /** The module is gone. */
@@ -146,9 +157,11 @@ export class Watch {
   }
 
   sent(packet: Packet): void {
-    if (!packet.isTcp || !packet.has(Ctl.RST)) return;
+    if (!packet.isTcp) return;
     const { destination: address, destinationPort: port, sourcePort: localPort } = packet;
     const slot = this.find(address, port, localPort);
+    if (slot !== undefined) slot.sentMs = this.station.nowMs();
+    if (!packet.has(Ctl.RST)) return;
     this.#resets.push({ address, port, localPort, slot, stateBefore: slot?.state ?? 0 });
   }
 
@@ -263,6 +276,8 @@ export class Watch {
     slot.progressMs = nowMs;
     slot.waitingMs = nowMs;
     slot.overdueMs = -1;
+    slot.sentMs = nowMs;
+    slot.untoldMs = -1;
     slot.isCounted = false;
     slot.una = slot.iss;
     slot.nxt = slot.iss;
@@ -363,6 +378,7 @@ export class Watch {
     demand(!seqAfter(slot.rcvNxt, rcvNxt), "rcv-back", complain("RCV.NXT went back"));
     demand(!seqAfter(slot.rcvEdge, edge), "edge-left", complain("the right edge went left"));
     const used = window + queued;
+    this.#judgeRoom(slot, window, queued);
     demand(used <= this.#receiveRing, "receive-ring", complain(`${used} octets promised and held`));
     const { end } = slot;
     if (end === undefined || end.isReceiveClosed) return;
@@ -387,11 +403,43 @@ export class Watch {
       slot.overdueMs = -1;
       return;
     }
+    this.#judgeSilence(slot, nowMs);
     if (this.#cause.kind !== "poll" || (nowMs - slot.waitingMs) >>> 0 <= timeout) return;
     if (slot.overdueMs < 0) slot.overdueMs = nowMs;
     const overdue = (nowMs - slot.overdueMs) >>> 0;
     demand(overdue <= OVERDUE_MAX_MS, "outlives", () => {
       return `${this.describe(slot)} waits ${overdue} ms longer than its user timeout`;
+    });
+  }
+
+  /** On a perfect network what is outstanding goes again, in an RTO at the latest. */
+  #judgeSilence(slot: Slot, nowMs: number): void {
+    const { world } = this.station;
+    if (this.#cause.kind !== "poll" || world.settledMs < SILENCE_MAX_MS) return;
+    const silence = Math.min((nowMs - slot.sentMs) >>> 0, (nowMs - slot.waitingMs) >>> 0);
+    demand(silence <= SILENCE_MAX_MS, "mute", () => {
+      return `${this.describe(slot)} has something outstanding, and says nothing for ${silence} ms`;
+    });
+  }
+
+  /**
+   * A reader that drains lets the sender go on at once. Only asked while nothing disturbs, and
+   * where the neighbour is surely known, since an answer may have to wait for ARP otherwise.
+   */
+  #judgeRoom(slot: Slot, window: number, queued: number): void {
+    const { world } = this.station;
+    const nowMs = this.station.nowMs();
+    const isOpen = slot.state >= State.ESTABLISHED && slot.state <= State.FIN_WAIT_2;
+    const isTold = queued > 0 || window >= Math.min(this.#receiveRing >> 1, MSS_MAX);
+    if (!isOpen || isTold || !world.isSettling || slot.end?.peer?.slot === undefined) {
+      slot.untoldMs = -1;
+      return;
+    }
+    if (slot.untoldMs < 0) slot.untoldMs = nowMs;
+    const untold = (nowMs - slot.untoldMs) >>> 0;
+    const isNeighbourKnown = this.#arpCount >= 8 && (nowMs - slot.sentMs) >>> 0 < 3_000;
+    demand(untold <= UNTOLD_MAX_MS || !isNeighbourKnown, "room-untold", () => {
+      return `${this.describe(slot)}: all is read, and the peer does not hear of it`;
     });
   }
 

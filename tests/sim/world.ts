@@ -9,7 +9,7 @@
  *
  * Called by run-seed.ts. Throws the first violation.
  */
-import { State } from "../../hal/host/abi.ts";
+import { EndReason, State } from "../../hal/host/abi.ts";
 import type { Profile } from "../support/modules.ts";
 import { Agenda } from "./agenda.ts";
 import { Attacker } from "./attacker.ts";
@@ -54,6 +54,11 @@ export class World {
     this.#shelf = shelf;
     this.network = new Network(this.agenda, coverage, scenario.latencyMs, scenario.phases);
     this.acceptor = new Acceptor(this);
+  }
+
+  /** How long the network has been perfect. */
+  get settledMs(): number {
+    return this.isSettling ? this.agenda.nowMs - this.scenario.activeMs : 0;
   }
 
   /** `onFrame` sees each frame that is put on the wire. */
@@ -187,6 +192,10 @@ export class World {
  */
 function judgeFinish(attempt: Attempt): void {
   const { client, server, isTainted } = attempt;
+  for (const end of [client, server]) {
+    const isOver = end?.isActive === true && (end.slot?.reason ?? 0) !== EndReason.NONE;
+    demand(!isOver || end.reason !== EndReason.NONE, "untold-end", () => end!.describe());
+  }
   if (client === undefined || server === undefined || isTainted) return;
   const isStuck = client.isActive && server.isActive && areConnected(client, server);
   demand(!isStuck, "stuck", () => `${client.describe()}; ${server.describe()}`);
