@@ -1,7 +1,7 @@
 /**
  * A small HTTP/1.1 server (RFC 9112), application and stack in one module: one page that tells how
- * long it has been up, and its reader how far away he is. Keep-alive and pipelining; GET and HEAD;
- * requests with a body are refused.
+ * long it has been up, its reader how far away he is, who else is connected, and what the stack has
+ * counted. Keep-alive and pipelining; GET and HEAD; requests with a body are refused.
  *
  * Started by a HAL: `appInit` once, `appPoll` after each poll of the stack. Each connection has a
  * session: the line of the request that is being read, and the answer that is being sent. While an
@@ -25,9 +25,10 @@ import {
   tcpReservedAddress,
   tcpSetOption,
   tcpStatus,
+  tcpStatusAt,
 } from "linger-tcp/assembly";
-import { RECEIVE_RING_OCTETS } from "linger-tcp/assembly/config";
-import { Counter, Event, Option, StatusField } from "linger-tcp/assembly/core/abi";
+import { CONNECTION_COUNT, RECEIVE_RING_OCTETS } from "linger-tcp/assembly/config";
+import { Counter, Event, Option, State, StatusField } from "linger-tcp/assembly/core/abi";
 import { putNumber, putText, startsWith } from "./text";
 
 @inline const PORT: u32 = 80;
@@ -40,8 +41,10 @@ import { putNumber, putText, startsWith } from "./text";
 @inline const LINE_OCTETS: i32 = 64;
 /** Request line and header fields together. */
 @inline const HEAD_OCTETS_MAX: u32 = 4096;
+/** Connections that the page shows, at most. */
+@inline const SHOWN_COUNT: u32 = 8;
 /** The longest answer, with its head. */
-@inline const ANSWER_OCTETS: i32 = 384;
+@inline const ANSWER_OCTETS: i32 = 960;
 /** A connection that is silent for so long is cut off: its session is needed. */
 @inline const IDLE_MS: u32 = 30_000;
 @inline const AGAIN_MS: u32 = 0;
@@ -85,7 +88,7 @@ const LISTENER: usize = memory.data(16, 4);
 @inline const NOW_MS: usize = 8;
 @inline const SERVED: usize = 12;
 /** Room for a page before its length is known. */
-@inline const BODY_OCTETS: i32 = 192;
+@inline const BODY_OCTETS: i32 = 800;
 const BODY: usize = memory.data(BODY_OCTETS, 8);
 
 if (offsetof<Session>() > <usize>SESSION_SIZE) ERROR("SESSION_SIZE");
@@ -301,8 +304,47 @@ function answerPage(session: Session): void {
   at = putText(at, " segments; you are ");
   const status = <usize>tcpStatus(session.handle);
   at = putNumber(at, load<u32>(status + 4 * StatusField.SRTT_MS));
-  at = putText(at, " ms away.\n");
+  at = putText(at, " ms away.\n<h2>Connections</h2><pre>\n");
+  at = putConnections(at);
+  at = putText(at, "</pre><h2>Counters</h2><pre>\n");
+  at = putCounter(at, "frames in ", Counter.FRAMES_IN);
+  at = putCounter(at, "frames out ", Counter.FRAMES_OUT);
+  at = putCounter(at, "segments sent again ", Counter.RETRANSMITS);
+  at = putCounter(at, "resets in ", Counter.RESETS_IN);
+  at = putText(at, "</pre>\n");
   compose(session, "200 OK", "text/html", <u32>(at - BODY));
+}
+
+/** A line for each connection of the stack, whoever holds it. */
+function putConnections(to: usize): usize {
+  let at = to;
+  for (let index: u32 = 0; index < min(SHOWN_COUNT, <u32>CONNECTION_COUNT); ++index) {
+    const status = <usize>tcpStatusAt(index);
+    if (status == 0) continue;
+    at = putAddress(at, load<u32>(status + 4 * StatusField.REMOTE_ADDRESS));
+    at = putText(at, ":");
+    at = putNumber(at, load<u32>(status + 4 * StatusField.REMOTE_PORT));
+    at = putText(at, " to port ");
+    at = putNumber(at, load<u32>(status + 4 * StatusField.LOCAL_PORT));
+    const isOpen = load<u32>(status + 4 * StatusField.STATE) == State.ESTABLISHED;
+    at = putText(at, isOpen ? "\n" : ", closing\n");
+  }
+  return at;
+}
+
+function putAddress(to: usize, address: u32): usize {
+  let at = putNumber(to, address >> 24);
+  for (let shift: i32 = 16; shift >= 0; shift -= 8) {
+    at = putText(at, ".");
+    at = putNumber(at, (address >> shift) & 0xff);
+  }
+  return at;
+}
+
+function putCounter(to: usize, name: string, which: u32): usize {
+  let at = putText(to, name);
+  at = putNumber(at, load<u32>(counterAddress() + 4 * which));
+  return putText(at, "\n");
 }
 
 function answer(session: Session, status: string, text: string): void {

@@ -48,6 +48,12 @@ export const LANES = [
     needs: ["liblwip", "tshark"],
     timeoutS: 200,
   }),
+  lane("board-kernel", "firmware in QEMU and the Linux kernel over TAP", {
+    tests: ["tests/board/kernel"],
+    needs: [...FIRMWARE, "namespace", "curl", "ping"],
+    inNamespace: true,
+    timeoutS: 280,
+  }),
   lane("board", "firmware in QEMU: boards, engines, and what can go wrong, without root", {
     tests: ["tests/board/everywhere"],
     needs: FIRMWARE,

@@ -22,6 +22,7 @@ const PACKAGES = {
   ninja: "ninja-build",
   nmap: "nmap",
   nsenter: "util-linux",
+  ping: "iputils-ping",
   ps: "procps",
   "qemu-system-arm": "qemu-system-arm",
   "qemu-system-x86_64": "qemu-system-x86",

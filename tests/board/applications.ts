@@ -70,6 +70,7 @@ export function appPoll(nowMs: u32): u32 {
 /** Compiled modules, in a folder that is gone after `discard`. */
 export class Applications {
   readonly #folder = mkdtempSync(join(tmpdir(), "linger-applications-"));
+  readonly #examples = new Map<string, string>();
   readonly #saboteurs: Partial<Record<Profile, string>> = {};
 
   constructor() {
@@ -79,9 +80,13 @@ export class Applications {
 
   /** The path of an example's module. */
   example(name: "echo" | "http", profile: Profile): string {
+    const known = this.#examples.get(`${name} ${profile}`);
+    if (known !== undefined) return known;
     const folder = join(this.#folder, name);
     cpSync(join(ROOT, "examples", name), folder, { recursive: true });
-    return this.#compile(folder, `${name}.ts`, profile);
+    const path = this.#compile(folder, `${name}.ts`, profile);
+    this.#examples.set(`${name} ${profile}`, path);
+    return path;
   }
 
   saboteur(profile: Profile): string {
