@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Image, Profile } from "./images.ts";
+import type { Engine, Image, Profile } from "./images.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = join(ROOT, "build/firmware");
@@ -58,13 +58,40 @@ export function buildImageWith(image: Image, module: string): BuiltImage {
     buildTargets([name]);
     return found(IMAGES_FOLDER, { ...image, name }, module);
   }
-  const digest = createHash("sha256").update(readFileSync(module)).digest("hex");
-  const name = `${basename(module, ".wasm")}-${digest.slice(0, DIGEST_LETTERS)}`;
-  const folder = join(FOLDER, "applications", name);
+  const folder = join(FOLDER, "applications", nameOf(module));
   const path = resolve(module);
   configure(folder, [`-DLINGER_MODULE_DEFAULT=${path}`, `-DLINGER_MODULE_TINY=${path}`]);
   run("ninja", ["-C", folder, image.name]);
   return found(folder, image, module);
+}
+
+/** Builds the board that is a process on this machine; the path of its program. */
+export function buildProcess(engine: Engine | "watched", module: string): string {
+  const path = resolve(module);
+  const folder = join(FOLDER, engine === "wasm2c" ? `linux-${nameOf(path)}` : "linux");
+  fetchWamr();
+  run("cmake", [
+    ...["-G", "Ninja", "-S", join(ROOT, "hal/wamr/boards/linux"), "-B", folder],
+    ...["-DCMAKE_BUILD_TYPE=Release", `-DWAMR_ROOT_DIR=${wamrFolder()}`],
+    ...(engine === "wasm2c" ? [`-DLINGER_MODULE_DEFAULT=${path}`] : []),
+  ]);
+  run("ninja", ["-C", folder, `linger-${engine}`]);
+  return join(folder, `linger-${engine}`);
+}
+
+/** A name for what is built for a module: its own, and its contents. */
+function nameOf(module: string): string {
+  const digest = createHash("sha256").update(readFileSync(module)).digest("hex");
+  return `${basename(module, ".wasm")}-${digest.slice(0, DIGEST_LETTERS)}`;
+}
+
+function wamrFolder(): string {
+  return process.env["WAMR_ROOT_DIR"] ?? WAMR;
+}
+
+function fetchWamr(): void {
+  if (wamrFolder() !== WAMR) return;
+  run("cmake", [`-DDESTINATION=${WAMR}`, "-P", script("fetch-wamr.cmake")]);
 }
 
 function found(folder: string, image: Image, module: string): BuiltImage {
@@ -73,12 +100,11 @@ function found(folder: string, image: Image, module: string): BuiltImage {
 }
 
 function configure(folder: string, definitions: string[]): void {
-  const wamr = process.env["WAMR_ROOT_DIR"] ?? WAMR;
-  if (wamr === WAMR) run("cmake", [`-DDESTINATION=${WAMR}`, "-P", script("fetch-wamr.cmake")]);
+  fetchWamr();
   run("cmake", [
     ...["-G", "Ninja", "-S", join(ROOT, "hal/wamr"), "-B", folder],
     `-DCMAKE_TOOLCHAIN_FILE=${script("arm-none-eabi.cmake")}`,
-    `-DWAMR_ROOT_DIR=${wamr}`,
+    `-DWAMR_ROOT_DIR=${wamrFolder()}`,
     ...definitions,
   ]);
 }

@@ -20,13 +20,18 @@ const SETTINGS_OCTETS = 256;
 const ERASED = 0xff;
 const HEADER_OCTETS = 12;
 
-export function makeSettings({ ip, gateway, mslMs, seed }: Settings): Uint8Array {
+/** The text that `linger_read_settings` reads. */
+export function formatSettings({ ip, gateway, mslMs, seed }: Settings): string {
   const words = [`ip=${ip}`];
   if (gateway !== undefined) words.push(`gateway=${gateway}`);
   if (mslMs !== undefined) words.push(`msl=${mslMs}`);
   if (seed !== undefined) words.push(`seed=${seed}`);
+  return `${words.join(" ")}\n`;
+}
+
+export function makeSettings(settings: Settings): Uint8Array {
   const partition = new Uint8Array(SETTINGS_OCTETS).fill(ERASED);
-  partition.set(Buffer.from(`${words.join(" ")}\n`, "latin1"));
+  partition.set(Buffer.from(formatSettings(settings), "latin1"));
   return partition;
 }
 

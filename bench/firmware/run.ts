@@ -5,23 +5,25 @@
  *     npm run board -- lm3s6965evb --aot --wire tap:tap0
  *     npm run board -- mps2-an385 --app http.wasm
  *
- * Builds the image first, and an application's own if it is compiled ahead of time. The exit status
- * is QEMU's, 1 if the board cannot be built or started, 2 for a wrong argument.
+ * `linux` is a board that is a process of this machine. Builds the image first, and an
+ * application's own if it is compiled ahead of time. The exit status is that of QEMU or of the
+ * process, 1 if the board cannot be built or started, 2 for a wrong argument.
  */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { parseWireSpec, WIRE_HELP, type WireSpec } from "../../hal/host/cli/wire-spec.ts";
-import { buildImageWith, FirmwareError, modulePath } from "./build.ts";
+import { buildImageWith, buildProcess, FirmwareError, modulePath } from "./build.ts";
 import { BOARDS, type Engine, findImage, type Image } from "./images.ts";
 import { prepareBoard, QEMU } from "./machine.ts";
-import { makeModulePartition, type Settings } from "./partitions.ts";
+import { formatSettings, makeModulePartition, type Settings } from "./partitions.ts";
 
 const USAGE = `usage: npm run board -- BOARD [OPTION…]
 
 Starts a board in QEMU, its UART on the terminal; a key prints the board's counters, Ctrl-C ends it.
-Boards: ${BOARDS.map(({ name }) => name).join(", ")}.
+Boards: ${BOARDS.map(({ name }) => name).join(", ")}, and linux, which is a process of this
+machine without QEMU, on the wires tap:NAME and udp:LOCALPORT:127.0.0.1:PORT.
   --engine NAME   fast or classic: WAMR's interpreter (default: fast where there is room)
   --aot           the module compiled ahead of time, without an interpreter
   --app FILE      another module than the release's: an application with the stack inside
@@ -43,6 +45,8 @@ const SEED_OCTETS = 32;
 const MSL_MIN_MS = 100;
 const MSL_MAX_MS = 120_000;
 
+const LINUX = "linux";
+
 class UsageError extends Error {}
 
 const OPTIONS = {
@@ -59,10 +63,10 @@ const OPTIONS = {
 
 type Values = { [Name in keyof typeof OPTIONS]?: string | boolean };
 
+/** What holds for every board. */
 interface Order {
-  image: Image;
   app: string | undefined;
-  netdev: string;
+  wire: WireSpec | undefined;
   settings: Settings;
   mac: string;
 }
@@ -72,11 +76,8 @@ function text(values: Values, name: keyof typeof OPTIONS): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function chooseImage(board: string, values: Values): Image {
-  if (!BOARDS.some(({ name }) => name === board)) {
-    const names = BOARDS.map(({ name }) => name).join(", ");
-    throw new UsageError(`there is no board ${board}; there are ${names}`);
-  }
+/** The engines that may be meant, the best one first. */
+function readEngines(values: Values): Engine[] {
   const asked = text(values, "engine");
   if (asked !== undefined && asked !== "fast" && asked !== "classic") {
     throw new UsageError(`--engine is fast or classic, not ${asked}`);
@@ -84,8 +85,16 @@ function chooseImage(board: string, values: Values): Image {
   if (asked !== undefined && values.aot === true) {
     throw new UsageError("--aot has no interpreter: leave --engine out");
   }
-  const wanted: Engine[] =
-    values.aot === true ? ["wasm2c"] : asked === undefined ? ["fast", "classic"] : [asked];
+  if (values.aot === true) return ["wasm2c"];
+  return asked === undefined ? ["fast", "classic"] : [asked];
+}
+
+function chooseImage(board: string, values: Values): Image {
+  if (!BOARDS.some(({ name }) => name === board)) {
+    const names = [...BOARDS.map(({ name }) => name), LINUX].join(", ");
+    throw new UsageError(`there is no board ${board}; there are ${names}`);
+  }
+  const wanted = readEngines(values);
   for (const engine of wanted) {
     const image = findImage(board, engine);
     if (image !== undefined) return image;
@@ -133,8 +142,7 @@ function readMsl(value: string | undefined): number | undefined {
 
 const DOTTED = /^\d{1,3}(\.\d{1,3}){3}$/;
 
-function readOrder(board: string, values: Values): Order {
-  const image = chooseImage(board, values);
+function readOrder(values: Values): Order {
   const ip = text(values, "ip") ?? IP_DEFAULT;
   const gateway = text(values, "gateway") ?? GATEWAY_DEFAULT;
   const mac = text(values, "mac") ?? MAC_DEFAULT;
@@ -148,14 +156,13 @@ function readOrder(board: string, values: Values): Order {
   const app = text(values, "app");
   if (app !== undefined && !existsSync(app)) throw new UsageError(`there is no file ${app}`);
   const wire = text(values, "wire") ?? "user";
-  const netdev = wire === "user" ? userNetdev(ip) : toNetdev(parseWire(wire));
   const seed = randomBytes(SEED_OCTETS).toString("hex");
+  const mslMs = readMsl(text(values, "msl"));
   return {
-    image,
     app,
-    netdev,
+    wire: wire === "user" ? undefined : parseWire(wire),
     mac,
-    settings: { ip, gateway, mslMs: readMsl(text(values, "msl")), seed },
+    settings: { ip, gateway, seed, ...(mslMs === undefined ? {} : { mslMs }) },
   };
 }
 
@@ -168,17 +175,43 @@ function parseWire(wire: string): WireSpec {
   }
 }
 
-function start({ image, app, netdev, settings, mac }: Order): void {
-  const module = app ?? modulePath(image.board.profile);
+/** The board that is a process. */
+function startProcess(values: Values): void {
+  const { app, wire, settings } = readOrder(values);
+  const [engine = "fast"] = readEngines(values);
+  const module = app ?? modulePath("default");
+  if (wire?.kind !== "tap" && wire?.kind !== "udp") {
+    throw new UsageError("linux takes --wire tap:NAME or --wire udp:LOCALPORT:127.0.0.1:PORT");
+  }
+  const place =
+    wire.kind === "tap"
+      ? `tap:${wire.name}`
+      : `udp:${wire.options.local.port}:${wire.options.remote.port}`;
+  console.error(`building linger-${engine} …`);
+  const program = buildProcess(engine, module);
+  const words = formatSettings(settings);
+  run(program, [...(engine === "wasm2c" ? [] : [module]), place, words], () => undefined);
+}
+
+function start(board: string, values: Values): void {
+  const image = chooseImage(board, values);
+  const { app, wire, settings, mac } = readOrder(values);
+  const netdev = wire === undefined ? userNetdev(settings.ip) : toNetdev(wire);
+  const path = app ?? modulePath(image.board.profile);
   console.error(`building ${image.name} …`);
-  const built = buildImageWith(image, module);
-  const partition = makeModulePartition(readFileSync(module));
-  const { args, discard } = prepareBoard({ built, module: partition, settings, netdev, mac });
-  const child = spawn(QEMU, args, { stdio: "inherit" });
+  const built = buildImageWith(image, path);
+  const module = makeModulePartition(readFileSync(path));
+  const { args, discard } = prepareBoard({ built, module, settings, netdev, mac });
+  run(QEMU, args, discard);
+}
+
+/** Runs a program on the terminal, and exits as it does. */
+function run(program: string, args: string[], discard: () => void): void {
+  const child = spawn(program, args, { stdio: "inherit" });
   process.on("SIGINT", () => undefined);
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill("SIGTERM"));
   child.on("error", (error) => {
-    console.error(`board: ${QEMU}: ${error.message}`);
+    console.error(`board: ${program}: ${error.message}`);
     discard();
     process.exitCode = 1;
   });
@@ -204,7 +237,8 @@ function main(args: string[]): void {
   if (board === undefined || more.length > 0) {
     throw new UsageError("name one board; npm run board -- --help tells which there are");
   }
-  start(readOrder(board, values));
+  if (board === LINUX) startProcess(values);
+  else start(board, values);
 }
 
 try {

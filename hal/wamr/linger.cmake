@@ -44,11 +44,12 @@ function(linger_add_sources target)
 endfunction()
 
 # ENGINE fast | classic | wasm2c, and for
-#   fast, classic: POOL octets for WAMR, linear memory included; WASM_STACK octets (4096);
+#   fast, classic: POOL octets for WAMR, linear memory included; RESERVE octets of it that loading
+#     must leave together for that (0); WASM_STACK octets (4096);
 #     WATCHDOG instructions that a call may take at most (none)
 #   wasm2c: MODULE file; OPTIMIZE flags for the module's code (-O2)
 function(linger_add_hal target)
-  cmake_parse_arguments(HAL "" "ENGINE;POOL;WASM_STACK;WATCHDOG;MODULE;OPTIMIZE" "" ${ARGN})
+  cmake_parse_arguments(HAL "" "ENGINE;POOL;RESERVE;WASM_STACK;WATCHDOG;MODULE;OPTIMIZE" "" ${ARGN})
   set(source ${LINGER_FOLDER}/src)
   linger_add_sources(${target} ${source}/hal.c ${source}/report.c)
   target_include_directories(${target} PRIVATE ${LINGER_FOLDER}/include)
@@ -65,6 +66,9 @@ function(linger_add_hal target)
   linger_add_sources(${target} ${source}/engine-wamr.c)
   string(TOUPPER ${HAL_ENGINE} engine)
   target_compile_definitions(${target} PRIVATE LINGER_ENGINE_${engine} LINGER_POOL_OCTETS=${HAL_POOL})
+  if(HAL_RESERVE)
+    target_compile_definitions(${target} PRIVATE LINGER_RESERVE_OCTETS=${HAL_RESERVE})
+  endif()
   if(HAL_WASM_STACK)
     target_compile_definitions(${target} PRIVATE LINGER_WASM_STACK_OCTETS=${HAL_WASM_STACK})
   endif()

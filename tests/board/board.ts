@@ -1,7 +1,8 @@
 /**
- * A board in QEMU, as the tests of this folder see it: its log, its counters, its cable.
+ * A board, in QEMU or as a process, as the tests of this folder see it: its log, its counters, its
+ * cable.
  *
- * Used by all tests here. QEMU runs in real time, so tests wait for what must happen (`until`) and
+ * Used by all tests here. It runs in real time, so tests wait for what must happen (`until`) and
  * never for a time. Nothing is left behind: `close` ends the process, which must still be running.
  */
 import assert from "node:assert/strict";
@@ -9,16 +10,26 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { buildImageWith, type BuiltImage, modulePath } from "../../bench/firmware/build.ts";
+import {
+  buildImageWith,
+  buildProcess,
+  type BuiltImage,
+  modulePath,
+} from "../../bench/firmware/build.ts";
 import { type Engine, findImage } from "../../bench/firmware/images.ts";
-import { prepareBoard, QEMU } from "../../bench/firmware/machine.ts";
-import { makeModulePartition, type Settings } from "../../bench/firmware/partitions.ts";
+import { type BoardCommand, prepareBoard, QEMU } from "../../bench/firmware/machine.ts";
+import {
+  formatSettings,
+  makeModulePartition,
+  type Settings,
+} from "../../bench/firmware/partitions.ts";
 import { until } from "../interop/traffic.ts";
 
 export const BOARD_ADDRESS = "10.9.0.2";
 const MAC = "02:00:00:0a:09:02";
 /** So TIME-WAIT lasts 400 ms. */
 const MSL_MS = 200;
+const SETTINGS: Settings = { ip: `${BOARD_ADDRESS}/24`, mslMs: MSL_MS, seed: "board1" };
 
 export interface BoardSetup {
   /** Another module than the board's own, by path. */
@@ -58,27 +69,38 @@ export function build(name: string, module?: string): BuiltImage {
 }
 
 export class BoardMachine {
-  readonly #qemu: ChildProcess;
+  readonly #process: ChildProcess;
   readonly #monitorPath: string;
   readonly #discard: () => void;
   #monitor: Socket | undefined;
   #log = "";
 
-  constructor(built: BuiltImage, setup: BoardSetup = {}) {
+  static inQemu(built: BuiltImage, setup: BoardSetup = {}): BoardMachine {
     const { partition = makeModulePartition(readFileSync(built.module)) } = setup;
-    const { args, monitor, discard } = prepareBoard({
+    const command = prepareBoard({
       built,
       module: partition === "erased" ? undefined : partition,
-      settings: { ip: `${BOARD_ADDRESS}/24`, mslMs: MSL_MS, seed: "board1", ...setup.settings },
+      settings: { ...SETTINGS, ...setup.settings },
       netdev: setup.netdev ?? "hubport,hubid=0",
       mac: MAC,
     });
+    return new BoardMachine(QEMU, command);
+  }
+
+  /** The board that is a process on Linux; `wire` in its own words. */
+  static asProcess(engine: "fast" | "watched", module: string, wire: string): BoardMachine {
+    const args = [module, wire, formatSettings(SETTINGS)];
+    const program = buildProcess(engine, module);
+    return new BoardMachine(program, { args, monitor: "", discard: () => undefined });
+  }
+
+  private constructor(program: string, { args, monitor, discard }: BoardCommand) {
     this.#monitorPath = monitor;
     this.#discard = discard;
-    this.#qemu = spawn(QEMU, args, { stdio: ["pipe", "pipe", "pipe"] });
+    this.#process = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
     const collect = (chunk: Buffer) => void (this.#log += chunk.toString());
-    this.#qemu.stdout!.on("data", collect);
-    this.#qemu.stderr!.on("data", collect);
+    this.#process.stdout!.on("data", collect);
+    this.#process.stderr!.on("data", collect);
   }
 
   /** Everything that the board and QEMU have said. */
@@ -99,7 +121,7 @@ export class BoardMachine {
   async counters(): Promise<BoardCounters> {
     const found = () => [...this.#log.matchAll(COUNTERS)];
     const before = found().length;
-    this.#qemu.stdin!.write("s");
+    this.#process.stdin!.write("s");
     await until(
       "the board's counters",
       () => this.#log,
@@ -138,14 +160,18 @@ export class BoardMachine {
   }
 
   async close(): Promise<void> {
-    const { exitCode, signalCode } = this.#qemu;
+    const { exitCode, signalCode } = this.#process;
     if (exitCode === null && signalCode === null) {
-      const ended = once(this.#qemu, "exit");
-      this.#qemu.kill("SIGKILL");
+      const ended = once(this.#process, "exit");
+      this.#process.kill("SIGKILL");
       await ended;
     }
     this.#monitor?.destroy();
     this.#discard();
-    assert.deepEqual([exitCode, signalCode], [null, null], `QEMU ended by itself: ${this.#log}`);
+    assert.deepEqual(
+      [exitCode, signalCode],
+      [null, null],
+      `the board ended by itself: ${this.#log}`,
+    );
   }
 }

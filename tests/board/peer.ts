@@ -92,11 +92,27 @@ export class Bench {
   readonly wire: HeldWire;
 
   static async open(built: BuiltImage, setup: BoardSetup = {}): Promise<Bench> {
+    const here = "type=inet,LOCAL.host=127.0.0.1,LOCAL.port";
+    const end = (name: string, port: number) => `${name}.${here.replaceAll("LOCAL", name)}=${port}`;
+    return Bench.#connect((boardPort, peerPort) => {
+      const netdev = `dgram,${end("local", boardPort)},${end("remote", peerPort)}`;
+      return BoardMachine.inQemu(built, { netdev, ...setup });
+    });
+  }
+
+  /** The same with the board that is a process. */
+  static async openProcess(engine: "fast" | "watched", module: string): Promise<Bench> {
+    return Bench.#connect((boardPort, peerPort) =>
+      BoardMachine.asProcess(engine, module, `udp:${boardPort}:${peerPort}`),
+    );
+  }
+
+  static async #connect(
+    start: (boardPort: number, peerPort: number) => BoardMachine,
+  ): Promise<Bench> {
     const boardPort = await freePort();
     const datagrams = await openDatagram({ local: { port: 0 }, remote: { port: boardPort } });
-    const local = `local.type=inet,local.host=127.0.0.1,local.port=${boardPort}`;
-    const remote = `remote.type=inet,remote.host=127.0.0.1,remote.port=${datagrams.localPort}`;
-    const board = new BoardMachine(built, { netdev: `dgram,${local},${remote}`, ...setup });
+    const board = start(boardPort, datagrams.localPort);
     const bench = new Bench(board, new HeldWire(datagrams));
     await board.says("linger: ready\n");
     return bench;

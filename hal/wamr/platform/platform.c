@@ -83,6 +83,12 @@ int os_printf(const char *format, ...) {
   return length;
 }
 
+int os_dumps_proc_mem_info(char *out, unsigned size) {
+  (void)out;
+  (void)size;
+  return -1;
+}
+
 uint64 os_time_get_boot_us(void) {
   return (uint64)linger_port_now_ms() * 1000;
 }

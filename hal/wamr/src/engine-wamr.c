@@ -19,6 +19,11 @@
 #define LINGER_WASM_STACK_OCTETS 4096
 #endif
 
+/** Kept together for linear memory while the loader divides the pool; a tight one needs it. */
+#ifndef LINGER_RESERVE_OCTETS
+#define LINGER_RESERVE_OCTETS 0
+#endif
+
 #define ERROR_OCTETS 128
 #define PARAMETERS_MAX 4
 
@@ -119,7 +124,10 @@ bool linger_engine_load(const struct linger_module *module) {
 #ifdef LINGER_ENGINE_FAST
   arguments.wasm_binary_freeable = true;
 #endif
+  const uint32_t reserved = LINGER_RESERVE_OCTETS;
+  void *const reserve = reserved == 0 ? NULL : wasm_runtime_malloc(reserved);
   engine.module = wasm_runtime_load_ex(octets, module->length, &arguments, error, sizeof error);
+  if (reserve != NULL) wasm_runtime_free(reserve);
   if (engine.module == NULL) {
     linger_report("the module does not load: %s", error);
     return false;

@@ -63,7 +63,7 @@ describe("a module that cannot run is refused with the reason", () => {
   };
   for (const [what, [partition, reason]] of Object.entries(cases)) {
     test(what, async () => {
-      const board = new BoardMachine(build("mps2-an385-fast"), { partition: partition() });
+      const board = BoardMachine.inQemu(build("mps2-an385-fast"), { partition: partition() });
       try {
         await board.says("linger: halted\n");
         assert.ok(board.log.includes(`linger: ${reason}`), board.log);
@@ -75,7 +75,7 @@ describe("a module that cannot run is refused with the reason", () => {
 
   test("and so are settings that make no sense", async () => {
     const settings = { ip: "10.9.0.2/24 colour=green" };
-    const board = new BoardMachine(build("mps2-an385-fast"), { settings });
+    const board = BoardMachine.inQemu(build("mps2-an385-fast"), { settings });
     try {
       await board.says("linger: halted\n");
       assert.match(board.log, /the settings have a word at 15 that is none of ip=/);
@@ -178,6 +178,22 @@ for (const image of ["mps2-an385-fast", "lm3s6965evb-wasm2c"]) {
     });
   });
 }
+
+describe("a watchdog", { timeout: SUITE_TIMEOUT_MS }, () => {
+  test("ends a call that takes for ever", async () => {
+    const bench = await Bench.openProcess("watched", applications.saboteur("default"));
+    try {
+      const connection = await bench.connect(BOARD_ADDRESS, ECHO_PORT);
+      await connection.writeAll(Buffer.from("l"));
+      await bench.board.says("trap 1: Exception: instruction limit exceeded; the stack starts");
+      await bench.board.says("linger: ready\n", 2);
+      connection.abort();
+      await echo(await bench.connect(BOARD_ADDRESS, ECHO_PORT), 1000);
+    } finally {
+      await bench.close();
+    }
+  });
+});
 
 describe("a cable that is pulled", { timeout: SUITE_TIMEOUT_MS }, () => {
   test("is told, and its connections go on once it is back", async () => {

@@ -2,8 +2,8 @@
  * Boards in QEMU on `tap0` of a private network, the Linux kernel as their peer: ping, curl and
  * sockets know nothing of Linger.
  *
- * Started by `scripts/in-namespace.mjs`. The HTTP server and the echo server of examples/ run as one
- * module each, interpreted and compiled ahead of time; the application in C serves the bare module.
+ * Started by `scripts/in-namespace.mjs`. HTTP and echo server of examples/ run as one module each,
+ * interpreted and compiled ahead of time; the application in C serves the bare module.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -42,7 +42,10 @@ interface Program {
 }
 
 const http = () => applications.example("http", "default");
+/** The board that is a process on Linux. */
+const LINUX = "linux-fast";
 const PROGRAMS: Record<string, Program> = {
+  [LINUX]: { module: http, serves: "pages" },
   "mps2-an385-fast": { module: http, serves: "pages" },
   "mps2-an385-classic": { serves: "echo" },
   "mps2-an385-wasm2c": { module: http, serves: "pages" },
@@ -105,7 +108,10 @@ for (const [name, { module, serves }] of Object.entries(PROGRAMS)) {
   describe(name, inNamespace, () => {
     let board: BoardMachine;
     before(async () => {
-      board = new BoardMachine(build(name, module?.()), { netdev: TAP });
+      board =
+        name === LINUX
+          ? BoardMachine.asProcess("fast", http(), "tap:tap0")
+          : BoardMachine.inQemu(build(name, module?.()), { netdev: TAP });
       await board.says("linger: ready\n");
     });
     after(() => board.close());

@@ -11,7 +11,7 @@
 #include "cortex-m.h"
 
 #define VECTOR_COUNT 16
-#define HANDLER_STACK_WORDS 192
+#define HANDLER_STACK_WORDS 128
 #define NOINIT_MAGIC 0x4c4e4752u
 
 #define CFSR REGISTER(0xe000ed28)
