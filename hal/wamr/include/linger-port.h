@@ -53,6 +53,17 @@ bool linger_port_link_is_up(void);
 /** Writes text, which ends with a zero; lines end with \n. */
 void linger_port_log(const char *text);
 
+/* What a port may leave out: `src/hal.c` has empty ones. */
+
+/**
+ * For a MAC that writes into the slots by itself: all of them, at each start of the stack. From then
+ * on `linger_port_receive` is called with one after the other, in this order.
+ */
+void linger_port_attach(uint8_t *const *slots, uint32_t count, uint32_t capacity);
+
+/** Whether somebody asks for the counters: a key was pressed on the UART, say. Once. */
+bool linger_port_status_is_asked(void);
+
 /** The least address that the stack of calls may reach; NULL if there is no such. */
 uint8_t *linger_port_stack_limit(void);
 

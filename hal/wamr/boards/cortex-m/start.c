@@ -9,6 +9,7 @@
 
 #include "../../src/report.h"
 #include "cortex-m.h"
+#include "linger-port.h"
 
 #define VECTOR_COUNT 16
 #define HANDLER_STACK_WORDS 128
@@ -56,7 +57,6 @@ _Noreturn void cortex_m_reset(void) {
   for (;;) continue;
 }
 
-uint8_t *linger_port_stack_limit(void);
 uint8_t *linger_port_stack_limit(void) {
   return (uint8_t *)__stack_limit;
 }
