@@ -55,7 +55,11 @@ export function runEnd(tcb: Tcb, index: u32): u32 {
 
 /** For how many milliseconds a run has been under way. */
 export function runAge(tcb: Tcb, index: u32): u32 {
-  return <u32>(<u16>(now() - <u32>runAt(flightOf(tcb), index).sentAt));
+  return ageAt(flightOf(tcb), index);
+}
+
+@inline function ageAt(flight: Flight, index: u32): u32 {
+  return <u32>(<u16>(now() - <u32>runAt(flight, index).sentAt));
 }
 
 /** Whether any octet of a run was sent more than once. */
@@ -133,15 +137,18 @@ function mergeClosest(flight: Flight): void {
   let best: u32 = 0;
   let least: u32 = u32.MAX_VALUE;
   for (let i: u32 = 0; i + 1 < <u32>flight.count; ++i) {
-    const difference = abs(<i32>timeBetween(flight, i));
-    if (<u32>difference >= least) continue;
-    least = <u32>difference;
+    // Ages, not times: what leaves now is the youngest, however long ago the others left.
+    const age = ageAt(flight, i);
+    const nextAge = ageAt(flight, i + 1);
+    const difference = max(age, nextAge) - min(age, nextAge);
+    if (difference >= least) continue;
+    least = difference;
     best = i;
   }
   const first = runAt(flight, best);
   const second = runAt(flight, best + 1);
   first.end = second.end;
-  if (timeBetween(flight, best) > 0) first.sentAt = second.sentAt;
+  if (ageAt(flight, best + 1) < ageAt(flight, best)) first.sentAt = second.sentAt;
   const again = <u32>flight.again;
   const below = (<u32>1 << best) - 1;
   const merged = ((again >> best) | (again >> (best + 1))) & 1;
@@ -153,9 +160,4 @@ function mergeClosest(flight: Flight): void {
     changetype<usize>(runAt(flight, best + 2)),
     (<u32>flight.count - best - 1) * RUN_SIZE,
   );
-}
-
-/** By how much run `index` + 1 was sent later than run `index`. */
-@inline function timeBetween(flight: Flight, index: u32): i16 {
-  return <i16>(<u32>runAt(flight, index + 1).sentAt - <u32>runAt(flight, index).sentAt);
 }

@@ -114,6 +114,16 @@ describe("flight", () => {
     expect<u32>(runCount(tcb)).toBe(0);
   });
 
+  test("what goes again after a long pause stays young, also where runs have to be joined", () => {
+    // More than half of what 16 bits of time can tell.
+    for (let pause: u32 = 30_000; pause < 65_000; pause += 5_000) {
+      const tcb = freshTcb(1000);
+      send(tcb, 0, 200, 5);
+      for (let start: u32 = 10; start < 190; start += 20) send(tcb, start, start + 10, 5 + pause);
+      expect<bool>(isTrue(tcb, 1000, 5 + pause)).toBe(true);
+    }
+  });
+
   test("random sending: never older than it was, never more runs than there is room for", () => {
     seed(31);
     for (let round = 0; round < 200; ++round) {
