@@ -312,7 +312,7 @@ export class Station implements Receiver {
   #receive(packet: Packet): void {
     const { world } = this;
     const { exports, memory } = this.#loan;
-    if (this.#isForUs(packet)) this.inspector.received(packet.whole ?? packet.view);
+    if (this.isForUs(packet)) this.inspector.received(packet.whole ?? packet.view);
     this.watch.beforeFrame(packet);
     const slot = world.stepCount % this.#rxSlots.length;
     const held = Math.min(packet.length, this.#rxSlotSize);
@@ -326,7 +326,7 @@ export class Station implements Receiver {
   }
 
   /** Whether a frame's Ethernet header lets anybody here look into it. */
-  #isForUs({ octets, length }: Packet): boolean {
+  isForUs({ octets, length }: Packet): boolean {
     if (length > this.#rxSlotSize || (octets[6]! & 1) !== 0) return false;
     return this.#macOctets.every((octet, index) => octets[index] === octet);
   }

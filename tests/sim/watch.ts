@@ -171,7 +171,7 @@ export class Watch {
     this.#lookupBefore = -1;
     const { station } = this;
     if (packet.isHostile) noteForgery(station, packet);
-    this.timeWaits.beforeFrame(packet);
+    if (station.isForUs(packet)) this.timeWaits.beforeFrame(packet);
     if (!packet.isTcp || packet.destination !== station.address) return;
     const { source, sourcePort, destinationPort } = packet;
     this.#lookupBefore = station.lookup(source, sourcePort, destinationPort);
