@@ -95,6 +95,12 @@
 /** RFC 1191, RFC 2923: path MTU discovery; without it routers may fragment what TCP sends. */
 @inline export const HAS_PMTUD: bool = (isDefined(CONFIG_PMTUD) ? CONFIG_PMTUD : 1) != 0;
 
+/**
+ * The straight ways (netif/straight-in, netif/straight-out): common segments take a tenth of the
+ * instructions that the general way takes, and do the same.
+ */
+@inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 1) != 0;
+
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
 
 /** Segments transmitted per poll; more makes poll return 0, so that frames are read in between. */

@@ -6,7 +6,7 @@
  */
 import * as config from "./config";
 import { Abi, Counter, Feature, Limit, Status } from "./core/abi";
-import { now, setNow } from "./core/clock";
+import { setNow } from "./core/clock";
 import { resetCounters } from "./core/counters";
 import {
   ARP_DEADLINE,
@@ -15,16 +15,19 @@ import {
   FIRST_HALF_OPEN_DEADLINE,
   NEVER,
   TIME_WAIT_DEADLINE,
+  isQuiet,
   nextDeadline,
+  quietTime,
   resetDeadlines,
   takeDueDeadline,
 } from "./core/deadlines";
 import { seedRandom } from "./core/random";
 import { arpDeadlineReached, resetArp } from "./netif/arp";
-import { runEgress, sendAtOnce } from "./netif/egress";
+import { isAnythingOwed, runEgress, sendAtOnce } from "./netif/egress";
 import { resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
+import { takeStraight } from "./netif/straight-in";
 import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
 import { resetTransmitter } from "./netif/transmitter";
 import { resetCalls } from "./tcp/calls";
@@ -172,7 +175,9 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (slot >= config.RX_SLOT_COUNT) return Status.BAD_ARGUMENT;
   setNow(nowMs);
-  frameArrives(RX_SLOTS + slot * RX_SLOT_STRIDE, length);
+  const frame = RX_SLOTS + slot * RX_SLOT_STRIDE;
+  if (config.HAS_STRAIGHT && takeStraight(frame, length)) return Status.OK;
+  frameArrives(frame, length);
   return Status.OK;
 }
 
@@ -180,12 +185,23 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
 export function poll(nowMs: u32): u32 {
   if (!isInterfaceUp()) return NEVER;
   setNow(nowMs);
+  if (config.HAS_STRAIGHT && isQuiet(nowMs) && !isAnythingOwed()) return quietTime(nowMs);
+  return pollThoroughly(nowMs);
+}
+
+/** The deadlines that are due, and everything that is owed. */
+function pollThoroughly(nowMs: u32): u32 {
   for (let i: u32 = 0; i < config.EXPIRY_BUDGET; ++i) {
+    if (config.HAS_STRAIGHT && isQuiet(nowMs)) {
+      quietTime(nowMs); // the wheel stands at this time, for what is armed now
+      break;
+    }
     const id = takeDueDeadline(nowMs);
     if (id == 0) break;
     deadlineReached(id);
   }
-  return runEgress() ? AGAIN_MS : nextDeadline(now());
+  if (runEgress()) return AGAIN_MS;
+  return config.HAS_STRAIGHT && isQuiet(nowMs) ? quietTime(nowMs) : nextDeadline(nowMs);
 }
 
 /** Maps an expired entry of core/deadlines to its owner. */

@@ -73,12 +73,12 @@ export function sum(at: usize, octets: u32): u64 {
 }
 
 /** A sum folded to 16 bits with its carries added: 0xffff over data that holds its own checksum. */
-@inline export function fold(total: u64): u32 {
+@hot @inline export function fold(total: u64): u32 {
   const half = <u32>((total + rotl<u64>(total, 32)) >> 32);
   return (half + rotl<u32>(half, 16)) >> 16;
 }
 
 /** The checksum of a sum, to be stored with `store<u16>` as it is. */
-@inline export function checksumOf(total: u64): u32 {
+@hot @inline export function checksumOf(total: u64): u32 {
   return fold(total) ^ 0xffff;
 }

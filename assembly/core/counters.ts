@@ -8,7 +8,7 @@
 import { Counter } from "./abi";
 
 /** Counter.COUNT times u32. */
-@inline const COUNTERS: usize = memory.data(<i32>Counter.COUNT * 4, 4);
+@inline export const COUNTERS: usize = memory.data(<i32>Counter.COUNT * 4, 4);
 
 /** Adds one to a counter, which wraps at 2^32. */
 @inline export function count(which: Counter): void {

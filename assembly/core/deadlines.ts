@@ -14,7 +14,7 @@
  * Armed by tcp/, netif/arp and netif/reassembly; `index` asks for what is due and calls the owner.
  * Reads no clock.
  */
-import { CONNECTION_COUNT, HALF_OPEN_COUNT, REASSEMBLY_COUNT } from "../config";
+import { CONNECTION_COUNT, HALF_OPEN_COUNT, HAS_STRAIGHT, REASSEMBLY_COUNT } from "../config";
 
 /** Who owns which entry. 0 is "no entry". */
 @inline export const ARP_DEADLINE: u32 = 1;
@@ -53,6 +53,15 @@ const HEADS: usize = memory.data(2 * SLOT_COUNT * LEVEL_COUNT, 8);
 const OCCUPIED: usize = memory.data(4 * LEVEL_COUNT, 8);
 /** The wheel has handled everything up to and including this millisecond. */
 const WHEEL_TIME: usize = memory.data(4, 4);
+/**
+ * u32: the start of the first occupied slot, or earlier. While that is not reached nothing fires,
+ * and nobody needs to look at the wheel.
+ */
+const WAKE_AT: usize = memory.data(4, 4);
+/** u32: 1 if nothing is armed; WAKE_AT then says for how long that is believed. */
+const IS_EMPTY: usize = memory.data(4, 4);
+/** As long as two calls may lie apart. */
+@inline const BELIEF_MS: u32 = 1 << 30;
 
 /** Forgets every deadline; the wheel stands at `nowMs`. */
 export function resetDeadlines(nowMs: u32): void {
@@ -60,6 +69,32 @@ export function resetDeadlines(nowMs: u32): void {
   memory.fill(HEADS, 0, 2 * SLOT_COUNT * LEVEL_COUNT);
   memory.fill(OCCUPIED, 0, 4 * LEVEL_COUNT);
   store<u32>(WHEEL_TIME, nowMs);
+  forgetWake();
+}
+
+/** Something was taken off the wheel: when the next slot starts is to be found out. */
+function forgetWake(): void {
+  if (!HAS_STRAIGHT) return;
+  store<u32>(WAKE_AT, load<u32>(WHEEL_TIME));
+  store<u32>(IS_EMPTY, 0);
+}
+
+/** A slot that starts then is occupied. */
+function noteWake(start: u32): void {
+  if (load<u32>(IS_EMPTY) == 0 && <i32>(start - load<u32>(WAKE_AT)) >= 0) return;
+  store<u32>(WAKE_AT, start);
+  store<u32>(IS_EMPTY, 0);
+}
+
+/** Whether it is known that nothing fires at `nowMs` or before. */
+@hot @inline export function isQuiet(nowMs: u32): bool {
+  return <i32>(load<u32>(WAKE_AT) - nowMs) > 0;
+}
+
+/** What `nextDeadline` would say, where `isQuiet`, or less. */
+@hot @inline export function quietTime(nowMs: u32): u32 {
+  store<u32>(WHEEL_TIME, nowMs);
+  return load<u32>(IS_EMPTY) ? NEVER : load<u32>(WAKE_AT) - nowMs;
 }
 
 /** Makes sure that `id` fires no later than `deadline`; an earlier one that stands is kept. */
@@ -80,7 +115,9 @@ export function dueTime(id: u32): u32 {
 /** Takes `id` out of the queue, if it is there. */
 export function disarmDeadline(id: u32): void {
   const entry = entryAt(id);
-  if (entry.previous != 0) unlink(entry);
+  if (entry.previous == 0) return;
+  unlink(entry);
+  forgetWake();
 }
 
 /** Returns one entry that fires at `nowMs` or before, disarmed, or 0 when there is none. */
@@ -89,10 +126,16 @@ export function takeDueDeadline(nowMs: u32): u32 {
   const earliest = level == LEVEL_COUNT ? nowMs + 1 : nextSlotTime(level);
   if (<i32>(earliest - nowMs) > 0) {
     store<u32>(WHEEL_TIME, nowMs);
+    if (HAS_STRAIGHT) {
+      const isEmpty = level == LEVEL_COUNT;
+      store<u32>(WAKE_AT, isEmpty ? nowMs + BELIEF_MS : earliest);
+      store<u32>(IS_EMPTY, isEmpty ? 1 : 0);
+    }
     return 0;
   }
   // The wheel stops just before this slot until its list is empty, so that the rest stays due.
   store<u32>(WHEEL_TIME, earliest - 1);
+  forgetWake();
   const slot = slotIndex(level, earliest);
   const id = <u32>load<u16>(HEADS + (slot << 1));
   unlink(entryAt(id));
@@ -122,7 +165,7 @@ function earliestLevel(): u32 {
   return earliest;
 }
 
-@inline function entryAt(id: u32): Entry {
+@hot @inline function entryAt(id: u32): Entry {
   assert(id - 1 < ENTRY_COUNT - 1);
   return changetype<Entry>(ENTRIES + id * DEADLINE_ENTRY_SIZE);
 }
@@ -151,6 +194,7 @@ function link(id: u32, entry: Entry, deadline: u32): void {
   const position = (soonest + ahead) >> shift;
   const slot = level * SLOT_COUNT + (position & (SLOT_COUNT - 1));
   const first = <u32>load<u16>(HEADS + (slot << 1));
+  if (HAS_STRAIGHT) noteWake(position << shift);
   entry.dueAt = deadline;
   entry.next = <u16>first;
   entry.previous = <u16>(HEAD + slot);

@@ -40,12 +40,12 @@ function entropy64(): u64 {
 }
 
 /** The secret to xor a tuple with before it is multiplied. */
-@inline export function demuxKey(): u64 {
+@hot @inline export function demuxKey(): u64 {
   return load<u64>(SECRETS, DEMUX_KEY);
 }
 
 /** The secret odd factor of the tuple table's hash. */
-@inline export function demuxMultiplier(): u64 {
+@hot @inline export function demuxMultiplier(): u64 {
   return load<u64>(SECRETS, DEMUX_MULTIPLIER);
 }
 

@@ -9,9 +9,9 @@
  * when its time has come, or is lost until the next time-out.
  */
 
-import { EGRESS_BUDGET } from "../config";
+import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
 import { flowUnreachable } from "../tcp/icmp-error";
-import { finishFlow, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
+import { finishFlow, isFlowPending, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, prepareSegment } from "../tcp/output";
 import { OutSegment, outSegment } from "../tcp/segment";
 import { takeDoubt } from "../tcp/trouble";
@@ -23,9 +23,15 @@ import {
   resolve,
   sendOwedArp,
 } from "./arp";
-import { sendOwedPing } from "./icmp";
+import { isPingOwed, sendOwedPing } from "./icmp";
 import { isConfigured, nextHopOf } from "./interface";
+import { Straight, sendStraight } from "./straight-out";
 import { sendSegment } from "./transmitter";
+
+/** Whether `runEgress` would find anything to do. */
+@hot @inline export function isAnythingOwed(): bool {
+  return isFlowPending() || isArpOwed() || isPingOwed();
+}
 
 /**
  * Sends what can be sent. True when more is left: the budget ran out or the transmitter is BUSY.
@@ -62,6 +68,10 @@ function neighbourOf(segment: OutSegment): usize {
 
 /** Sends one segment of a flow, or takes it off the list. False when the transmitter is BUSY. */
 function takeTurn(flow: usize): bool {
+  if (HAS_STRAIGHT) {
+    const straight = sendStraight(flow);
+    if (straight != Straight.NOT) return straight == Straight.SENT;
+  }
   if (!prepareSegment(flow)) {
     finishFlow(flow);
     return true;

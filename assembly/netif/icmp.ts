@@ -77,7 +77,7 @@ const enum Ping {
 if (offsetof<Icmp>() != ICMP_STATE_OCTETS) ERROR("Icmp layout");
 @inline const ICMP_STATE: usize = memory.data(<i32>ICMP_STATE_OCTETS, 4);
 
-@inline function icmp(): Icmp {
+@hot @inline function icmp(): Icmp {
   return changetype<Icmp>(ICMP_STATE);
 }
 
@@ -235,6 +235,11 @@ export function pingTake(): i32 {
     return Status.UNREACHABLE;
   }
   return Status.WOULD_BLOCK;
+}
+
+/** Whether a request waits. */
+@hot @inline export function isPingOwed(): bool {
+  return icmp().ping == <u32>Ping.WAITING;
 }
 
 /** Sends the request that waits, if the neighbour is known. False when the transmitter is BUSY. */

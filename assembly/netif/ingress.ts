@@ -6,11 +6,13 @@
  * the stateless reply, to the station from which the frame came.
  */
 
-import { FRAME_OCTETS_MAX, HAS_ECN, REASSEMBLY_COUNT } from "../config";
+import { FRAME_OCTETS_MAX, HAS_ECN, HAS_STRAIGHT, REASSEMBLY_COUNT } from "../config";
 import { Counter } from "../core/abi";
 import { count } from "../core/counters";
 import { segmentArrives } from "../tcp/arrives";
+import { Flow } from "../tcp/flow";
 import { outSegment } from "../tcp/segment";
+import { learnTemplate } from "../tcp/template";
 import {
   ETHERNET_HEADER_OCTETS,
   EtherType,
@@ -103,7 +105,10 @@ function datagramArrives(mac: u64, ip: usize, octets: u32): void {
   // DEVIATION: options are skipped. A source route that ends here asks for nothing but that replies
   // take it backwards (RFC 1122 §3.2.1.8, RFC 9293 MUST-53); networks drop such datagrams today.
   if (!isFragment(ip)) {
-    payloadArrives(mac, ip, headerOctets);
+    const flow = payloadArrives(mac, ip, headerOctets);
+    if (HAS_STRAIGHT && headerOctets == IPV4_HEADER_OCTETS) {
+      learnTemplate(flow, ip - ETHERNET_HEADER_OCTETS);
+    }
   } else if (REASSEMBLY_COUNT != 0) {
     const whole = fragmentArrives(ip, headerOctets);
     if (whole != 0) payloadArrives(mac, whole, IPV4_HEADER_OCTETS);
@@ -112,28 +117,31 @@ function datagramArrives(mac: u64, ip: usize, octets: u32): void {
   }
 }
 
-/** Passes on what the datagram carries: TCP or ICMP. */
-function payloadArrives(mac: u64, ip: usize, headerOctets: u32): void {
+/** Passes on what the datagram carries: TCP or ICMP. Returns whose segment it was, or null. */
+function payloadArrives(mac: u64, ip: usize, headerOctets: u32): Flow | null {
   const payload = ip + headerOctets;
   const octets = ipv4TotalOctets(ip) - headerOctets;
-  if (ipv4Protocol(ip) == Protocol.TCP) tcpArrives(mac, ip, payload, octets);
-  else icmpArrives(mac, ip, payload, octets);
+  if (ipv4Protocol(ip) == Protocol.TCP) return tcpArrives(mac, ip, payload, octets);
+  icmpArrives(mac, ip, payload, octets);
+  return null;
 }
 
 /** Checks the segment, hands it to the state machine, and sends the reply that may come of it. */
-function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): void {
+function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): Flow | null {
   count(Counter.SEGMENTS_IN);
   if (checkTcp(segment, octets) == 0) {
     count(Counter.DROP_TCP_HEADER);
-    return;
+    return null;
   }
   if (!isTcpChecksumRight(segment, octets, ip)) {
     count(Counter.DROP_TCP_CHECKSUM);
-    return;
+    return null;
   }
   const addresses = (<u64>ipv4Source(ip) << 32) | ipv4Destination(ip);
-  segmentArrives(addresses, segment, octets, HAS_ECN && isCongestionMarked(ip));
+  const isCe = HAS_ECN && isCongestionMarked(ip);
+  const flow = segmentArrives(addresses, segment, octets, isCe);
   if (outSegment().isReply) sendReply(mac);
+  return flow;
 }
 
 /** Sends the reply and forgets it: when the transmitter is BUSY it is lost, and counted. */

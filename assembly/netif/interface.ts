@@ -5,8 +5,10 @@
  * decision). Set through `index`, asked by `netif/` and `socket/`. Sends nothing.
  */
 
+import { HAS_STRAIGHT } from "../config";
 import { Status } from "../core/abi";
 import { unparkFlows } from "../tcp/pending";
+import { forgetTemplates } from "../tcp/template";
 
 @unmanaged @final class Interface {
   /** Octets in memory order, see `wire/ethernet.ts`; 0 until set. */
@@ -29,7 +31,7 @@ if (offsetof<Interface>() != INTERFACE_OCTETS) ERROR("Interface layout");
 @inline const LOOPBACK_NET: u32 = 127; // RFC 1122 §3.2.1.3 (g)
 @inline const FIRST_CLASS_D_NET: u32 = 224; // multicast, class E and the limited broadcast
 
-@inline function theInterface(): Interface {
+@hot @inline function theInterface(): Interface {
   return changetype<Interface>(INTERFACE);
 }
 
@@ -44,7 +46,7 @@ export function bringInterfaceUp(): void {
 }
 
 /** Whether `init` has succeeded. */
-@inline export function isInterfaceUp(): bool {
+@hot @inline export function isInterfaceUp(): bool {
   return theInterface().isUp != 0;
 }
 
@@ -55,6 +57,7 @@ export function setLinkAddress(high: u32, low: u32): Status {
   const mac = bswap<u64>((<u64>high << 48) | (<u64>low << 16));
   if (mac == 0 || (mac & 1) != 0) return Status.BAD_ADDRESS;
   theInterface().mac = mac;
+  if (HAS_STRAIGHT) forgetTemplates();
   unparkFlows(); // what waited for a way out may have one now
   return Status.OK;
 }
@@ -73,6 +76,7 @@ export function setAddress(address: u32, prefixLength: u32, gateway: u32): Statu
   self.address = address;
   self.mask = mask;
   self.gateway = gateway;
+  if (HAS_STRAIGHT) forgetTemplates();
   unparkFlows();
   return Status.OK;
 }
@@ -90,12 +94,12 @@ function isHostAddress(address: u32, mask: u32): bool {
 }
 
 /** Whether both addresses are set. */
-@inline export function isConfigured(): bool {
+@hot @inline export function isConfigured(): bool {
   return theInterface().mac != 0 && theInterface().address != 0;
 }
 
 /** Our MAC address, in memory order. */
-@inline export function linkAddress(): u64 {
+@hot @inline export function linkAddress(): u64 {
   return theInterface().mac;
 }
 
@@ -110,7 +114,7 @@ function isHostAddress(address: u32, mask: u32): bool {
 }
 
 /** Whether the address is a neighbour's: it lies in our network. */
-@inline export function isOnLink(address: u32): bool {
+@hot @inline export function isOnLink(address: u32): bool {
   return ((address ^ theInterface().address) & theInterface().mask) == 0;
 }
 
@@ -125,6 +129,6 @@ export function isUsablePeer(address: u32): bool {
 }
 
 /** The neighbour to whom a datagram for `address` is handed: 0 when there is no way. */
-@inline export function nextHopOf(address: u32): u32 {
+@hot @inline export function nextHopOf(address: u32): u32 {
   return isOnLink(address) ? address : theInterface().gateway;
 }

@@ -30,7 +30,7 @@ import {
 import { linkAddress } from "./interface";
 
 /** Begins at 2 mod 4, so that the IPv4 header behind the 14 octets of Ethernet is aligned. */
-@inline const FRAME: usize = memory.data(<i32>FRAME_OCTETS_MAX + 2, 4) + 2;
+@inline export const FRAME: usize = memory.data(<i32>FRAME_OCTETS_MAX + 2, 4) + 2;
 /** Where the packet of an Ethernet frame begins. */
 @inline export const PACKET: usize = FRAME + <usize>ETHERNET_HEADER_OCTETS;
 /** Where the payload of an IPv4 datagram without options begins. */
@@ -57,7 +57,12 @@ function nextIdentification(): u32 {
  */
 export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
   emitEthernet(FRAME, mac, linkAddress(), type);
-  if (transmit(FRAME, ETHERNET_HEADER_OCTETS + octets) != 0) {
+  return sendFrame(ETHERNET_HEADER_OCTETS + octets);
+}
+
+/** Sends the first `octets` of the transmit frame. False, and counted, when BUSY. */
+export function sendFrame(octets: u32): bool {
+  if (transmit(FRAME, octets) != 0) {
     count(Counter.TRANSMIT_BUSY);
     return false;
   }

@@ -16,7 +16,7 @@ import { Flag, Tcb, has, indexOfTcb, tcbAt } from "../tcp/tcb";
 @inline const GENERATION_SHIFT: u32 = 12;
 @inline const INDEX_MASK: u32 = 0xfff;
 
-export function handleOfTcb(tcb: Tcb): i32 {
+@hot @inline export function handleOfTcb(tcb: Tcb): i32 {
   return <i32>(CONNECTION | ((<u32>tcb.generation) << GENERATION_SHIFT) | indexOfTcb(tcb));
 }
 
@@ -32,7 +32,9 @@ export function tcbOf(handle: i32): Tcb | null {
   if (index >= CONNECTION_COUNT) return null;
   const tcb = tcbAt(index);
   if (tcb.kind != FlowKind.CONNECTION || has(tcb, Flag.RELEASED | Flag.UNACCEPTED)) return null;
-  return handleOfTcb(tcb) == handle ? tcb : null;
+  // Of the rest of the handle only the generation can be another one.
+  const rest = CONNECTION | (<u32>tcb.generation << GENERATION_SHIFT) | index;
+  return rest == <u32>handle ? tcb : null;
 }
 
 /** The listener with this handle, or null. */

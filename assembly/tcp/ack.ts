@@ -29,6 +29,7 @@ import { takeRttSample } from "./rtt";
 import { isDuplicateReported, takeCumulativeAck, takeSackBlocks } from "./scoreboard";
 import { Segment } from "./segment";
 import { seqGe, seqGt, seqLe, seqLt, seqMax } from "./seq";
+import { forgetWindow } from "./template";
 import { closesRoundTrip } from "./timestamps";
 import {
   Flag,
@@ -195,4 +196,5 @@ export function setSendWindow(tcb: Tcb, segment: Segment): void {
   tcb.sndWl1 = segment.seq;
   tcb.sndWl2 = segment.ack;
   tcb.sndWndMax = max(tcb.sndWndMax, segment.wnd);
+  forgetWindow(tcb);
 }

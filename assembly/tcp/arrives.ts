@@ -18,7 +18,7 @@ import { startCongestion } from "./congestion";
 import { findFlow, findOlderFlow } from "./demux";
 import { concludeEcn, echoBit, takeMark } from "./ecn";
 import { endConnection, resetConnection } from "./end";
-import { FlowKind } from "./flow";
+import { Flow, FlowKind } from "./flow";
 import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
 import { chooseIsn } from "./isn";
 import { noteHeard } from "./keep-alive";
@@ -67,8 +67,14 @@ import { takeUrgent } from "./urgent";
 /**
  * Takes one segment. `addresses`: source << 32 | destination of the datagram, `isCe` whether the
  * network has marked it; `header` is where its TCP header lies, `octets` counts header and text.
+ * Returns the record that it came to, which may be free by then, or null.
  */
-export function segmentArrives(addresses: u64, header: usize, octets: u32, isCe: bool): void {
+export function segmentArrives(
+  addresses: u64,
+  header: usize,
+  octets: u32,
+  isCe: bool,
+): Flow | null {
   const source = <u32>(addresses >> 32);
   const destination = <u32>addresses;
   const segment = parseSegment(header, octets);
@@ -78,7 +84,7 @@ export function segmentArrives(addresses: u64, header: usize, octets: u32, isCe:
   // Port 0 names nobody (RFC 6335 §6): there is nothing to answer.
   if (segment.ports >> 16 == 0 || (segment.ports & 0xffff) == 0) {
     count(Counter.DROP_TCP_HEADER);
-    return;
+    return null;
   }
   const flow = findFlow(destination, source, segment.ports);
   if (HAS_MARKS) segment.answerMarks = flow == null ? 0 : marksOf(flow);
@@ -92,6 +98,7 @@ export function segmentArrives(addresses: u64, header: usize, octets: u32, isCe:
     const record = changetype<TimeWait>(flow);
     if (!reopensTimeWait(record, segment)) arrivesInTimeWait(record, segment);
   }
+  return flow;
 }
 
 function arrivesForConnection(tcb: Tcb, segment: Segment): void {

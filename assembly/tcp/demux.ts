@@ -72,9 +72,16 @@ export function removeFlow(flow: Flow): void {
   flow.hashNext = 0;
 }
 
-/** Our own address is left out of the hash: a host has few, so it would not spread anything. */
-@inline function bucketOf(remoteAddress: u32, ports: u32): usize {
-  const tuple = ((<u64>ports) << 32) | <u64>remoteAddress;
+/**
+ * Our own address is left out of the hash: a host has few, so it would not spread anything. What is
+ * hashed is the tuple as it lies in a frame, so that nothing needs to be swapped on arrival.
+ */
+function bucketOf(remoteAddress: u32, ports: u32): usize {
+  return bucketOfRaw(bswap<u64>((<u64>remoteAddress << 32) | ports));
+}
+
+/** The bucket of a tuple in network order: the peer's address in the lower half, then ports. */
+@hot @inline export function bucketOfRaw(tuple: u64): usize {
   const hash = (tuple ^ demuxKey()) * demuxMultiplier();
   return BUCKETS + <usize>(hash >> (64 - DEMUX_BITS)) * 2;
 }

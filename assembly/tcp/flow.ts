@@ -31,7 +31,7 @@ export const enum FlowKind {
   /** The index of the listener of a half-open or not yet accepted connection. */
   listener: u8;
 
-  @inline get state(): u8 {
+  @hot @inline get state(): u8 {
     return this.stateAndKind & 0x0f;
   }
 
@@ -39,7 +39,7 @@ export const enum FlowKind {
     this.stateAndKind = (this.stateAndKind & 0xf0) | state;
   }
 
-  @inline get kind(): u8 {
+  @hot @inline get kind(): u8 {
     return this.stateAndKind >> 4;
   }
 
@@ -84,7 +84,7 @@ if (offsetof<Flow>("hashNext") != TUPLE_SIZE) ERROR("Flow layout: the tuple come
 @inline export const TIME_WAIT_SIZE: u32 = 48;
 
 @inline const LINK_UNIT: u32 = 8;
-const FLOW_POOL: usize = memory.data(
+export const FLOW_POOL: usize = memory.data(
   LINK_UNIT +
     CONNECTION_COUNT * TCB_SIZE +
     HALF_OPEN_COUNT * HALF_OPEN_SIZE +
@@ -108,7 +108,7 @@ export function resetFlows(): void {
 }
 
 /** The link that names `flow`. */
-@inline export function linkTo(flow: Flow): u16 {
+@hot @inline export function linkTo(flow: Flow): u16 {
   return <u16>((changetype<usize>(flow) - FLOW_POOL) / LINK_UNIT);
 }
 
@@ -118,7 +118,7 @@ export function resetFlows(): void {
 }
 
 /** The flow that a link names, of one of the kinds that lists hold. */
-@inline export function listedAt(link: u32): ListedFlow {
+@hot @inline export function listedAt(link: u32): ListedFlow {
   return changetype<ListedFlow>(flowAt(link));
 }
 
@@ -144,11 +144,11 @@ export function unlinkFlow(list: FlowList, flow: ListedFlow): void {
 }
 
 /** The flow at a byte offset into the block, for the pools. */
-@inline export function flowAtOffset(offset: u32): Flow {
+@hot @inline export function flowAtOffset(offset: u32): Flow {
   return changetype<Flow>(FLOW_POOL + offset);
 }
 
 /** The byte offset of `flow` in the block, for the pools. */
-@inline export function offsetOf(flow: Flow): u32 {
+@hot @inline export function offsetOf(flow: Flow): u32 {
   return <u32>(changetype<usize>(flow) - FLOW_POOL);
 }

@@ -44,7 +44,7 @@ import { noteAnswer } from "./trouble";
 }
 if (HAS_KEEP_ALIVE && offsetof<KeepAlive>() > KEEP_ALIVE_SIZE) ERROR("KeepAlive layout");
 
-@inline function keepAliveOf(tcb: Tcb): KeepAlive {
+@hot @inline function keepAliveOf(tcb: Tcb): KeepAlive {
   return changetype<KeepAlive>(changetype<usize>(tcb) + KEEP_ALIVE_OFFSET);
 }
 
@@ -59,7 +59,7 @@ export function resetKeepAlive(tcb: Tcb): void {
 }
 
 /** The peer has shown that it lives. */
-@inline export function noteHeard(tcb: Tcb): void {
+@hot @inline export function noteHeard(tcb: Tcb): void {
   if (HAS_KEEP_ALIVE) keepAliveOf(tcb).heardAt = now();
 }
 

@@ -14,7 +14,7 @@ if (offsetof<FlowList>() != LIST_SIZE) ERROR("FlowList layout");
 const PENDING: usize = memory.data(8, 8);
 const PARKED: usize = PENDING + LIST_SIZE;
 
-@inline function pending(): FlowList {
+@hot @inline function pending(): FlowList {
   return changetype<FlowList>(PENDING);
 }
 
@@ -33,8 +33,13 @@ export function wantOutput(flow: ListedFlow): void {
   appendFlow(pending(), flow);
 }
 
+/** Whether any flow waits for its turn. */
+@hot @inline export function isFlowPending(): bool {
+  return pending().first != 0;
+}
+
 /** The flow whose turn it is, or 0. It stays on the list. */
-export function nextPendingFlow(): usize {
+@hot @inline export function nextPendingFlow(): usize {
   const first = <u32>pending().first;
   return first == 0 ? 0 : changetype<usize>(listedAt(first));
 }

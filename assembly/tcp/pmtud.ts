@@ -84,11 +84,11 @@ const enum Bit {
 }
 if (HAS_PMTUD && offsetof<Pmtud>() != PMTUD_SIZE) ERROR("Pmtud layout");
 
-@inline function pmtudOf(tcb: Tcb): Pmtud {
+@hot @inline function pmtudOf(tcb: Tcb): Pmtud {
   return changetype<Pmtud>(changetype<usize>(tcb) + PMTUD_OFFSET);
 }
 
-@inline function is(self: Pmtud, bit: Bit): bool {
+@hot @inline function is(self: Pmtud, bit: Bit): bool {
   return ((<u32>self.bits) & (<u32>bit)) != 0;
 }
 
@@ -103,7 +103,7 @@ if (HAS_PMTUD && offsetof<Pmtud>() != PMTUD_SIZE) ERROR("Pmtud layout");
 }
 
 /** Whether routers may fragment what this connection sends. */
-@inline export function mayFragment(tcb: Tcb): bool {
+@hot @inline export function mayFragment(tcb: Tcb): bool {
   return HAS_PMTUD ? is(pmtudOf(tcb), Bit.MAY_FRAGMENT) : true;
 }
 

@@ -306,6 +306,11 @@ export function isLossProbeDue(tcb: Tcb): bool {
   return usesSack(tcb) && is(rackOf(tcb), Bit.PROBE_DUE);
 }
 
+/** Whether a probe is out or due: what comes next says what became of it. */
+export function isProbing(tcb: Tcb): bool {
+  return is(rackOf(tcb), Bit.PROBED | Bit.PROBE_DUE);
+}
+
 /** The probe left: new octets, or the last ones again. SND.NXT is the number after it. */
 export function noteLossProbe(tcb: Tcb, isRepeated: bool): void {
   const rack = rackOf(tcb);

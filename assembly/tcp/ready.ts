@@ -23,7 +23,7 @@ import { CONNECTION_COUNT, LISTENER_COUNT } from "../config";
 if (offsetof<Link>() != READY_ENTRY_SIZE - 1) ERROR("Link layout");
 const LINKS: usize = memory.data(READY_ENTRY_SIZE * ENTRY_COUNT, 2);
 
-@inline function linkAt(entry: u32): Link {
+@hot @inline function linkAt(entry: u32): Link {
   return changetype<Link>(LINKS + entry * READY_ENTRY_SIZE);
 }
 
@@ -31,7 +31,7 @@ export function resetReady(): void {
   memory.fill(LINKS, 0, READY_ENTRY_SIZE * ENTRY_COUNT);
 }
 
-@inline export function connectionEntry(index: u32): u32 {
+@hot @inline export function connectionEntry(index: u32): u32 {
   return 1 + index;
 }
 

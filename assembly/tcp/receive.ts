@@ -48,7 +48,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 @inline const DUPLICATE_ACKS_MAX: u8 = 8;
 
 /** RCV.WND as the peer knows it. */
-@inline export function receiveWindow(tcb: Tcb): u32 {
+@hot @inline export function receiveWindow(tcb: Tcb): u32 {
   return tcb.rcvAdv - tcb.rcvNxt;
 }
 
@@ -56,7 +56,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
  * The window to advertise: up to the free part of the ring, but the right edge moves only by a
  * segment or half the ring at least, and never to the left.
  */
-export function windowToAdvertise(tcb: Tcb): u32 {
+@hot @inline export function windowToAdvertise(tcb: Tcb): u32 {
   const free = RECEIVE_RING_OCTETS - (tcb.rcvNxt - tcb.rcvRead);
   const edge = tcb.rcvNxt + free;
   const worthwhile = min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
@@ -65,7 +65,7 @@ export function windowToAdvertise(tcb: Tcb): u32 {
 }
 
 /** Whether the user has left so little room that the window stays closed. */
-export function isRingFull(tcb: Tcb): bool {
+@hot @inline export function isRingFull(tcb: Tcb): bool {
   return RECEIVE_RING_OCTETS - (tcb.rcvNxt - tcb.rcvRead) < min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
 }
 
@@ -185,7 +185,7 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
  * In-order text: every second full-sized segment is acknowledged at once, and each one while the
  * window is below two segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
  */
-function acknowledgeText(tcb: Tcb): void {
+export function acknowledgeText(tcb: Tcb): void {
   const fullSized = max(<u32>tcb.rcvMss, FULL_SIZED_MIN);
   const unacknowledged = tcb.rcvNxt - tcb.rcvAcked;
   if (

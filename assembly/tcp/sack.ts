@@ -33,7 +33,7 @@ if (HAS_SACK && offsetof<Sack>() > SACK_SIZE) ERROR("Sack layout");
 if (offsetof<Sack>("recent0") != RECENT_OFFSET) ERROR("Sack layout");
 if (RECENT_COUNT != 3) ERROR("Sack layout: recent0 … recent2");
 
-@inline function sackOf(tcb: Tcb): Sack {
+@hot @inline function sackOf(tcb: Tcb): Sack {
   return changetype<Sack>(changetype<usize>(tcb) + SACK_OFFSET);
 }
 
@@ -72,6 +72,11 @@ export function reportRanges(tcb: Tcb, out: OutSegment, room: u32): void {
   }
   // What nobody remembers the time of: from the right, the later ranges being newer mostly.
   for (let i = ranges.count; i > 0; --i) addRangeBlock(tcb, out, blocks, i - 1);
+}
+
+/** Whether the next acknowledgement has a duplicate to report. */
+@hot @inline export function isDuplicateDue(tcb: Tcb): bool {
+  return sackOf(tcb).duplicateStart != sackOf(tcb).duplicateEnd;
 }
 
 /** The acknowledgement left: a duplicate is reported once. */

@@ -17,7 +17,7 @@
   return <i32>(a - b) > 0;
 }
 
-@inline export function seqGe(a: u32, b: u32): bool {
+@hot @inline export function seqGe(a: u32, b: u32): bool {
   return <i32>(a - b) >= 0;
 }
 

@@ -3,13 +3,14 @@
  * build has.
  *
  *     | fields | received ranges | timestamps | SACK | reported ranges | RACK | flight |
- *     | keep-alive | urgent | path MTU | ECN |
+ *     | keep-alive | urgent | path MTU | ECN | template |
  *
  * A feature that is compiled out has no part. The file of a feature declares its part as a class
  * and finds it at the offset given here. Knows sizes only, so that tcp/flow can lay out the pool.
  */
 import {
-  HAS_ECN, HAS_KEEP_ALIVE, HAS_OUT_OF_ORDER, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT,
+  HAS_ECN, HAS_KEEP_ALIVE, HAS_OUT_OF_ORDER, HAS_PMTUD, HAS_SACK, HAS_STRAIGHT, HAS_TIMESTAMPS,
+  HAS_URGENT,
   RUN_COUNT,
 } from "../config";
 import { RANGE_LIST_SIZE } from "./ranges";
@@ -26,6 +27,7 @@ import { RANGE_LIST_SIZE } from "./ranges";
 @inline export const URGENT_SIZE: u32 = HAS_URGENT ? 8 : 0;
 @inline export const PMTUD_SIZE: u32 = HAS_PMTUD ? 12 : 0;
 @inline export const ECN_SIZE: u32 = HAS_ECN ? 4 : 0;
+@inline export const TEMPLATE_SIZE: u32 = HAS_STRAIGHT ? 24 : 0;
 
 @inline export const RECEIVED_OFFSET: u32 = TCB_FIELDS_SIZE;
 @inline export const TIMESTAMPS_OFFSET: u32 = RECEIVED_OFFSET + RECEIVED_SIZE;
@@ -37,7 +39,8 @@ import { RANGE_LIST_SIZE } from "./ranges";
 @inline export const URGENT_OFFSET: u32 = KEEP_ALIVE_OFFSET + KEEP_ALIVE_SIZE;
 @inline export const PMTUD_OFFSET: u32 = URGENT_OFFSET + URGENT_SIZE;
 @inline export const ECN_OFFSET: u32 = PMTUD_OFFSET + PMTUD_SIZE;
-@inline const PARTS_END: u32 = ECN_OFFSET + ECN_SIZE;
+@inline export const TEMPLATE_OFFSET: u32 = ECN_OFFSET + ECN_SIZE;
+@inline const PARTS_END: u32 = TEMPLATE_OFFSET + TEMPLATE_SIZE;
 
 /** A multiple of 8, the unit of links (tcp/flow). */
 @inline export const TCB_SIZE: u32 = (PARTS_END + 7) & ~7;

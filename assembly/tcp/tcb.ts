@@ -253,28 +253,28 @@ export function freeTcb(tcb: Tcb): void {
   store<u16>(FREE_TCBS, linkTo(tcb));
 }
 
-@inline export function tcbAt(index: u32): Tcb {
+@hot @inline export function tcbAt(index: u32): Tcb {
   return changetype<Tcb>(flowAtOffset(TCB_OFFSET + index * TCB_SIZE));
 }
 
-@inline export function indexOfTcb(tcb: Tcb): u32 {
+@hot @inline export function indexOfTcb(tcb: Tcb): u32 {
   return (offsetOf(tcb) - TCB_OFFSET) / TCB_SIZE;
 }
 
-@inline export function deadlineOf(tcb: Tcb): u32 {
+@hot @inline export function deadlineOf(tcb: Tcb): u32 {
   return FIRST_CONNECTION_DEADLINE + indexOfTcb(tcb);
 }
 
-@inline export function sendRingOf(tcb: Tcb): usize {
+@hot @inline export function sendRingOf(tcb: Tcb): usize {
   return sendRings() + indexOfTcb(tcb) * SEND_RING_OCTETS;
 }
 
-@inline export function receiveRingOf(tcb: Tcb): usize {
+@hot @inline export function receiveRingOf(tcb: Tcb): usize {
   return receiveRings() + indexOfTcb(tcb) * RECEIVE_RING_OCTETS;
 }
 
 /** What arrived ahead of RCV.NXT. */
-@inline export function receivedRanges(tcb: Tcb): RangeList {
+@hot @inline export function receivedRanges(tcb: Tcb): RangeList {
   return changetype<RangeList>(changetype<usize>(tcb) + RECEIVED_OFFSET);
 }
 
@@ -283,7 +283,7 @@ export function freeTcb(tcb: Tcb): void {
   return HAS_OUT_OF_ORDER && receivedRanges(tcb).count != 0;
 }
 
-@inline export function has(tcb: Tcb, flag: Flag): bool {
+@hot @inline export function has(tcb: Tcb, flag: Flag): bool {
   return (tcb.flags & flag) != 0;
 }
 
@@ -296,16 +296,16 @@ export function freeTcb(tcb: Tcb): void {
 }
 
 /** Whether both sides agreed on timestamps; never in a build without them. */
-@inline export function usesTimestamps(tcb: Tcb): bool {
+@hot @inline export function usesTimestamps(tcb: Tcb): bool {
   return HAS_TIMESTAMPS && has(tcb, Flag.TIMESTAMPS);
 }
 
 /** Whether both sides agreed on selective acknowledgements; never in a build without them. */
-@inline export function usesSack(tcb: Tcb): bool {
+@hot @inline export function usesSack(tcb: Tcb): bool {
   return HAS_SACK && has(tcb, Flag.SACK);
 }
 
-@inline export function stateOfTcb(tcb: Tcb): State {
+@hot @inline export function stateOfTcb(tcb: Tcb): State {
   return <State>tcb.state;
 }
 
@@ -320,19 +320,19 @@ export function signal(tcb: Tcb, events: u32): void {
 }
 
 /** The number of the first octet in the send ring. */
-@inline export function firstTextSeq(tcb: Tcb): u32 {
+@hot @inline export function firstTextSeq(tcb: Tcb): u32 {
   return tcb.sndUna + (has(tcb, Flag.SYN_OUTSTANDING) ? 1 : 0);
 }
 
 /** Octets in the send ring, sent and unsent: SYN and FIN have numbers but no place there. */
 export function queuedOctets(tcb: Tcb): u32 {
-  const first = firstTextSeq(tcb);
+  const octets = tcb.sndEnd - firstTextSeq(tcb);
   // With our FIN acknowledged, SND.UNA is one beyond the data.
-  return seqLt(tcb.sndEnd, first) ? 0 : tcb.sndEnd - first;
+  return <i32>octets < 0 ? 0 : octets;
 }
 
 /** Octets that the user can RECEIVE: all up to RCV.NXT but the peer's FIN. */
-@inline export function readableOctets(tcb: Tcb): u32 {
+@hot @inline export function readableOctets(tcb: Tcb): u32 {
   return tcb.rcvNxt - tcb.rcvRead - (has(tcb, Flag.PEER_CLOSED) ? 1 : 0);
 }
 
@@ -352,7 +352,7 @@ export function isWindowClosed(tcb: Tcb, wnd: u32): bool {
 }
 
 /** The number after everything the user asked to be sent, our FIN included. */
-@inline export function sendLimit(tcb: Tcb): u32 {
+@hot @inline export function sendLimit(tcb: Tcb): u32 {
   return tcb.sndEnd + (has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
 }
 

@@ -17,11 +17,11 @@ import { Flag, Tcb, Timer, clearFlag, deadlineOf, has, sendLimit, stateOfTcb } f
 /** R2 (RFC 9293 §3.8.3): the default user timeout of §3.9.1.1, above the 3 minutes of MUST-23. */
 @inline export const USER_TIMEOUT_DEFAULT_MS: u32 = 300_000;
 
-@inline export function isRunning(tcb: Tcb, timer: Timer): bool {
+@hot @inline export function isRunning(tcb: Tcb, timer: Timer): bool {
   return (tcb.timers & timer) != 0;
 }
 
-@inline export function stopTimer(tcb: Tcb, timer: Timer): void {
+@hot @inline export function stopTimer(tcb: Tcb, timer: Timer): void {
   tcb.timers &= ~(<u8>timer);
 }
 

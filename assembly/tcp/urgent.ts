@@ -24,7 +24,7 @@ import { URGENT_OFFSET, URGENT_SIZE } from "./tcb-layout";
 if (HAS_URGENT && offsetof<Urgent>() != URGENT_SIZE) ERROR("Urgent layout");
 if (HAS_URGENT && SEND_RING_OCTETS > 0xffff) ERROR("the urgent pointer has 16 bits");
 
-@inline function urgentOf(tcb: Tcb): Urgent {
+@hot @inline function urgentOf(tcb: Tcb): Urgent {
   return changetype<Urgent>(changetype<usize>(tcb) + URGENT_OFFSET);
 }
 

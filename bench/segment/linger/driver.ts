@@ -115,26 +115,26 @@ const LENGTHS: usize = memory.data(4 * 256, 4);
 const PAYLOAD: usize = memory.data(1460, 8);
 const BUFFER: usize = memory.data(2920, 8);
 
-@inline function run(): Run {
+@hot @inline function run(): Run {
   return changetype<Run>(RUN);
 }
 
-@inline function peerAt(index: u32): Peer {
+@hot @inline function peerAt(index: u32): Peer {
   return changetype<Peer>(PEERS + <usize>index * PEER_SIZE);
 }
 
-@inline function expect(isRight: bool): void {
+@hot @inline function expect(isRight: bool): void {
   if (!isRight) run().errors += 1;
 }
 
 // ── The peer's frames ────────────────────────────────────────────────────────────────────────────
 
-@inline function put16(at: usize, value: u32): void {
+@hot @inline function put16(at: usize, value: u32): void {
   store<u8>(at, <u8>(value >> 8));
   store<u8>(at, <u8>value, 1);
 }
 
-@inline function put32(at: usize, value: u32): void {
+@hot @inline function put32(at: usize, value: u32): void {
   put16(at, value >> 16);
   put16(at + 2, value);
 }
@@ -253,7 +253,7 @@ function accept(listener: i32): void {
 // ── The driver ───────────────────────────────────────────────────────────────────────────────────
 
 /** Hands over the frame in a slot, lets the application have what came, lets the stack answer. */
-function feed(slot: u32): void {
+@hot @inline function feed(slot: u32): void {
   const octets = load<u32>(LENGTHS + (slot << 2));
   if (run().mode & Mode.VERIFY) arrived(<usize>rxSlotAddress(slot), octets);
   frameReceived(slot, octets, run().nowMs);
@@ -321,7 +321,7 @@ function openPassive(peer: Peer): void {
 
 // ── The scenarios ────────────────────────────────────────────────────────────────────────────────
 
-@inline function nextPeer(): Peer {
+@hot @inline function nextPeer(): Peer {
   const r = run();
   const peer = peerAt(r.turn);
   if (++r.turn >= r.peerCount) r.turn = 0;

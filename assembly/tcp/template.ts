@@ -1,0 +1,55 @@
+/**
+ * What the frames of a connection look like: the octets that are the same in each one that comes.
+ *
+ * Learnt from a segment that went the general way, through all checks, so that the straight ways
+ * (netif/straight-in, netif/straight-out) need but compare: a frame that looks like this comes from
+ * a station that may send, for an address that is ours, from a peer that may be one. Everything is
+ * kept as it lies in a frame, so that nothing needs to be swapped.
+ */
+import { CONNECTION_COUNT, HAS_STRAIGHT } from "../config";
+import { State } from "../core/abi";
+import { Flow, FlowKind } from "./flow";
+import { Tcb, tcbAt } from "./tcb";
+import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
+
+/** Where the octets stand in a frame: the sender's MAC and the type; addresses and ports. */
+@inline export const FRAME_SENDER: usize = 6;
+@inline const FRAME_SOURCE: usize = 26;
+@inline export const FRAME_TUPLE: usize = 30;
+
+/** The part of a TCB that the straight ways need. */
+@unmanaged @final export class Template {
+  /** The sender's MAC and the EtherType; 0 while nothing is known. */
+  sender: u64;
+  /** Our address in the lower half, then the peer's port and ours. */
+  tuple: u64;
+  /** The peer's address. */
+  source: u32;
+  /** The word with data offset, control bits but for PSH, and the window of which SND.WND is. */
+  control: u32;
+}
+if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layout");
+
+@hot @inline export function templateOf(tcb: Tcb): Template {
+  return changetype<Template>(changetype<usize>(tcb) + TEMPLATE_OFFSET);
+}
+
+/** `frame`, of an unfragmented datagram without options, has passed every check up to TCP. */
+export function learnTemplate(flow: Flow | null, frame: usize): void {
+  if (flow == null) return;
+  if (<u32>flow.stateAndKind != ((FlowKind.CONNECTION << 4) | State.ESTABLISHED)) return;
+  const template = templateOf(changetype<Tcb>(flow));
+  template.sender = load<u64>(frame, FRAME_SENDER);
+  template.tuple = load<u64>(frame, FRAME_TUPLE);
+  template.source = load<u32>(frame, FRAME_SOURCE);
+}
+
+/** SND.WND was taken from another segment. */
+@hot @inline export function forgetWindow(tcb: Tcb): void {
+  if (HAS_STRAIGHT) templateOf(tcb).control = 0;
+}
+
+/** Our addresses change, so that what was right may be wrong: everything is to be learnt anew. */
+export function forgetTemplates(): void {
+  for (let i: u32 = 0; i < CONNECTION_COUNT; ++i) templateOf(tcbAt(i)).sender = 0;
+}

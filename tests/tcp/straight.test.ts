@@ -1,0 +1,300 @@
+/**
+ * The straight ways (assembly/netif/straight-in, straight-out) do what the general way does: two
+ * modules, one of which has none of them, get the same random traffic and calls, and must send the
+ * same frames, and agree on every counter, every field of STATUS, every event and every octet.
+ */
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { Limit, StatusField } from "../../hal/host/abi.ts";
+
+import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
+import { Seeded } from "../support/pattern.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const STEPS = 1_500;
+const PORT = 80;
+const OURS = 0x0a09_0002;
+const PEERS = 0x0a09_0001;
+const ACK = 0x10;
+const PSH = 0x08;
+const SYN = 0x02;
+const FIN = 0x01;
+const URG = 0x20;
+
+type Call = (...args: number[]) => number;
+type Exports = Record<string, Call> & { memory: WasmMemory };
+
+let folder: string;
+let plain: WasmModule;
+let straight: WasmModule;
+
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), "linger-straight-"));
+  const path = join(folder, "plain.wasm");
+  execFileSync(process.execPath, [
+    ...[join(ROOT, "node_modules/assemblyscript/bin/asc.js"), join(ROOT, "assembly/index.ts")],
+    ...["--config", join(ROOT, "asconfig.app.json"), "--target", "default", "--noColors"],
+    ...["--use", "CONFIG_STRAIGHT=0", "-o", path],
+  ]);
+  plain = new WebAssembly.Module(readFileSync(path));
+  straight = new WebAssembly.Module(readFileSync(join(ROOT, "dist/wasm/linger-default.wasm")));
+});
+
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** One of the two modules under the same inputs. */
+class Side {
+  readonly exports: Exports;
+  readonly sent: string[] = [];
+
+  constructor(module: WasmModule) {
+    let seed = 7;
+    const hal = {
+      transmit: (at: number, octets: number) => {
+        this.sent.push(Buffer.from(this.exports.memory.buffer, at, octets).toString("hex"));
+        return 0;
+      },
+      entropy: () => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) | 0),
+    };
+    this.exports = new WebAssembly.Instance(module, { hal }).exports as unknown as Exports;
+  }
+
+  field(name: keyof typeof StatusField): number {
+    const at = this.exports["tcpStatusAt"]!(0);
+    if (at <= 0) return 0;
+    const view = new DataView(this.exports.memory.buffer);
+    return view.getUint32(at + 4 * StatusField[name], true);
+  }
+
+  /** All that can be asked of it. */
+  image(): string {
+    const { exports } = this;
+    const words = (at: number, count: number) =>
+      at <= 0 ? [] : [...new Uint32Array(exports.memory.buffer.slice(at, at + 4 * count))];
+    const counters = exports["limit"]!(Limit.COUNTER_COUNT);
+    return JSON.stringify([
+      words(exports["counterAddress"]!(), counters),
+      words(exports["tcpStatusAt"]!(0), StatusField.COUNT),
+    ]);
+  }
+}
+
+interface Segment {
+  seq: number;
+  ack: number;
+  flags: number;
+  window: number;
+  text: Uint8Array;
+  options?: number[];
+}
+
+function sum(octets: Uint8Array, start = 0): number {
+  let total = start;
+  for (let i = 0; i < octets.length; i += 2) total += (octets[i]! << 8) | (octets[i + 1] ?? 0);
+  while (total > 0xffff) total = (total & 0xffff) + (total >>> 16);
+  return total;
+}
+
+/** A frame of the peer; what is odd about a few of them is not the segment. */
+function build({ seq, ack, flags, window, text, options = [] }: Segment, odd = ""): Uint8Array {
+  const header = 20 + options.length;
+  const frame = new Uint8Array(34 + header + text.length + (odd === "padded" ? 6 : 0));
+  const view = new DataView(frame.buffer);
+  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, odd === "moved" ? 3 : 2, 8, 0, 0x45]);
+  if (odd === "marked") frame[15] = 3;
+  const total = 20 + header + text.length;
+  view.setUint16(16, total);
+  view.setUint16(18, seq & 0xffff);
+  view.setUint16(20, odd === "fragment" ? 0x2000 : 0x4000);
+  view.setUint16(22, odd === "icmp" ? 0x4001 : 0x4006);
+  view.setUint32(26, PEERS);
+  view.setUint32(30, OURS);
+  view.setUint16(24, ~sum(frame.subarray(14, 34)) & 0xffff);
+  view.setUint16(34, 40_000);
+  view.setUint16(36, PORT);
+  view.setUint32(38, seq);
+  view.setUint32(42, ack);
+  view.setUint16(46, (header << 10) | flags);
+  view.setUint16(48, window);
+  frame.set(options, 54);
+  frame.set(text, 34 + header);
+  const tcp = frame.subarray(34, 14 + total);
+  view.setUint16(50, ~sum(tcp, sum(frame.subarray(26, 34), 6 + tcp.length)) & 0xffff);
+  if (odd === "damaged") frame[frame.length - 1]! ^= 0x10;
+  if (odd === "damaged header") frame[24]! ^= 0x10;
+  return frame;
+}
+
+const ODDITIES = [
+  ...["padded", "moved", "marked", "fragment", "icmp", "damaged", "damaged header", "short"],
+];
+
+class Duel {
+  readonly sides: [Side, Side] = [new Side(straight), new Side(plain)];
+  #now = 0xffff_8000;
+  #handle = 0;
+  /** When the straight way said that it wants to be woken, if nothing has come since. */
+  #wakeAt = 0;
+  #isUndisturbed = false;
+
+  /** The same call on both sides, with the same result. */
+  call(name: string, ...args: number[]): number {
+    this.#isUndisturbed = false;
+    const [a, b] = this.sides.map(({ exports }) => exports[name]!(...args));
+    assert.equal(a, b, name);
+    return a!;
+  }
+
+  feed(frame: Uint8Array): void {
+    this.#isUndisturbed = false;
+    for (const { exports } of this.sides) {
+      new Uint8Array(exports.memory.buffer).set(frame, exports["rxSlotAddress"]!(0));
+      exports["frameReceived"]!(0, frame.length, this.#now | 0);
+    }
+  }
+
+  /** Neither sleeps too long; how long they may differs by how finely the wheel knows it. */
+  poll(ms: number): void {
+    this.#now = (this.#now + ms) >>> 0;
+    const sentBefore = this.sides[1].sent.length;
+    const waits = this.sides.map(({ exports }) => exports["poll"]!(this.#now | 0) >>> 0);
+    const [straightWay, generalWay] = this.sides;
+    if (this.#isUndisturbed && ((this.#now - this.#wakeAt) | 0) < 0) {
+      assert.equal(generalWay.sent.length, sentBefore, "one sleeps while the other has to send");
+    }
+    assert.equal(straightWay.sent.join(), generalWay.sent.join());
+    this.#isUndisturbed = waits[0]! < 10_000;
+    this.#wakeAt = (this.#now + waits[0]!) >>> 0;
+  }
+
+  open(options: number[], seq: number): void {
+    this.call("init", this.#now | 0, 30_000);
+    this.call("setLinkAddress", 0x0200, 1);
+    this.call("setAddress", OURS, 24, 0);
+    const listener = this.call("tcpListen", 0, PORT, 5);
+    const text = new Uint8Array(0);
+    this.feed(build({ seq, ack: 0, flags: SYN, window: 60_000, text, options }));
+    this.poll(1);
+    // The SYN and ACK waits for the peer's link address.
+    this.feed(arp());
+    this.poll(1);
+    this.feed(build({ seq, ack: 0, flags: SYN, window: 60_000, text, options }));
+    const last = Buffer.from(this.sides[0].sent.at(-1)!, "hex");
+    const ack = (last.readUInt32BE(38) + 1) >>> 0;
+    this.feed(build({ seq: (seq + 1) >>> 0, ack, flags: ACK, window: 60_000, text }));
+    this.poll(1);
+    this.#handle = this.call("tcpAccept", listener);
+    assert.ok(this.#handle > 0, "no connection");
+  }
+
+  compare(what: string): void {
+    const [a, b] = this.sides;
+    assert.equal(a.sent.join(), b.sent.join(), what);
+    assert.equal(a.image(), b.image(), what);
+    a.sent.length = b.sent.length = 0;
+  }
+
+  events(): void {
+    while (this.call("nextReady") !== 0) this.call("takeEvents", this.#handle);
+  }
+
+  read(octets: number): void {
+    const count = Math.min(this.call("tcpPeek", this.#handle), octets);
+    if (count <= 0) return;
+    const [a, b] = this.sides.map(({ exports }) =>
+      Buffer.from(exports.memory.buffer, exports["tcpPeekedAddress"]!(this.#handle), count),
+    );
+    assert.ok(a!.equals(b!), "what was received differs");
+    this.call("tcpConsume", this.#handle, count);
+  }
+
+  write(octets: number, random: Seeded): void {
+    const count = Math.min(this.call("tcpReserve", this.#handle), octets);
+    if (count <= 0) return;
+    const value = random.below(256);
+    for (const { exports } of this.sides) {
+      const at = exports["tcpReservedAddress"]!(this.#handle);
+      new Uint8Array(exports.memory.buffer, at, count).fill(value);
+    }
+    this.call("tcpCommit", this.#handle, count);
+  }
+
+  option(which: number, value: number): void {
+    this.call("tcpSetOption", this.#handle, which, value);
+  }
+
+  /** A segment about where the connection is: mostly the expected one. */
+  segment(random: Seeded, timestamp: number[]): Uint8Array {
+    const [, truth] = this.sides;
+    const next = truth.field("RCV_NXT");
+    const una = truth.field("SND_UNA");
+    const nxt = truth.field("SND_NXT");
+    const isOdd = (times: number) => random.below(times) === 0;
+    const flight = (nxt - una) >>> 0;
+    const ack = isOdd(3) ? una + random.below(flight + 1) : isOdd(40) ? nxt + 5 : nxt;
+    const length = isOdd(2) ? 0 : isOdd(3) ? 1_460 : random.below(1_461);
+    const shift = isOdd(8) ? random.below(3_000) - 1_000 : 0;
+    const flags = ACK | (isOdd(2) ? PSH : 0) | (isOdd(60) ? URG : 0) | (isOdd(4_000) ? FIN : 0);
+    const window = isOdd(8) ? random.below(65_536) : isOdd(40) ? 0 : 60_000;
+    const text = Uint8Array.from({ length }, (_, i) => (next + shift + i) & 0xff);
+    const odd = isOdd(12) ? ODDITIES[random.below(ODDITIES.length)]! : "";
+    const seq = (next + shift) >>> 0;
+    const options = isOdd(30) ? [1, 1, 1, 0] : timestamp;
+    const frame = build({ seq, ack: ack >>> 0, flags, window, text, options }, odd);
+    return odd === "short" ? frame.subarray(0, frame.length - 1) : frame;
+  }
+
+  step(random: Seeded, timestamp: number[]): void {
+    const kind = random.below(20);
+    if (kind < 11) this.feed(this.segment(random, timestamp));
+    else if (kind < 13) this.read(random.below(3_000));
+    else if (kind < 16) this.write(1 + random.below(2_000), random);
+    else if (kind < 17) this.feed(arp());
+    else if (kind < 19) this.poll(random.below(30));
+    else this.poll(random.below(20) === 0 ? random.below(5_000) : 0);
+    if (random.below(200) === 0) this.option(0, random.below(2)); // NO_DELAY
+    if (random.below(300) === 0) this.option(6, random.below(2)); // DELAYED_ACK
+    if (random.below(500) === 0) this.call("setAddress", OURS, 16 + random.below(9), 0);
+    this.events();
+    for (let polls = random.below(4); polls > 0; polls--) this.poll(random.below(40));
+  }
+}
+
+/** The peer tells its link address. */
+function arp(): Uint8Array {
+  const frame = new Uint8Array(60);
+  const view = new DataView(frame.buffer);
+  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2]);
+  frame.set([2, 0, 0, 0, 0, 2], 22);
+  view.setUint32(28, PEERS);
+  frame.set([2, 0, 0, 0, 0, 1], 32);
+  view.setUint32(38, OURS);
+  return frame;
+}
+
+const MSS = [2, 4, 5, 180];
+const KINDS: Readonly<Record<string, number[]>> = {
+  "an MSS": MSS,
+  SACK: [...MSS, 1, 1, 4, 2],
+  "a window scale": [...MSS, 1, 3, 3, 2],
+};
+
+for (const [what, options] of Object.entries(KINDS)) {
+  test(`random traffic on a connection with ${what}: both ways agree`, () => {
+    for (let seed = 1; seed <= 12; seed++) {
+      const random = new Seeded(seed);
+      const duel = new Duel();
+      duel.open(options, 0xffff_f000 + seed);
+      duel.compare("after the handshake");
+      for (let step = 0; step < STEPS; step++) {
+        duel.step(random, []);
+        duel.compare(`seed ${seed}, step ${step}`);
+      }
+    }
+  });
+}
