@@ -20,7 +20,7 @@ const WASM_FEATURES = [
   "--enable-nontrapping-float-to-int",
 ];
 const OPTIMIZATIONS: Record<Profile, readonly string[]> = {
-  default: ["-Oz", "--converge"],
+  default: ["--always-inline-max-function-size=4", "-Oz", "--converge"],
   host: ["-O3"],
 };
 const POOLS = [
