@@ -97,9 +97,10 @@
 
 /**
  * The straight ways (netif/straight-in, netif/straight-out): common segments take a tenth of the
- * instructions that the general way takes, and do the same.
+ * instructions that the general way takes, and do the same. Left out unless asked for: they take
+ * 4 KB of Wasm, which WAMR keeps in RAM.
  */
-@inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 1) != 0;
+@inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 0) != 0;
 
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
 

@@ -54,7 +54,7 @@ export default class LingerTransform extends Transform {
     parser.donelog.delete(RUNTIME_PATH);
     parser.parseFile(RUNTIME, `${RUNTIME_PATH}.ts`, false);
     if (this.program.options.shrinkLevelHint < SHRINK_LEVEL_FOR_SIZE) return;
-    const keepsHot = this.program.options.globalAliases?.get(STRAIGHT) !== "0";
+    const keepsHot = this.program.options.globalAliases?.get(STRAIGHT) === "1";
     for (const source of parser.sources) {
       if (source.internalPath.startsWith("~lib/")) continue;
       for (const statement of source.statements) dropInlining(statement, keepsHot);

@@ -55,12 +55,11 @@ const FOR_SIZE = ["-Oz", "--converge"];
  * WAMR a function takes about 110 octets of RAM whatever its size, so fewer are less RAM in spite
  * of more code (WAMR's pool for `default`, classic: 131.8 KB with 3, 125.3 KB with 10), and a call
  * costs an interpreter as much as twenty instructions. `tiny` has to be small as a file.
- * `default` has room for those that stand on the straight ways (`@hot`), which asc inlines.
  */
 const inlineUpTo = (octets) => `--always-inline-max-function-size=${octets}`;
 const WASM_OPTIMIZATIONS = {
   tiny: [inlineUpTo(3), ...FOR_SIZE],
-  default: [inlineUpTo(4), ...FOR_SIZE],
+  default: [inlineUpTo(10), ...FOR_SIZE],
   host: ["-O3"],
 };
 

@@ -31,7 +31,7 @@ const TINY_HEAP_BASE_MAX = 16_384;
 const TIME_WAIT_OCTETS_MAX = 48;
 const HALF_OPEN_OCTETS_MAX = 40;
 /** Of one connection, its entries in every table counted, its rings not. */
-const CONNECTION_OCTETS_MAX = { tiny: 256, default: 384, host: 400 };
+const CONNECTION_OCTETS_MAX = { tiny: 256, default: 384, host: 384 };
 /** Of the module: a board keeps it in RAM, in WAMR's fast interpreter three times over. */
 const MODULE_OCTETS_MAX = { tiny: 20_000, default: 40_000, host: Infinity };
 const PAGE_OCTETS = 65_536;

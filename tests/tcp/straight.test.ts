@@ -35,14 +35,14 @@ let straight: WasmModule;
 
 before(() => {
   folder = mkdtempSync(join(tmpdir(), "linger-straight-"));
-  const path = join(folder, "plain.wasm");
+  const path = join(folder, "straight.wasm");
   execFileSync(process.execPath, [
     ...[join(ROOT, "node_modules/assemblyscript/bin/asc.js"), join(ROOT, "assembly/index.ts")],
     ...["--config", join(ROOT, "asconfig.app.json"), "--target", "default", "--noColors"],
-    ...["--use", "CONFIG_STRAIGHT=0", "-o", path],
+    ...["--use", "CONFIG_STRAIGHT=1", "-o", path],
   ]);
-  plain = new WebAssembly.Module(readFileSync(path));
-  straight = new WebAssembly.Module(readFileSync(join(ROOT, "dist/wasm/linger-default.wasm")));
+  straight = new WebAssembly.Module(readFileSync(path));
+  plain = new WebAssembly.Module(readFileSync(join(ROOT, "dist/wasm/linger-default.wasm")));
 });
 
 after(() => rmSync(folder, { recursive: true, force: true }));
