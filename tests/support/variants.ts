@@ -63,6 +63,8 @@ const IRS_BEFORE_WRAP = 7;
 const PORTS_TRIED = 100;
 /** The clock of RFC 9293 §3.4.1: one step every 4 µs. */
 const ISN_STEPS_PER_MS = 250;
+/** ISN_LEAD_MAX of assembly/tcp/isn.ts. */
+const ISN_LEAD_MAX = 0x1_0000;
 
 /** Runs a test on every variant, and says which one failed. */
 export function onEachVariant(run: (variant: Variant) => void, variants = VARIANTS): void {
@@ -137,9 +139,12 @@ let wrapping: Beginning | undefined;
  */
 function findWrapping(): Beginning {
   const device = new Device({ profile: "tiny", startMs: 0 });
+  let chosen = 0;
   for (let localPort = PLAIN.localPort; localPort < PLAIN.localPort + PORTS_TRIED; localPort++) {
     for (let peerPort = 1_024; peerPort <= 65_535; peerPort++) {
-      const hash = isnOf(device, localPort, peerPort);
+      // The ISNs of one millisecond count on, and begin anew after ISN_LEAD_MAX.
+      const lead = chosen++ % (ISN_LEAD_MAX + 1);
+      const hash = (isnOf(device, localPort, peerPort) - lead) >>> 0;
       // ISS = hash − 250 · beforeWrapMs = −issBefore (modulo 2^32)
       const beforeWrapMs = Math.ceil((hash + 1) / ISN_STEPS_PER_MS);
       const issBefore = beforeWrapMs * ISN_STEPS_PER_MS - hash;
