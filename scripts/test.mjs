@@ -10,12 +10,14 @@
  * failure, and so is every single test that was skipped. The last line is `N passed, N failed`; the
  * exit status is 0 only if nothing failed. Judges nothing itself: see `test/counts.mjs`.
  */
+import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
 import { hasCode, isPageFresh, PAGE, readRequirements } from "./conformance/documents.mjs";
 import { formatCounts, judge } from "./conformance/judge.mjs";
 import { readResults } from "./conformance/labels.mjs";
-import { makeReady, ReadyError } from "./ready.mjs";
-import { LANES, TOTAL_S } from "./test/lanes.mjs";
+import { makeReady, ReadyError, ROOT } from "./ready.mjs";
+import { LANES, SHARED, TOTAL_S } from "./test/lanes.mjs";
+import { findObstacle } from "./test/needs.mjs";
 import { endLanes, startLane } from "./test/run-lane.mjs";
 
 const LANES_AT_ONCE = 2;
@@ -105,6 +107,15 @@ function showProgress(running) {
   };
 }
 
+/** What fails here fails again in the lane that wants it, which says why. */
+function makeShared(lanes) {
+  for (const { needs, command } of SHARED) {
+    const isWanted = lanes.some((lane) => needs.every((need) => lane.needs.includes(need)));
+    if (!isWanted || needs.some((need) => findObstacle(need) !== undefined)) continue;
+    spawnSync(command[0], command.slice(1), { cwd: ROOT, stdio: "ignore" });
+  }
+}
+
 function clearProgress() {
   if (isTerminal) process.stdout.write("\r\x1b[K");
 }
@@ -124,6 +135,7 @@ async function main(args) {
     console.log("0 passed, 1 failed");
     return 1;
   }
+  makeShared(lanes);
   const results = await runLanes(lanes);
   const conformance = checkConformance(lanes) ?? { passed: 0, failed: 0, skipped: 0 };
   const total = (key) => results.reduce((sum, result) => sum + result[key], conformance[key]);

@@ -121,6 +121,17 @@ export const LANES = [
   }),
 ];
 
+/**
+ * What lanes share and only one may make, before any of them runs: WAMR's sources, which need the
+ * network that a lane in a namespace has not.
+ */
+export const SHARED = [
+  {
+    needs: ["cmake", "cargo"],
+    command: ["cmake", "-DDESTINATION=build/firmware/wamr", "-P", "hal/wamr/cmake/fetch-wamr.cmake"],
+  },
+];
+
 /** A lane of node:test files: folders, which are searched, or files. */
 function lane(name, covers, { tests, needs = [], inNamespace = false, timeoutS, isLabelled }) {
   const files = () => tests.flatMap((path) => findFiles(path, ".test.ts"));
