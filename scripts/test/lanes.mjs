@@ -128,7 +128,12 @@ export const LANES = [
 export const SHARED = [
   {
     needs: ["cmake", "cargo"],
-    command: ["cmake", "-DDESTINATION=build/firmware/wamr", "-P", "hal/wamr/cmake/fetch-wamr.cmake"],
+    command: [
+      "cmake",
+      "-DDESTINATION=build/firmware/wamr",
+      "-P",
+      "hal/wamr/cmake/fetch-wamr.cmake",
+    ],
   },
 ];
 
