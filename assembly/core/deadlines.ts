@@ -57,9 +57,9 @@ const WHEEL_TIME: usize = memory.data(4, 4);
  * u32: the start of the first occupied slot, or earlier. While that is not reached nothing fires,
  * and nobody needs to look at the wheel.
  */
-const WAKE_AT: usize = memory.data(4, 4);
+const WAKE_AT: usize = HAS_STRAIGHT ? memory.data(4, 4) : 0;
 /** u32: 1 if nothing is armed; WAKE_AT then says for how long that is believed. */
-const IS_EMPTY: usize = memory.data(4, 4);
+const IS_EMPTY: usize = HAS_STRAIGHT ? memory.data(4, 4) : 0;
 /** As long as two calls may lie apart. */
 @inline const BELIEF_MS: u32 = 1 << 30;
 

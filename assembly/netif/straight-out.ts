@@ -20,7 +20,7 @@ import { rotateFlow, withdrawFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
-import { Flag, Tcb, Timer, receivedRanges, sendRingOf } from "../tcp/tcb";
+import { Flag, Tcb, Timer, isTextAhead, sendRingOf } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { startRetransmission, startUserTimeout } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve } from "./arp";
@@ -90,7 +90,7 @@ export function sendStraight(flow: usize): Straight {
 @hot @inline function isPlainAckDue(tcb: Tcb): bool {
   return (
     tcb.acksDue == 1 && tcb.sndUna == tcb.sndNxt && tcb.sndCursor == tcb.sndNxt &&
-    receivedRanges(tcb).count == 0 && (!HAS_SACK || !isDuplicateDue(tcb))
+    !isTextAhead(tcb) && (!HAS_SACK || !isDuplicateDue(tcb))
   );
 }
 
@@ -100,7 +100,7 @@ export function sendStraight(flow: usize): Straight {
  */
 @hot @inline function textToSend(tcb: Tcb, cursor: u32, unsent: u32): u32 {
   if (tcb.flags & Flag.SACK || cursor != tcb.sndNxt || tcb.duplicateAcks != 0) return 0;
-  if (receivedRanges(tcb).count != 0) return 0;
+  if (isTextAhead(tcb)) return 0;
   const flight = cursor - tcb.sndUna;
   const mss = <u32>tcb.sndMss;
   if (flight == 0) {

@@ -279,7 +279,7 @@ export function freeTcb(tcb: Tcb): void {
 }
 
 /** Whether something is there behind a hole. */
-@inline export function isTextAhead(tcb: Tcb): bool {
+@hot @inline export function isTextAhead(tcb: Tcb): bool {
   return HAS_OUT_OF_ORDER && receivedRanges(tcb).count != 0;
 }
 

@@ -19,7 +19,7 @@ const WAMR = join(FOLDER, "wamr");
 const DIGEST_LETTERS = 8;
 
 /** A failure whose message says everything that the user needs. */
-export class FirmwareError extends Error {}
+class FirmwareError extends Error {}
 
 /** An image as it was built. */
 export interface BuiltImage {

@@ -8,9 +8,8 @@
  * The exit status is 1 if an image takes more than its budget or cannot be built, 2 for a wrong
  * argument.
  */
-import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { buildImages, FirmwareError } from "./build.ts";
+import { openJson, readOptions, runProgram } from "../command.ts";
+import { buildImages } from "./build.ts";
 import { IMAGES, type Image } from "./images.ts";
 import { type Footprint, measure, type Parts, total } from "./parts.ts";
 
@@ -48,8 +47,8 @@ function formatRow(row: Row): string {
   return `${row.image.name}\n${line("flash")}\n${line("ram")}`;
 }
 
-function toJson(rows: Row[]): string {
-  const data = rows.map(({ image, flash, ram }) => ({
+function toData(rows: Row[]): unknown {
+  return rows.map(({ image, flash, ram }) => ({
     image: image.name,
     board: image.board.name,
     engine: image.engine,
@@ -57,34 +56,20 @@ function toJson(rows: Row[]): string {
     flash: { octets: total(flash), budget: image.budget.flash, parts: flash },
     ram: { octets: total(ram), budget: image.budget.ram, parts: ram },
   }));
-  return `${JSON.stringify(data, null, 2)}\n`;
 }
 
-function main(): void {
-  let values: { json?: string; help?: boolean };
-  try {
-    const options = { json: { type: "string" }, help: { type: "boolean" } } as const;
-    ({ values } = parseArgs({ options }));
-  } catch (error) {
-    const [why] = (error instanceof Error ? error.message : String(error)).split("\n");
-    console.error(`firmware: ${why}`);
-    process.exitCode = 2;
-    return;
-  }
+function main(args: string[]): number {
+  const options = { json: { type: "string" }, help: { type: "boolean" } } as const;
+  const { values } = readOptions({ args, options });
   if (values.help === true) {
     console.log(USAGE);
-    return;
+    return 0;
   }
+  const writeJson = openJson(values.json);
   const rows = buildImages(IMAGES).map((built) => ({ image: built.image, ...measure(built) }));
   for (const row of rows) console.log(formatRow(row));
-  if (values.json !== undefined) writeFileSync(values.json, toJson(rows));
-  if (!rows.every(isWithin)) process.exitCode = 1;
+  writeJson(toData(rows));
+  return rows.every(isWithin) ? 0 : 1;
 }
 
-try {
-  main();
-} catch (error) {
-  if (!(error instanceof FirmwareError)) throw error;
-  console.error(`firmware: ${error.message}`);
-  process.exitCode = 1;
-}
+await runProgram("firmware", main);

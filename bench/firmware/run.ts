@@ -12,9 +12,9 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { parseWireSpec, WIRE_HELP, type WireSpec } from "../../hal/host/cli/wire-spec.ts";
-import { buildImageWith, buildProcess, FirmwareError, modulePath } from "./build.ts";
+import { readOptions, runProgram, UsageError } from "../command.ts";
+import { buildImageWith, buildProcess, modulePath } from "./build.ts";
 import { BOARDS, type Engine, findImage, type Image } from "./images.ts";
 import { prepareBoard, QEMU } from "./machine.ts";
 import { formatSettings, makeModulePartition, type Settings } from "./partitions.ts";
@@ -46,8 +46,6 @@ const MSL_MIN_MS = 100;
 const MSL_MAX_MS = 120_000;
 
 const LINUX = "linux";
-
-class UsageError extends Error {}
 
 const OPTIONS = {
   engine: { type: "string" },
@@ -221,17 +219,11 @@ function run(program: string, args: string[], discard: () => void): void {
   });
 }
 
-function main(args: string[]): void {
-  let values: Values;
-  let positionals: string[];
-  try {
-    ({ values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+function main(args: string[]): number {
+  const { values, positionals } = readOptions({ args, options: OPTIONS, allowPositionals: true });
   if (values.help === true) {
     console.log(USAGE);
-    return;
+    return 0;
   }
   const [board, ...more] = positionals;
   if (board === undefined || more.length > 0) {
@@ -239,12 +231,7 @@ function main(args: string[]): void {
   }
   if (board === LINUX) startProcess(values);
   else start(board, values);
+  return 0;
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  if (!(error instanceof UsageError) && !(error instanceof FirmwareError)) throw error;
-  console.error(`board: ${error.message}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram("board", main);

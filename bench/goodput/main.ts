@@ -9,9 +9,9 @@
  * The document is written when nothing was narrowed down. The exit status is 1 if a point misses
  * what is required of it, 2 for a wrong argument.
  */
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { openJson, readOptions, runProgram, UsageError } from "../command.ts";
 import { moduleWithRings } from "./modules.ts";
 import {
   isReached,
@@ -37,9 +37,6 @@ const RINGS_MAX = 65_535;
 const RTO_MIN_MIN_MS = 10;
 const RTO_MIN_MAX_MS = 60_000;
 
-/** A failure whose message says everything that the user needs. */
-class UsageError extends Error {}
-
 interface Arguments {
   json?: string;
   trace?: number;
@@ -61,12 +58,7 @@ const OPTIONS = {
 } as const;
 
 function readArguments(args: string[]): Arguments {
-  let values: Partial<Record<keyof typeof OPTIONS, string>>;
-  try {
-    values = parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+  const { values } = readOptions({ args, options: OPTIONS });
   const read: Arguments = {};
   const integer = (name: Exclude<keyof Arguments, "json" | "loss">, min: number, max: number) => {
     const text = values[name];
@@ -102,18 +94,6 @@ function choosePoints({ rings, loss }: Arguments): readonly Point[] {
   );
   if (left.length > 0) return left;
   return [{ ringOctets: rings ?? POINTS[0]!.ringOctets, loss: loss ?? 0 }];
-}
-
-/** Writes data for programs; refuses before the work, not after it, when it cannot. */
-function openJson(path: string | undefined): (data: unknown) => void {
-  if (path === undefined) return () => undefined;
-  try {
-    closeSync(openSync(path, "a"));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`--json cannot write ${path}: ${why}`);
-  }
-  return (data) => writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);
 }
 
 function runGrid(args: Arguments, writeJson: (data: unknown) => void): number {
@@ -169,8 +149,8 @@ function runTrace(seed: number, args: Arguments, writeJson: (data: unknown) => v
   return 0;
 }
 
-function main(): number {
-  const args = readArguments(process.argv.slice(2));
+function main(given: string[]): number {
+  const args = readArguments(given);
   const writeJson = openJson(args.json);
   return args.trace === undefined
     ? runGrid(args, writeJson)
@@ -179,10 +159,4 @@ function main(): number {
 
 // A reader that has seen enough of a trace, `head` for one, is no failure.
 process.stdout.on("error", () => process.exit(0));
-try {
-  process.exitCode = main();
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(`goodput: ${message.split("\n").join(" ")}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram("goodput", main);

@@ -11,7 +11,7 @@
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { readOptions, runProgram } from "../command.ts";
 import { FarKernel } from "./far.ts";
 import { describeSwitches, GRID, prepareKernel } from "./grid.ts";
 import { type Cell, measureCell } from "./measure.ts";
@@ -36,17 +36,10 @@ ones, and the same between two kernels. Prints the goodput of both.
   --full    20 MB each way, some ten minutes; writes docs/interop.md
   --help    this text`;
 
-/** A failure whose message says everything that the user needs. */
-class UsageError extends Error {}
-
 function readArguments(args: string[]): { full: boolean; help: boolean } {
   const options = { full: { type: "boolean" }, help: { type: "boolean" } } as const;
-  try {
-    const { full = false, help = false } = parseArgs({ args, options }).values;
-    return { full, help };
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+  const { full = false, help = false } = readOptions({ args, options }).values;
+  return { full, help };
 }
 
 /** This program again, in a network of its own; its exit status. */
@@ -102,10 +95,4 @@ async function main(args: string[]): Promise<number> {
   return 0;
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2));
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(`interop: ${message.split("\n").join(" ")}`);
-  process.exit(error instanceof UsageError ? 2 : 1);
-}
+await runProgram("interop", main);

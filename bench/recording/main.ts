@@ -8,7 +8,7 @@
  * Runs with and without take turns, so that what else the machine does meets both alike; the median
  * counts. Exit status 2 for a wrong argument. `docs/recording.md` has the figures of one run.
  */
-import { parseArgs } from "node:util";
+import { readOptions, runProgram, UsageError } from "../command.ts";
 import {
   createMemoryPair,
   type Profile,
@@ -22,16 +22,9 @@ const MEGABYTE = 1e6;
 const WRITE_OCTETS = 2920;
 const PROFILES = ["default", "host"] as const satisfies Profile[];
 
-class UsageError extends Error {}
-
 function readArguments(args: string[]): { runs: number; octets: number } {
-  let values: { runs?: string; megabytes?: string };
-  try {
-    const options = { runs: { type: "string" }, megabytes: { type: "string" } } as const;
-    values = parseArgs({ args, options }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+  const options = { runs: { type: "string" }, megabytes: { type: "string" } } as const;
+  const { values } = readOptions({ args, options });
   const integer = (name: "runs" | "megabytes", standard: number): number => {
     const text = values[name] ?? String(standard);
     const value = /^\d+$/.test(text) ? Number(text) : NaN;
@@ -99,16 +92,10 @@ function main(args: string[]): number {
     console.log("npm run recording -- [--runs N] [--megabytes N]: what recording costs per frame");
     return 0;
   }
-  try {
-    const { runs, octets } = readArguments(args);
-    console.log("profile   µs/frame  recorded  more");
-    for (const profile of PROFILES) console.log(compare(profile, runs, octets));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`recording: ${error.message}`);
-    return 2;
-  }
+  const { runs, octets } = readArguments(args);
+  console.log("profile   µs/frame  recorded  more");
+  for (const profile of PROFILES) console.log(compare(profile, runs, octets));
+  return 0;
 }
 
-process.exitCode = main(process.argv.slice(2));
+await runProgram("recording", main);

@@ -9,8 +9,7 @@
  * measured in turn. The exit status is 1 if something cannot be built or is wrong, 2 for a wrong
  * argument.
  */
-import { closeSync, openSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { openJson, readOptions, runProgram, UsageError } from "../command.ts";
 import { type Engine, ENGINES } from "./engines.ts";
 import { buildLinger, moduleSize } from "./linger.ts";
 import { buildLwip } from "./lwip.ts";
@@ -18,9 +17,6 @@ import { type Cost, type Costs, formatTable } from "./report.ts";
 import { LIMITS, type Scenario, SCENARIOS, type Side } from "./scenarios.ts";
 import { BenchError } from "./tools.ts";
 import { verify } from "./verify.ts";
-
-/** A wrong argument, in words for the user. */
-class UsageError extends Error {}
 
 const HELP = `usage: npm run bench [-- --engine NAMES] [--scenario NAMES] [--json FILE]
 
@@ -57,12 +53,7 @@ function readArguments(args: string[]): Arguments {
     json: { type: "string" },
     help: { type: "boolean", short: "h" },
   } as const;
-  let values;
-  try {
-    values = parseArgs({ args, options }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+  const { values } = readOptions({ args, options });
   const { engine, scenario, json, help = false } = values;
   const read = {
     engines: choose("engine", engine, ENGINES),
@@ -70,18 +61,6 @@ function readArguments(args: string[]): Arguments {
     help,
   };
   return json === undefined ? read : { ...read, json };
-}
-
-/** Refuses before the work, not after it, when the file cannot be written. */
-function openJson(path: string | undefined): (data: unknown) => void {
-  if (path === undefined) return () => undefined;
-  try {
-    closeSync(openSync(path, "a"));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`--json cannot write ${path}: ${why}`);
-  }
-  return (data) => writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);
 }
 
 /** Judges what both sides send. */
@@ -126,7 +105,12 @@ function measureLimits(engine: Engine): Record<string, number> {
   return Object.fromEntries(LIMITS.map((limit) => [limit.name, engine.measure("lwip", limit)]));
 }
 
-function main({ engines: chosen, scenarios, json }: Arguments): void {
+function main(args: string[]): number {
+  const { engines: chosen, scenarios, json, help } = readArguments(args);
+  if (help) {
+    console.log(HELP);
+    return 0;
+  }
   const writeJson = openJson(json);
   verifyAll(scenarios);
   const engines: Costs = {};
@@ -139,14 +123,7 @@ function main({ engines: chosen, scenarios, json }: Arguments): void {
   const profiles = ["tiny", "default", "host"] as const;
   const sizes = Object.fromEntries(profiles.map((profile) => [profile, moduleSize(profile)]));
   writeJson({ engines, limits, sizes });
+  return 0;
 }
 
-try {
-  const args = readArguments(process.argv.slice(2));
-  if (args.help) console.log(HELP);
-  else main(args);
-} catch (error) {
-  if (!(error instanceof UsageError || error instanceof BenchError)) throw error;
-  console.error(`bench: ${error.message}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram("bench", main);

@@ -10,11 +10,11 @@
  * The exit status is 1 if anything was found, 2 for a wrong argument.
  */
 import { fork } from "node:child_process";
-import { closeSync, existsSync, openSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { openJson, readOptions, runProgram, UsageError } from "../../bench/command.ts";
 import { HOST_TARGETS } from "./host/index.ts";
 import { keepFailure, replayFailure } from "./failures.ts";
 import { Random } from "./random.ts";
@@ -44,9 +44,6 @@ const WORKER = fileURLToPath(new URL("./worker.ts", import.meta.url));
 const SHOWN_MS = 5_000;
 const INPUTS_PER_TURN = 16;
 
-/** A failure whose message says everything that the user needs. */
-class UsageError extends Error {}
-
 interface Arguments {
   help: boolean;
   frames: number;
@@ -58,13 +55,9 @@ interface Arguments {
 
 function readArguments(args: string[]): Arguments {
   const text = { type: "string" } as const;
-  let values;
-  try {
-    const options = { frames: text, seed: text, workers: text, json: text, replay: text };
-    values = parseArgs({ args, options: { ...options, help: { type: "boolean" } } }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+  const numbers = { frames: text, seed: text, workers: text } as const;
+  const options = { ...numbers, json: text, replay: text, help: { type: "boolean" } } as const;
+  const { values } = readOptions({ args, options });
   const integer = (name: "frames" | "seed" | "workers", [min, max]: number[], other: number) => {
     const given = values[name];
     if (given === undefined) return other;
@@ -83,18 +76,6 @@ function readArguments(args: string[]): Arguments {
     json,
     replay,
   };
-}
-
-/** Writes data for programs; refuses before the work, not after it, when it cannot. */
-function openJson(path: string | undefined): (data: unknown) => void {
-  if (path === undefined) return () => undefined;
-  try {
-    closeSync(openSync(path, "a"));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`--json cannot write ${path}: ${why}`);
-  }
-  return (data) => writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);
 }
 
 /** What was done and found, of all workers. */
@@ -276,10 +257,4 @@ async function main(): Promise<number> {
   return finding === undefined ? 0 : 1;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(`fuzz: ${message.split("\n").join(" ")}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram("fuzz", main);

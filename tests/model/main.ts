@@ -9,7 +9,7 @@
  * The exit status is 1 if something is wrong or a search was not exhausted, 2 for a wrong argument.
  */
 import { readFileSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { openJson, readOptions, runProgram, UsageError } from "../../bench/command.ts";
 import { WebAssembly, type WasmModule } from "../../hal/host/web-assembly.ts";
 import { buildModules } from "./build-module.ts";
 import { explore, type Found } from "./explore.ts";
@@ -44,9 +44,6 @@ keep the rules of RFC 9293, and lead to CLOSED at both ends.
 families:
 ${FAMILIES.map(({ name, about }) => `  ${name.padEnd(20)} ${about}`).join("\n")}`;
 
-/** A failure whose message says everything that the user needs. */
-class UsageError extends Error {}
-
 const OPTIONS = {
   quick: { type: "boolean", default: false },
   family: { type: "string", multiple: true },
@@ -62,11 +59,7 @@ const OPTIONS = {
 } as const;
 
 function parse(args: string[]) {
-  try {
-    return parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+  return readOptions({ args, options: OPTIONS }).values;
 }
 
 type Values = ReturnType<typeof parse>;
@@ -166,23 +159,16 @@ function main(args: string[]): number {
     writeFileSync(values.build, buildModules([[]])[0]!.octets);
     return 0;
   }
+  const writeJson = openJson(values.json);
   const module =
     values.module === undefined ? buildModules([[]])[0]!.module : loadModule(values.module);
   const all = run(module, values);
   const seen = new Set(all.flatMap(({ arrows }) => [...arrows]));
   const isWhole = values.family === undefined && all.length === FAMILIES.length;
   if (isWhole) console.log(formatArrows(seen).join("\n"));
-  if (values.json !== undefined) {
-    writeFileSync(values.json, `${JSON.stringify(all.map(toData), null, 2)}\n`);
-  }
+  writeJson(all.map(toData));
   const isRight = all.every(({ failure, isExhausted }) => failure === undefined && isExhausted);
   return isRight && (!isWhole || missingArrows(seen).length === 0) ? 0 : 1;
 }
 
-try {
-  process.exitCode = main(process.argv.slice(2));
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(`modelcheck: ${message.split("\n").join(" ")}`);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram("modelcheck", main);

@@ -34,8 +34,6 @@ export const REGIONS: Readonly<Record<string, RegionMeaning>> = {
   "core/deadlines/HEADS": "wheel",
   "core/deadlines/OCCUPIED": "wheel",
   "core/deadlines/WHEEL_TIME": "wheel",
-  "core/deadlines/WAKE_AT": "wheel",
-  "core/deadlines/IS_EMPTY": "wheel",
   "core/random/SECRETS": "plain",
   "netif/arp/ARP_STATE": "link",
   "netif/icmp/ICMP_STATE": "link",

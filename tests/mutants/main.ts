@@ -9,10 +9,9 @@
  * Without names the sound stack is tried first: no detector may complain of that. The exit status
  * is 1 if a fault goes unnoticed, 2 for a wrong argument.
  */
-import { closeSync, openSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
+import { openJson, readOptions, runProgram, UsageError } from "../../bench/command.ts";
 import { type Catch, detect, detectors } from "./detect.ts";
-import { type Mutant, PatchError, readMutants } from "./mutant.ts";
+import { type Mutant, readMutants } from "./mutant.ts";
 import { Workshop } from "./workshop.ts";
 
 const HELP = `npm run mutants -- [NAME…] [options]
@@ -27,9 +26,6 @@ score.
 
 Exit status: 0 if each fault is noticed, 1 if not, 2 for a wrong argument.`;
 
-/** A failure whose message says everything that the user needs. */
-class UsageError extends Error {}
-
 interface Result {
   name: string;
   fault: string;
@@ -42,29 +38,13 @@ function readArguments(args: string[]): {
   json: string | undefined;
   names: string[];
 } {
-  try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: { help: { type: "boolean" }, list: { type: "boolean" }, json: { type: "string" } },
-    });
-    const { help = false, list = false, json } = values;
-    return { help, list, json, names: positionals };
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
-}
-
-/** Writes data for programs; refuses before the work, not after it, when it cannot. */
-function openJson(path: string | undefined): (data: unknown) => void {
-  if (path === undefined) return () => undefined;
-  try {
-    closeSync(openSync(path, "a"));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`--json cannot write ${path}: ${why}`);
-  }
-  return (data) => writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);
+  const { values, positionals } = readOptions({
+    args,
+    allowPositionals: true,
+    options: { help: { type: "boolean" }, list: { type: "boolean" }, json: { type: "string" } },
+  });
+  const { help = false, list = false, json } = values;
+  return { help, list, json, names: positionals };
 }
 
 function choose(names: readonly string[]): Mutant[] {
@@ -134,11 +114,4 @@ async function main(): Promise<number> {
   return 0;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(`mutants: ${message.split("\n").join(" ")}`);
-  const isUsage = error instanceof UsageError || error instanceof PatchError;
-  process.exitCode = isUsage ? 2 : 1;
-}
+await runProgram("mutants", main);

@@ -16,6 +16,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { UsageError } from "../../bench/command.ts";
 
 const FOLDER = fileURLToPath(new URL(".", import.meta.url));
 
@@ -39,7 +40,7 @@ export interface Place {
 }
 
 /** A patch that cannot be read or does not fit; its message is one line. */
-export class PatchError extends Error {}
+class PatchError extends UsageError {}
 
 /** All mutants, by name. */
 export function readMutants(): Mutant[] {

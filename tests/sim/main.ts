@@ -5,11 +5,11 @@
  * Plays the seeds in threads, reports what they reached, cuts the seeds that failed down to what
  * the failure needs, and writes those down. Exit status 1 if one failed, 2 for a wrong argument.
  */
-import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { messageOf, openJson, readOptions, runProgram, UsageError } from "../../bench/command.ts";
 import { Limit } from "../../hal/host/abi.ts";
 import { type Profile, PROFILES } from "../support/modules.ts";
 import { Coverage } from "./coverage.ts";
@@ -53,7 +53,7 @@ const OPTIONS = {
   out: { type: "string" },
   help: { type: "boolean" },
 } as const;
-type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>["values"];
+type Values = ReturnType<typeof readOptions<{ options: typeof OPTIONS }>>["values"];
 
 const SEEDS_DEFAULT = 200;
 const SEEDS_MAX = 10_000_000;
@@ -64,15 +64,8 @@ const OUT_DEFAULT = fileURLToPath(new URL("../../build/sim", import.meta.url));
 const EXAMPLES_PER_CODE = 1;
 const BAR_COLUMNS = 30;
 
-/** A failure whose message says everything that the user needs. */
-class UsageError extends Error {}
-
 function readArguments(args: string[]): Values {
-  try {
-    return parseArgs({ args, options: OPTIONS }).values;
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message.split("\n")[0] : String(error));
-  }
+  return readOptions({ args, options: OPTIONS }).values;
 }
 
 function integer(name: string, text: string | undefined, fallback: number, max: number): number {
@@ -91,27 +84,12 @@ function chooseProfiles(list: string | undefined): readonly Profile[] {
   });
 }
 
-/** Writes data for programs; refuses before the work, not after it, when it cannot. */
-function openJson(path: string | undefined): (data: unknown) => void {
-  if (path === undefined) return () => undefined;
-  try {
-    closeSync(openSync(path, "a"));
-  } catch (error) {
-    throw new UsageError(`--json cannot write ${path}: ${messageOf(error)}`);
-  }
-  return (data) => writeFileSync(path, `${JSON.stringify(data, null, 2)}\n`);
-}
-
 function openShelf(modules: string, profiles: readonly Profile[]): Shelf {
   try {
     return new Shelf(modules, profiles);
   } catch (error) {
     throw new UsageError(messageOf(error));
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 /** What each build can do, asked of an instance. */
@@ -236,10 +214,4 @@ async function main(): Promise<number> {
 }
 
 process.stdout.on("error", () => process.exit(0));
-try {
-  process.exitCode = await main();
-} catch (error) {
-  console.error(`sim: ${messageOf(error).split("\n").join(" ")}`);
-  if (!(error instanceof UsageError) && error instanceof Error) console.error(error.stack);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
-}
+await runProgram("sim", main);
