@@ -9,6 +9,7 @@
  */
 
 import { HAS_WIDE_CHECKSUM } from "../config";
+import { swap16 } from "./octets";
 
 /** Low seven octets of a word of eight. */
 @inline const SEVEN_OCTETS: u64 = 0x00ff_ffff_ffff_ffff;
@@ -45,7 +46,7 @@ export function sum(at: usize, octets: u32): u64 {
     at += BLOCK_OCTETS;
     left -= BLOCK_OCTETS;
   }
-  even += <u64>bswap<u16>(<u16>fold(odd)) + sumWords(at, left);
+  even += <u64>swap16(fold(odd)) + sumWords(at, left);
   return <u64>fold(even);
 }
 

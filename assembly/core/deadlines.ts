@@ -98,12 +98,15 @@ function noteWake(start: u32): void {
 }
 
 /** Makes sure that `id` fires no later than `deadline`; an earlier one that stands is kept. */
-export function armDeadline(id: u32, deadline: u32): void {
+@hot @inline export function armDeadline(id: u32, deadline: u32): void {
   const entry = entryAt(id);
-  if (entry.previous != 0) {
-    if (<i32>(entry.dueAt - deadline) <= 0) return;
-    unlink(entry);
-  }
+  if (entry.previous == 0 || <i32>(entry.dueAt - deadline) > 0) moveDeadline(id, deadline);
+}
+
+/** Puts an entry, on the wheel or not, where `deadline` is. */
+function moveDeadline(id: u32, deadline: u32): void {
+  const entry = entryAt(id);
+  if (entry.previous != 0) unlink(entry);
   link(id, entry, deadline);
 }
 

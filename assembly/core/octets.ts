@@ -1,21 +1,38 @@
 /**
- * Big-endian access to octets at any alignment, for fields whose place is found at run time.
+ * The network's order of octets: numbers swapped, and big-endian access at any alignment, for
+ * fields whose place is found at run time.
  *
- * Used by `wire/` and `netif/`. Fields at a fixed place of a header are read in `wire/` by
- * `load<T>(at, OFFSET)` with a constant offset, which costs one operation less.
+ * Used by `wire/`, `netif/` and `tcp/`. Fields at a fixed place of a header are read in `wire/` by
+ * `load<T>(at, OFFSET)` with a constant offset, which costs one operation less. Wasm has no
+ * instruction that swaps, and asc's `bswap` is a call each time.
  */
+
+/** The lower 16 bits in the other order of octets, and none above. */
+@hot @inline export function swap16(value: u32): u32 {
+  return ((value & 0xff) << 8) | ((value >> 8) & 0xff);
+}
+
+/** A word in the other order of octets. */
+@hot @inline export function swap32(value: u32): u32 {
+  return (rotl<u32>(value, 8) & 0x00ff_00ff) | (rotl<u32>(value, 24) & 0xff00_ff00);
+}
+
+/** Eight octets in the other order. */
+@hot @inline export function swap64(value: u64): u64 {
+  return (<u64>swap32(<u32>value) << 32) | <u64>swap32(<u32>(value >> 32));
+}
 
 /** The unsigned 16-bit number at `at + offset`. */
 @inline export function get16(at: usize, offset: usize = 0): u32 {
-  return <u32>bswap<u16>(load<u16>(at + offset));
+  return swap16(load<u16>(at + offset));
 }
 
 /** The unsigned 32-bit number at `at + offset`. */
 @inline export function get32(at: usize, offset: usize = 0): u32 {
-  return bswap<u32>(load<u32>(at + offset));
+  return swap32(load<u32>(at + offset));
 }
 
 /** Stores `value` at `at + offset`. */
 @inline export function put32(at: usize, offset: usize, value: u32): void {
-  store<u32>(at + offset, bswap<u32>(value));
+  store<u32>(at + offset, swap32(value));
 }

@@ -7,6 +7,7 @@
 
 import { HAS_STRAIGHT } from "../config";
 import { Status } from "../core/abi";
+import { swap64 } from "../core/octets";
 import { unparkFlows } from "../tcp/pending";
 import { forgetTemplates } from "../tcp/template";
 
@@ -54,7 +55,7 @@ export function bringInterfaceUp(): void {
 export function setLinkAddress(high: u32, low: u32): Status {
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (high > 0xffff) return Status.BAD_ARGUMENT;
-  const mac = bswap<u64>((<u64>high << 48) | (<u64>low << 16));
+  const mac = swap64((<u64>high << 48) | (<u64>low << 16));
   if (mac == 0 || (mac & 1) != 0) return Status.BAD_ADDRESS;
   theInterface().mac = mac;
   if (HAS_STRAIGHT) forgetTemplates();

@@ -16,6 +16,8 @@ import { FRAME_OCTETS_MAX, HAS_SACK, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } fro
 import { Counter, Event, State } from "../core/abi";
 import { sum } from "../core/checksum";
 import { now } from "../core/clock";
+import { count } from "../core/counters";
+import { swap16, swap32 } from "../core/octets";
 import { growWindow } from "../tcp/congestion";
 import { bucketOfRaw } from "../tcp/demux";
 import { FLOW_POOL, FlowKind } from "../tcp/flow";
@@ -33,7 +35,6 @@ import { startRetransmission, startUserTimeout, superviseUserTimeout } from "../
 import { noteAnswer } from "../tcp/trouble";
 import { TCP_HEADER_OCTETS } from "../wire/tcp";
 import { linkAddress } from "./interface";
-import { count, swap16, swap32 } from "./straight-words";
 
 /** Where the octets of a frame without options in either header stand, eight at a time. */
 @inline const IP_FIRST: usize = 14; // version, header length, TOS, total length, id, fragment

@@ -14,6 +14,8 @@ import { HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { Counter, State } from "../core/abi";
 import { checksumOf, sum } from "../core/checksum";
 import { now } from "../core/clock";
+import { count } from "../core/counters";
+import { swap16, swap32 } from "../core/octets";
 import { FlowKind } from "../tcp/flow";
 import { ttlOf } from "../tcp/marks";
 import { rotateFlow, withdrawFlow } from "../tcp/pending";
@@ -26,7 +28,6 @@ import { startRetransmission, startUserTimeout } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
 import { FRAME, sendFrame } from "./transmitter";
-import { count, swap16, swap32 } from "./straight-words";
 
 /** `Flow.stateAndKind` of a connection in ESTABLISHED. */
 @inline const ESTABLISHED: u32 = (FlowKind.CONNECTION << 4) | State.ESTABLISHED;

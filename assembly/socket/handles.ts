@@ -27,7 +27,7 @@ export function handleOfListener(listener: Listener): i32 {
 }
 
 /** The connection with this handle, or null. */
-export function tcbOf(handle: i32): Tcb | null {
+@hot @inline export function tcbOf(handle: i32): Tcb | null {
   const index = <u32>handle & INDEX_MASK;
   if (index >= CONNECTION_COUNT) return null;
   const tcb = tcbAt(index);

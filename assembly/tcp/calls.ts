@@ -87,7 +87,7 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
 }
 
 /** The first part of SEND (§3.10.2): the contiguous room in the send ring, or a Status. */
-export function reserve(tcb: Tcb): i32 {
+@hot @inline export function reserve(tcb: Tcb): i32 {
   if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
   if (stateOfTcb(tcb) == State.CLOSED) return Status.CONNECTION_ENDED;
   const room = SEND_RING_OCTETS - queuedOctets(tcb);
@@ -99,7 +99,7 @@ export function reserve(tcb: Tcb): i32 {
 }
 
 /** Where that room is. */
-export function reservedAddress(tcb: Tcb): usize {
+@hot @inline export function reservedAddress(tcb: Tcb): usize {
   return sendRingOf(tcb) + writeOffset(tcb);
 }
 
@@ -125,12 +125,12 @@ export function sendUrgent(tcb: Tcb): i32 {
   return Status.OK;
 }
 
-@inline function writeOffset(tcb: Tcb): u32 {
+@hot @inline function writeOffset(tcb: Tcb): u32 {
   return advanceOffset(tcb.sendOffset, queuedOctets(tcb), SEND_RING_OCTETS);
 }
 
 /** The first part of RECEIVE (§3.10.3): contiguous octets, 0 at end-of-file, or a Status. */
-export function peek(tcb: Tcb): i32 {
+@hot @inline export function peek(tcb: Tcb): i32 {
   if (has(tcb, Flag.FLUSHED) || has(tcb, Flag.RECEIVE_CLOSED)) return Status.CONNECTION_ENDED;
   const octets = readableOctets(tcb);
   if (octets != 0) return <i32>contiguousOctets(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
@@ -138,7 +138,7 @@ export function peek(tcb: Tcb): i32 {
 }
 
 /** Where those octets are. */
-export function peekedAddress(tcb: Tcb): usize {
+@hot @inline export function peekedAddress(tcb: Tcb): usize {
   return receiveRingOf(tcb) + tcb.receiveOffset;
 }
 

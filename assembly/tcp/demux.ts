@@ -9,6 +9,7 @@
  * Called by tcp/arrives, tcp/icmp-error and the pools. Listeners are found in tcp/listener.
  */
 import { DEMUX_BITS } from "../config";
+import { swap64 } from "../core/octets";
 import { demuxKey, demuxMultiplier } from "../core/random";
 import { Flow, flowAt, linkTo } from "./flow";
 
@@ -77,7 +78,7 @@ export function removeFlow(flow: Flow): void {
  * hashed is the tuple as it lies in a frame, so that nothing needs to be swapped on arrival.
  */
 function bucketOf(remoteAddress: u32, ports: u32): usize {
-  return bucketOfRaw(bswap<u64>((<u64>remoteAddress << 32) | ports));
+  return bucketOfRaw(swap64((<u64>remoteAddress << 32) | ports));
 }
 
 /** The bucket of a tuple in network order: the peer's address in the lower half, then ports. */

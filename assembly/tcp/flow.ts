@@ -113,7 +113,7 @@ export function resetFlows(): void {
 }
 
 /** The flow that a link names; the link must not be 0. */
-@inline export function flowAt(link: u32): Flow {
+@hot @inline export function flowAt(link: u32): Flow {
   return changetype<Flow>(FLOW_POOL + link * LINK_UNIT);
 }
 
@@ -123,7 +123,7 @@ export function resetFlows(): void {
 }
 
 /** Puts a flow that is on no list at the end of one. */
-export function appendFlow(list: FlowList, flow: ListedFlow): void {
+@hot @inline export function appendFlow(list: FlowList, flow: ListedFlow): void {
   const link = linkTo(flow);
   const last = <u32>list.last;
   flow.listNext = 0;
@@ -134,7 +134,7 @@ export function appendFlow(list: FlowList, flow: ListedFlow): void {
 }
 
 /** Takes a flow off the list on which it is. */
-export function unlinkFlow(list: FlowList, flow: ListedFlow): void {
+@hot @inline export function unlinkFlow(list: FlowList, flow: ListedFlow): void {
   const next = <u32>flow.listNext;
   const previous = <u32>flow.listPrevious;
   if (previous != 0) listedAt(previous).listNext = <u16>next;

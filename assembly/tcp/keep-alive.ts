@@ -76,7 +76,7 @@ export function superviseKeepAlive(tcb: Tcb): void {
 }
 
 /** Something is outstanding, or the user wants no probes any more. */
-@inline export function stopKeepAlive(tcb: Tcb): void {
+@hot @inline export function stopKeepAlive(tcb: Tcb): void {
   if (!HAS_KEEP_ALIVE) return;
   tcb.timers &= ~(<u8>Timer.KEEP_ALIVE);
   clearFlag(tcb, Flag.KEEP_ALIVE_DUE);

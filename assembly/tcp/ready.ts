@@ -40,7 +40,7 @@ export function resetReady(): void {
 }
 
 /** Puts an entry at the end of the queue, unless it is in it. */
-export function enqueueReady(entry: u32): void {
+@hot @inline export function enqueueReady(entry: u32): void {
   const link = linkAt(entry);
   if (link.isListed) return;
   const start = linkAt(0);
@@ -52,7 +52,7 @@ export function enqueueReady(entry: u32): void {
 }
 
 /** Takes an entry out of the queue, if it is in it. */
-export function withdrawReady(entry: u32): void {
+@hot @inline export function withdrawReady(entry: u32): void {
   const link = linkAt(entry);
   if (!link.isListed) return;
   linkAt(link.previous).next = link.next;
@@ -61,7 +61,7 @@ export function withdrawReady(entry: u32): void {
 }
 
 /** Takes the first entry out of the queue, or returns 0. */
-export function takeReady(): u32 {
+@hot @inline export function takeReady(): u32 {
   const entry = <u32>linkAt(0).next;
   if (entry != 0) withdrawReady(entry);
   return entry;

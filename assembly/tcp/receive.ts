@@ -70,7 +70,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 }
 
 /** Acknowledges with the next poll. */
-export function acknowledgeNow(tcb: Tcb): void {
+@hot @inline export function acknowledgeNow(tcb: Tcb): void {
   if (tcb.acksDue == 0) tcb.acksDue = 1;
   wantOutput(tcb);
 }

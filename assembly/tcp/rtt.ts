@@ -36,7 +36,7 @@ export function takeRttSample(tcb: Tcb, measuredMs: u32): void {
 }
 
 /** The timeout in force: the computed one, doubled for each expiry since the last sample. */
-export function currentRto(tcb: Tcb): u32 {
+@hot @inline export function currentRto(tcb: Tcb): u32 {
   return min(tcb.rto << tcb.backoff, RTO_MAX_MS);
 }
 

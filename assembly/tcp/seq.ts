@@ -5,15 +5,15 @@
  * of at most 2^30 octets guarantee. A difference `b - a` in u32 needs no helper.
  */
 
-@inline export function seqLt(a: u32, b: u32): bool {
+@hot @inline export function seqLt(a: u32, b: u32): bool {
   return <i32>(a - b) < 0;
 }
 
-@inline export function seqLe(a: u32, b: u32): bool {
+@hot @inline export function seqLe(a: u32, b: u32): bool {
   return <i32>(a - b) <= 0;
 }
 
-@inline export function seqGt(a: u32, b: u32): bool {
+@hot @inline export function seqGt(a: u32, b: u32): bool {
   return <i32>(a - b) > 0;
 }
 
@@ -21,11 +21,11 @@
   return <i32>(a - b) >= 0;
 }
 
-@inline export function seqMax(a: u32, b: u32): u32 {
+@hot @inline export function seqMax(a: u32, b: u32): u32 {
   return seqLt(a, b) ? b : a;
 }
 
-@inline export function seqMin(a: u32, b: u32): u32 {
+@hot @inline export function seqMin(a: u32, b: u32): u32 {
   return seqLt(a, b) ? a : b;
 }
 

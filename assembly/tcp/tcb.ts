@@ -287,11 +287,11 @@ export function freeTcb(tcb: Tcb): void {
   return (tcb.flags & flag) != 0;
 }
 
-@inline export function raiseFlag(tcb: Tcb, flag: Flag): void {
+@hot @inline export function raiseFlag(tcb: Tcb, flag: Flag): void {
   tcb.flags |= flag;
 }
 
-@inline export function clearFlag(tcb: Tcb, flag: Flag): void {
+@hot @inline export function clearFlag(tcb: Tcb, flag: Flag): void {
   tcb.flags &= ~flag;
 }
 
@@ -312,7 +312,7 @@ export function freeTcb(tcb: Tcb): void {
 /**
  * Adds `events` (bits of Event) to what the user will be told; nobody is told of a released one.
  */
-export function signal(tcb: Tcb, events: u32): void {
+@hot @inline export function signal(tcb: Tcb, events: u32): void {
   if (has(tcb, Flag.RELEASED)) return;
   tcb.events |= <u16>events;
   // A connection that nobody has accepted yet keeps its events until it has a handle.
@@ -325,7 +325,7 @@ export function signal(tcb: Tcb, events: u32): void {
 }
 
 /** Octets in the send ring, sent and unsent: SYN and FIN have numbers but no place there. */
-export function queuedOctets(tcb: Tcb): u32 {
+@hot @inline export function queuedOctets(tcb: Tcb): u32 {
   const octets = tcb.sndEnd - firstTextSeq(tcb);
   // With our FIN acknowledged, SND.UNA is one beyond the data.
   return <i32>octets < 0 ? 0 : octets;

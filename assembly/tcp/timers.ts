@@ -41,7 +41,7 @@ export function stopRetransmission(tcb: Tcb): void {
 }
 
 /** Starts the delayed-ACK timer, unless it runs. */
-export function startDelayedAck(tcb: Tcb, delayMs: u32): void {
+@hot @inline export function startDelayedAck(tcb: Tcb, delayMs: u32): void {
   if (isRunning(tcb, Timer.DELAYED_ACK)) return;
   tcb.delayedAckAt = now() + delayMs;
   tcb.timers |= <u8>Timer.DELAYED_ACK;
@@ -60,7 +60,7 @@ export function startUserTimeout(tcb: Tcb): void {
  * Whether the user timeout must run: something is to be sent or acknowledged, a fully closed
  * connection waits in FIN-WAIT-2 for a FIN that may never come, or nobody has accepted it.
  */
-export function isWaitingForPeer(tcb: Tcb): bool {
+@hot @inline export function isWaitingForPeer(tcb: Tcb): bool {
   if (tcb.sndUna != sendLimit(tcb) || has(tcb, Flag.UNACCEPTED)) return true;
   return stateOfTcb(tcb) == State.FIN_WAIT_2 && has(tcb, Flag.RECEIVE_CLOSED);
 }

@@ -4,7 +4,7 @@
  * Called by `netif/arp.ts` and `netif/ingress.ts`. Holds no state.
  */
 
-import { get32, put32 } from "../core/octets";
+import { get32, put32, swap16 } from "../core/octets";
 import { macAt, putMac } from "./ethernet";
 
 @inline const HARDWARE_AND_PROTOCOL: usize = 0;
@@ -39,7 +39,7 @@ export function isArpForIpv4(at: usize, octets: u32): bool {
 
 /** `ArpOperation`, once the packet has been checked. */
 @inline export function arpOperation(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at, OPERATION));
+  return swap16(load<u16>(at, OPERATION));
 }
 
 /** Whose address the packet tells. */
@@ -61,7 +61,7 @@ export function isArpForIpv4(at: usize, octets: u32): bool {
 export function emitArp(at: usize, operation: ArpOperation): void {
   store<u32>(at, ETHERNET_IPV4, HARDWARE_AND_PROTOCOL);
   store<u16>(at, LENGTHS_6_4, LENGTHS);
-  store<u16>(at, bswap<u16>(<u16>operation), OPERATION);
+  store<u16>(at, swap16(operation), OPERATION);
 }
 
 /** Writes who sends. */

@@ -5,6 +5,7 @@
  * octet lowest: it is loaded, compared and stored without a swap. Called by `netif/`. Holds no
  * state.
  */
+import { swap16 } from "../core/octets";
 
 @inline const DESTINATION: usize = 0;
 @inline const SOURCE: usize = 6;
@@ -34,7 +35,7 @@ export const enum EtherType {
 
 /** The type field. */
 @inline export function ethernetType(frame: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(frame, TYPE));
+  return swap16(load<u16>(frame, TYPE));
 }
 
 /** The MAC address at any six octets. Reads no octet beyond them. */
@@ -61,5 +62,5 @@ export const enum EtherType {
   type: EtherType,
 ): void {
   store<u64>(frame, destination, DESTINATION);
-  store<u64>(frame, source | (<u64>bswap<u16>(<u16>type) << 48), SOURCE);
+  store<u64>(frame, source | (<u64>swap16(type) << 48), SOURCE);
 }

@@ -5,6 +5,7 @@
  */
 
 import { checksumOf, fold, sum } from "../core/checksum";
+import { swap16, swap32 } from "../core/octets";
 
 @inline const TYPE: usize = 0;
 @inline const CODE: usize = 1;
@@ -49,23 +50,23 @@ export function isIcmpRight(at: usize, octets: u32): bool {
 
 /** Identifier of an echo: who asked. */
 @inline export function icmpIdentifier(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at, IDENTIFIER));
+  return swap16(load<u16>(at, IDENTIFIER));
 }
 
 /** Sequence number of an echo: which question. */
 @inline export function icmpSequence(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at, SEQUENCE));
+  return swap16(load<u16>(at, SEQUENCE));
 }
 
 /** What the next hop of the router takes, 0 if it does not say (RFC 1191 §4). */
 @inline export function icmpNextHopMtu(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at, NEXT_HOP_MTU));
+  return swap16(load<u16>(at, NEXT_HOP_MTU));
 }
 
 /** Writes the header of an echo, checksum 0. `identity`: identifier << 16 | sequence number. */
 export function emitEcho(at: usize, type: IcmpType, identity: u32): void {
   store<u32>(at, <u32>type, TYPE);
-  store<u32>(at, bswap<u32>(identity), IDENTIFIER);
+  store<u32>(at, swap32(identity), IDENTIFIER);
 }
 
 /** Writes the checksum over the message, whose checksum field is 0 before. */

@@ -5,6 +5,7 @@
  */
 
 import { checksumOf, fold, sum } from "../core/checksum";
+import { swap16, swap32, swap64 } from "../core/octets";
 
 @inline const VERSION_AND_LENGTH: usize = 0;
 @inline const TYPE_OF_SERVICE: usize = 1;
@@ -63,7 +64,7 @@ export function checkQuotedIpv4(at: usize, octets: u32): u32 {
 
 /** Octets of header and payload: what lies behind in the frame is padding. */
 @inline export function ipv4TotalOctets(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at, TOTAL_LENGTH));
+  return swap16(load<u16>(at, TOTAL_LENGTH));
 }
 
 /** Whether the datagram is but a part of one. */
@@ -73,7 +74,7 @@ export function checkQuotedIpv4(at: usize, octets: u32): u32 {
 
 /** Where the payload of a fragment belongs in the datagram's, in octets. */
 @inline export function fragmentOffset(at: usize): u32 {
-  return (<u32>bswap<u16>(load<u16>(at, FLAGS_AND_FRAGMENT)) & OFFSET_MASK) << 3;
+  return (swap16(load<u16>(at, FLAGS_AND_FRAGMENT)) & OFFSET_MASK) << 3;
 }
 
 /** Whether it is not the last fragment. */
@@ -93,7 +94,7 @@ export function isSameDatagram(at: usize, other: usize): bool {
 /** Makes of a fragment's first 20 octets the header of the whole. The checksum stays as it was. */
 export function makeWhole(at: usize, totalOctets: u32): void {
   store<u8>(at, VERSION_4_FIVE_WORDS, VERSION_AND_LENGTH);
-  store<u16>(at, bswap<u16>(<u16>totalOctets), TOTAL_LENGTH);
+  store<u16>(at, swap16(totalOctets), TOTAL_LENGTH);
   store<u16>(at, 0, FLAGS_AND_FRAGMENT);
 }
 
@@ -115,12 +116,12 @@ export function copyCongestionMark(to: usize, fragment: usize): void {
 
 /** Who sent the datagram. */
 @inline export function ipv4Source(at: usize): u32 {
-  return bswap<u32>(load<u32>(at, SOURCE));
+  return swap32(load<u32>(at, SOURCE));
 }
 
 /** Whom it is for. */
 @inline export function ipv4Destination(at: usize): u32 {
-  return bswap<u32>(load<u32>(at, DESTINATION));
+  return swap32(load<u32>(at, DESTINATION));
 }
 
 /** What `emitIpv4` is told of a datagram: type of service (RFC 2474, RFC 3168), TTL, protocol. */
@@ -133,11 +134,11 @@ export function copyCongestionMark(to: usize, fragment: usize): void {
  * `totalOctets` counts header and payload. `kind`: as `ipv4Kind` makes it.
  */
 export function emitIpv4(at: usize, totalOctets: u32, kind: u32, addresses: u64): void {
-  const length = <u64>bswap<u16>(<u16>totalOctets);
+  const length = <u64>swap16(totalOctets);
   const tos = <u64>(kind >> 16);
   store<u64>(at, FIRST_WORDS | (length << 16) | (tos << 8), VERSION_AND_LENGTH);
   store<u32>(at, kind & 0xffff, TTL_AND_PROTOCOL); // and a checksum of 0
-  store<u64>(at, bswap<u64>(addresses), SOURCE);
+  store<u64>(at, swap64(addresses), SOURCE);
   store<u16>(at, <u16>checksumOf(sum(at, IPV4_HEADER_OCTETS)), CHECKSUM);
 }
 
@@ -146,7 +147,7 @@ export function emitIpv4(at: usize, totalOctets: u32, kind: u32, addresses: u64)
  * by `identification`, so it must differ from that of others.
  */
 export function allowFragments(at: usize, identification: u32): void {
-  store<u16>(at, bswap<u16>(<u16>identification), IDENTIFICATION);
+  store<u16>(at, swap16(identification), IDENTIFICATION);
   store<u16>(at, 0, FLAGS_AND_FRAGMENT);
   store<u16>(at, 0, CHECKSUM);
   store<u16>(at, <u16>checksumOf(sum(at, IPV4_HEADER_OCTETS)), CHECKSUM);
@@ -159,6 +160,6 @@ export function allowFragments(at: usize, identification: u32): void {
 @inline export function pseudoSum(at: usize, protocol: Protocol, octets: u32): u64 {
   return (
     <u64>load<u32>(at, SOURCE) + <u64>load<u32>(at, DESTINATION) +
-    <u64>bswap<u16>(<u16>octets) + (<u64>protocol << 8)
+    <u64>swap16(octets) + (<u64>protocol << 8)
   );
 }

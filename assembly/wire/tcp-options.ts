@@ -8,7 +8,7 @@
  */
 
 import { HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE } from "../config";
-import { get16, get32, put32 } from "../core/octets";
+import { get16, get32, put32, swap32 } from "../core/octets";
 
 const enum Kind {
   END_OF_LIST = 0,
@@ -110,7 +110,7 @@ function takeTimestamps(options: TcpOptions, at: usize): void {
 
 /** Writes the four octets of a Maximum Segment Size option. */
 @inline export function emitMss(at: usize, mss: u32): void {
-  store<u32>(at, bswap<u32>(0x0204_0000 | mss));
+  store<u32>(at, swap32(0x0204_0000 | mss));
 }
 
 /** Writes a Window Scale option behind a No-Operation. `shift`: 0 … 14. */

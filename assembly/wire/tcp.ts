@@ -6,6 +6,7 @@
  */
 
 import { checksumOf, fold, sum } from "../core/checksum";
+import { swap16, swap32, swap64 } from "../core/octets";
 import { Protocol, pseudoSum } from "./ipv4";
 
 @inline const PORTS: usize = 0;
@@ -40,17 +41,17 @@ export const enum Ctl {
 
 /** Source port << 16 | destination port. */
 @inline export function tcpPorts(at: usize): u32 {
-  return bswap<u32>(load<u32>(at, PORTS));
+  return swap32(load<u32>(at, PORTS));
 }
 
 /** SEG.SEQ. */
 @inline export function tcpSeq(at: usize): u32 {
-  return bswap<u32>(load<u32>(at, SEQ_NUM));
+  return swap32(load<u32>(at, SEQ_NUM));
 }
 
 /** SEG.ACK, which means something only with ACK set. */
 @inline export function tcpAck(at: usize): u32 {
-  return bswap<u32>(load<u32>(at, ACK_NUM));
+  return swap32(load<u32>(at, ACK_NUM));
 }
 
 /** Where the text begins, in octets from the header's first. */
@@ -65,12 +66,12 @@ export const enum Ctl {
 
 /** SEG.WND, as it stands there. */
 @inline export function tcpWindow(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at, WINDOW));
+  return swap16(load<u16>(at, WINDOW));
 }
 
 /** The urgent pointer, which means something only with URG set. */
 @inline export function tcpUrgentPointer(at: usize): u32 {
-  return <u32>bswap<u16>(load<u16>(at, URGENT_POINTER));
+  return swap16(load<u16>(at, URGENT_POINTER));
 }
 
 /** Whether the segment of `octets` octets behind the IPv4 header `ip` holds its own checksum. */
@@ -83,15 +84,15 @@ export const enum Ctl {
  * `seqAndAck`: SEG.SEQ << 32 | SEG.ACK. `control`: as `tcpControl` makes it.
  */
 @inline export function emitTcp(at: usize, ports: u32, seqAndAck: u64, control: u32): void {
-  store<u32>(at, bswap<u32>(ports), PORTS);
-  store<u64>(at, bswap<u64>(seqAndAck), SEQ_NUM);
-  store<u32>(at, bswap<u32>(control), DATA_OFFSET);
+  store<u32>(at, swap32(ports), PORTS);
+  store<u64>(at, swap64(seqAndAck), SEQ_NUM);
+  store<u32>(at, swap32(control), DATA_OFFSET);
   store<u32>(at, 0, CHECKSUM); // and the urgent pointer
 }
 
 /** Writes the urgent pointer into a header. */
 @inline export function emitUrgentPointer(at: usize, pointer: u32): void {
-  store<u16>(at, bswap<u16>(<u16>pointer), URGENT_POINTER);
+  store<u16>(at, swap16(pointer), URGENT_POINTER);
 }
 
 /** The fourth word of a header: its octets, the control bits and the window. */

@@ -18,20 +18,13 @@ import {
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LingerModule } from "../../hal/host/module.ts";
+import { WASM_FEATURES } from "../../scripts/wasm-optimizations.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = "build/goodput";
 const ASC = "node_modules/assemblyscript/bin/asc.js";
 const WASM_OPT = "node_modules/binaryen/bin/wasm-opt";
-/** As for the release modules of boards (`scripts/build.mjs`). */
-const OPTIMIZATION = [
-  "--mvp-features",
-  "--enable-bulk-memory",
-  "--enable-sign-ext",
-  "--enable-mutable-globals",
-  "--enable-nontrapping-float-to-int",
-  "-Os",
-];
+const OPTIMIZATION = [...WASM_FEATURES, "-Os"];
 /** As in the host's module, apart from the connections, of which one is enough. */
 const COUNTS = ["CONFIG_CONNECTION_COUNT=2", "CONFIG_RANGE_COUNT=8"];
 

@@ -7,6 +7,7 @@
  */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { WASM_FEATURES, WASM_OPTIMIZATIONS } from "../../scripts/wasm-optimizations.mjs";
 import { BUILD, makeOnce, ROOT, runTool, SOURCES } from "./tools.ts";
 
 const PRESET = join(ROOT, "asconfig.app.json");
@@ -14,15 +15,6 @@ const TRANSFORM = join(ROOT, "scripts/asc-transform.mjs");
 
 export type Profile = "default" | "host";
 
-/** As scripts/build.mjs has it for the release modules. */
-const WASM_FEATURES = [
-  ...["--mvp-features", "--enable-bulk-memory", "--enable-sign-ext", "--enable-mutable-globals"],
-  "--enable-nontrapping-float-to-int",
-];
-const OPTIMIZATIONS: Record<Profile, readonly string[]> = {
-  default: ["--always-inline-max-function-size=4", "-Oz", "--converge"],
-  host: ["-O3"],
-};
 /** The straight ways too, which the `default` that is shipped leaves out for its size. */
 const POOLS = [
   "STRAIGHT=1",
@@ -58,7 +50,7 @@ export function buildLinger(profile: Profile, likeLwip = false): string {
   const driver = join(SOURCES, "linger");
   const inputs = [
     ...[join(ROOT, "assembly"), driver, PRESET, TRANSFORM, profile, ...settings],
-    ...OPTIMIZATIONS[profile],
+    ...WASM_OPTIMIZATIONS[profile],
   ];
   return makeOnce(name, inputs, () => {
     const raw = join(BUILD, `raw-${name}`);
@@ -69,7 +61,7 @@ export function buildLinger(profile: Profile, likeLwip = false): string {
       ...["--noColors", "-o", raw],
     ]);
     const output = join(BUILD, name);
-    const args = [raw, ...WASM_FEATURES, ...OPTIMIZATIONS[profile], "-o", output];
+    const args = [raw, ...WASM_FEATURES, ...WASM_OPTIMIZATIONS[profile], "-o", output];
     runTool("binaryen/bin/wasm-opt", args);
   });
 }

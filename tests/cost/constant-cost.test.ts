@@ -13,15 +13,9 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Event, Limit, State, StatusField } from "../../hal/host/abi.ts";
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
+import { WASM_FEATURES } from "../../scripts/wasm-optimizations.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const FEATURES = [
-  "--mvp-features",
-  "--enable-bulk-memory",
-  "--enable-sign-ext",
-  "--enable-mutable-globals",
-  "--enable-nontrapping-float-to-int",
-];
 const PORT = 80;
 const MANY = 1000;
 const MSL_MS = 30_000;
@@ -51,7 +45,7 @@ before(() => {
   const wasmOpt = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
   execFileSync(process.execPath, [
     wasmOpt,
-    ...FEATURES,
+    ...WASM_FEATURES,
     "--instrument-memory",
     source,
     "-o",

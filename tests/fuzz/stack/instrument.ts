@@ -25,17 +25,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebAssembly, type WasmModule } from "../../../hal/host/web-assembly.ts";
+import { WASM_FEATURES } from "../../../scripts/wasm-optimizations.mjs";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const BUILD = join(ROOT, "build");
-/** asc's output carries no list of the features it uses. */
-const FEATURES = [
-  "--mvp-features",
-  "--enable-bulk-memory",
-  "--enable-sign-ext",
-  "--enable-mutable-globals",
-  "--enable-nontrapping-float-to-int",
-];
 const PAGE_OCTETS = 65_536;
 const FUEL_OCTETS = 8;
 
@@ -100,7 +93,7 @@ function replaceFile(path: string, content: string | Uint8Array): void {
 /** No pass is asked for, so nothing is optimised away. */
 function runWasmOpt(...args: string[]): void {
   const program = join(ROOT, "node_modules/binaryen/bin/wasm-opt");
-  execFileSync(process.execPath, [program, ...args, ...FEATURES], { stdio: "pipe" });
+  execFileSync(process.execPath, [program, ...args, ...WASM_FEATURES], { stdio: "pipe" });
 }
 
 /** The text with its counting; Binaryen writes one opening parenthesis of interest per line. */

@@ -10,7 +10,7 @@ const ENTRIES = [
   /^bench\/segment\/linger\/driver\.ts$/,
   /\.(test|spec|include)\.ts$/,
   /\.config\.(js|mjs)$/,
-  /\.d\.ts$/,
+  /\.d\.m?ts$/,
 ];
 /** Files whose exports are complete by themselves, and why. */
 const COMPLETE = new Map([
