@@ -21,8 +21,12 @@ const POOLS = [
   ...["RX_SLOT_COUNT=256", "CONNECTION_COUNT=1024", "TIME_WAIT_COUNT=1024", "DEMUX_BITS=11"],
   ...["SEND_RING_OCTETS=5840", "RECEIVE_RING_OCTETS=5840"],
 ];
-/** What lwIP has not, or has switched off here. */
-const WITHOUT = ["TIMESTAMPS=0", "SACK=0", "ECN=0", "URGENT=0", "SYN_COOKIES=0", "PMTUD=0"];
+
+/**
+ * What lwIP has not, or has switched off here. Path MTU discovery stays: without it datagrams may
+ * be fragmented, and the straight way out is for those that may not.
+ */
+const WITHOUT = ["TIMESTAMPS=0", "SACK=0", "ECN=0", "URGENT=0", "SYN_COOKIES=0"];
 const LWIP_LIKE = [...WITHOUT, "KEEP_ALIVE=0", "REASSEMBLY_COUNT=0"];
 
 interface Target {
@@ -43,10 +47,19 @@ function writeConfig(path: string, profile: Profile, settings: readonly string[]
   writeFileSync(path, JSON.stringify(preset));
 }
 
-/** Builds it. `likeLwip`: without the features that lwIP lacks in this benchmark. */
-export function buildLinger(profile: Profile, likeLwip = false): string {
-  const name = `linger-${profile}${likeLwip ? "-like-lwip" : ""}.wasm`;
-  const settings = (likeLwip ? [...POOLS, ...LWIP_LIKE] : POOLS).map((one) => `CONFIG_${one}`);
+/**
+ * `named`: with the names of its functions, the code is the same. `like-lwip`: without the features
+ * that lwIP lacks in this benchmark.
+ */
+type Variant = "whole" | "named" | "like-lwip";
+
+/** Builds it. */
+export function buildLinger(profile: Profile, variant: Variant = "whole"): string {
+  const name = `linger-${profile}-${variant}.wasm`;
+  const named = variant === "named";
+  const settings = [...POOLS, ...(variant === "like-lwip" ? LWIP_LIKE : [])].map(
+    (one) => `CONFIG_${one}`,
+  );
   const driver = join(SOURCES, "linger");
   const inputs = [
     ...[join(ROOT, "assembly"), driver, PRESET, TRANSFORM, profile, ...settings],
@@ -58,10 +71,11 @@ export function buildLinger(profile: Profile, likeLwip = false): string {
     writeConfig(config, profile, settings);
     runTool("assemblyscript/bin/asc.js", [
       ...[join(driver, "driver.ts"), "--config", config, "--target", profile],
-      ...["--noColors", "-o", raw],
+      ...["--noColors", ...(named ? ["--debug"] : []), "-o", raw],
     ]);
     const output = join(BUILD, name);
-    const args = [raw, ...WASM_FEATURES, ...WASM_OPTIMIZATIONS[profile], "-o", output];
+    const names = named ? ["-g"] : [];
+    const args = [raw, ...WASM_FEATURES, ...names, ...WASM_OPTIMIZATIONS[profile], "-o", output];
     runTool("binaryen/bin/wasm-opt", args);
   });
 }

@@ -6,7 +6,7 @@
  * main.ts before anything is measured, and by tests/bench.
  */
 import { readFileSync } from "node:fs";
-import { type WasmMemory, WebAssembly } from "../../hal/host/web-assembly.ts";
+import { BenchInstance } from "./run-scenario.ts";
 import { Mode, type Scenario } from "./scenarios.ts";
 
 const PEER_MAC = "02:00:00:00:00:02";
@@ -142,12 +142,6 @@ export class Judge {
   }
 }
 
-interface Exports {
-  memory: WasmMemory;
-  bench_setup(code: number, mode: number, connections: number): number;
-  bench_run(count: number): number;
-}
-
 /** Runs a scenario under the judge's eyes; `spoil` may change a frame before he sees it. */
 export function verify(
   module: string,
@@ -155,36 +149,13 @@ export function verify(
   spoil: (frame: Uint8Array) => Uint8Array = (frame) => frame,
 ): Judge {
   const judge = new Judge();
-  const sent: [ports: number, seq: number][] = [];
-  let seed = 1;
-  const frameAt = (at: number, octets: number) =>
-    new Uint8Array(exports.memory.buffer, at, octets).slice();
-  const env = {
-    prof_start: () => 0,
-    prof_stop: () => 0,
-    arrived(at: number, octets: number) {
-      judge.arrived(frameAt(at, octets));
-      return 0;
-    },
-    sent_count: () => sent.length,
-    sent_ports: (index: number) => sent[index]![0],
-    sent_seq: (index: number) => sent[index]![1],
-  };
-  const hal = {
-    transmit: (at: number, octets: number) => {
-      const frame = frameAt(at, octets);
-      const view = new DataView(frame.buffer);
-      sent.push(octets < 54 ? [0, 0] : [view.getUint32(34), view.getUint32(38)]);
-      judge.sent(spoil(frame));
-      return 0;
-    },
-    entropy: () => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) | 0),
-  };
-  const compiled = new WebAssembly.Module(readFileSync(module));
-  const exports = new WebAssembly.Instance(compiled, { env, hal }).exports as unknown as Exports;
-  const { code, mode, connections, count, name } = scenario;
-  const errors =
-    exports.bench_setup(code, mode | Mode.VERIFY, connections) + exports.bench_run(count);
-  if (errors !== 0) judge.complaints.push(`${name}: the driver has counted ${errors} errors`);
+  const instance = new BenchInstance(readFileSync(module), {
+    arrived: (frame) => judge.arrived(frame),
+    sent: (frame) => judge.sent(spoil(frame)),
+  });
+  const errors = instance.run(scenario, scenario.mode | Mode.VERIFY);
+  if (errors !== 0) {
+    judge.complaints.push(`${scenario.name}: the driver has counted ${errors} errors`);
+  }
   return judge;
 }

@@ -111,7 +111,7 @@ export const LANES = [
     tests: ["tests/cost"],
     timeoutS: 120,
   }),
-  lane("bench", "the benchmark: what is sent while it measures is right", {
+  lane("bench", "the benchmark: what is sent is right, and what it costs within its budget", {
     tests: ["tests/bench"],
     timeoutS: 180,
   }),
