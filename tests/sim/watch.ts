@@ -80,6 +80,17 @@ interface Reset {
   stateBefore: number;
 }
 
+/** Whether a TCB is there that has this tuple and began with this number. */
+function isOf(slot: Slot, tuple: Omit<Tuple, "localAddress">, iss: number): boolean {
+  return (
+    slot.isLive &&
+    slot.iss === iss &&
+    slot.localPort === tuple.localPort &&
+    slot.remotePort === tuple.remotePort &&
+    slot.remoteAddress === tuple.remoteAddress
+  );
+}
+
 export class Watch {
   readonly station: Station;
   readonly slots: Slot[] = [];
@@ -136,10 +147,10 @@ export class Watch {
   bind(end: End, tuple: Tuple, iss: number): void {
     this.#cause.kind = "calls";
     this.#look();
-    for (const slot of this.slots) {
-      if (!slot.isLive || slot.iss !== iss || slot.localPort !== tuple.localPort) continue;
-      if (slot.remoteAddress !== tuple.remoteAddress) continue;
-      if (slot.remotePort !== tuple.remotePort) continue;
+    // One SYN cookie may have made two of the same numbers; the first one has ended then.
+    const same = this.slots.filter((slot) => isOf(slot, tuple, iss) && slot.end === undefined);
+    const slot = same.find(({ state }) => state !== State.CLOSED) ?? same[0];
+    if (slot !== undefined) {
       slot.end = end;
       end.slot = slot;
     }
@@ -161,8 +172,14 @@ export class Watch {
     const { destination: address, destinationPort: port, sourcePort: localPort } = packet;
     const slot = this.find(address, port, localPort);
     if (slot !== undefined) slot.sentMs = this.station.nowMs();
-    if (!packet.has(Ctl.RST)) return;
+    if (!packet.has(Ctl.RST) || this.#isOfTwin(slot)) return;
     this.#resets.push({ address, port, localPort, slot, stateBefore: slot?.state ?? 0 });
+  }
+
+  /** Whether an RST is that of another one of the same SYN cookie, which has ended before. */
+  #isOfTwin(slot: Slot | undefined): boolean {
+    if (slot === undefined) return false;
+    return this.slots.some((one) => one.state === State.CLOSED && isOf(one, slot, slot.iss));
   }
 
   // ── Steps ──────────────────────────────────────────────────────────────────────────────────────

@@ -401,9 +401,12 @@ function judgeReset(record: TupleRecord, tcp: TcpSegment, isReply: boolean): voi
     assert.equal(tcp.seq, 0, "TCP: RST,ACK has SEG.SEQ 0 (RFC 9293 §3.10.7.1)");
     assert.ok(isReply, "TCP: RST,ACK is an answer");
   } else if (!isReply) {
-    const incarnation = record.incarnations.findLast((one) => isNextNumber(one, tcp.seq));
-    assert.notEqual(incarnation, undefined, "TCP: RST without the number of any connection");
-    incarnation!.isReset = true;
+    const last = record.incarnations.findLast((one) => isNextNumber(one, tcp.seq));
+    assert.notEqual(last, undefined, "TCP: RST without the number of any connection");
+    // Of two that one SYN cookie has made, the first one's RST may leave when the second one lives.
+    const isFirst = ({ iss, isReset }: Incarnation) => iss === last!.iss && !isReset;
+    const of = record.incarnations.find((one) => isFirst(one) && isNextNumber(one, tcp.seq));
+    (of ?? last!).isReset = true;
   }
 }
 
