@@ -102,6 +102,20 @@
  */
 @inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 0) != 0;
 
+/**
+ * Long blocks are summed, or copied, by the HAL (`hal/README.md`, "Imports on request"): for an
+ * interpreter, or a machine that copies by DMA. Left out unless asked for: not every HAL has them.
+ */
+@inline export const HAS_NATIVE_CHECKSUM: bool =
+  (isDefined(CONFIG_NATIVE_CHECKSUM) ? CONFIG_NATIVE_CHECKSUM : 0) != 0;
+@inline export const HAS_NATIVE_COPY: bool =
+  (isDefined(CONFIG_NATIVE_COPY) ? CONFIG_NATIVE_COPY : 0) != 0;
+/**
+ * Octets from which on the HAL is asked: calling it costs an interpreter about 500 instructions,
+ * which is what our own checksum takes for so many.
+ */
+@inline export const NATIVE_OCTETS_MIN: u32 = 128;
+
 // ── Bounds of the work in one poll ───────────────────────────────────────────────────────────────
 
 /** Segments transmitted per poll; more makes poll return 0, so that frames are read in between. */

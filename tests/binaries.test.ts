@@ -80,7 +80,8 @@ function readFunctions(rows: string[][]): Signature[] {
     );
 }
 
-const IMPORTS = readFunctions(readTables("Imports"));
+const IMPORTS = readFunctions(readTables("Imports ("));
+const IMPORTS_ON_REQUEST = readFunctions(readTables("Imports on request"));
 const EXPORT_ROWS = readTables("Exports");
 const EXPORT_NAMES = EXPORT_ROWS.flatMap((cells) => readNames(cells[1]!)).sort();
 const GLOBALS = ["__heap_base", "__data_end"];
@@ -110,6 +111,10 @@ test("README's tables are read", () => {
   assert.deepEqual(IMPORTS, [
     { name: "transmit", parameterCount: 2 },
     { name: "entropy", parameterCount: 0 },
+  ]);
+  assert.deepEqual(IMPORTS_ON_REQUEST, [
+    { name: "checksum", parameterCount: 2 },
+    { name: "copy", parameterCount: 3 },
   ]);
   assert.ok(EXPORT_NAMES.length >= 32, `only ${EXPORT_NAMES.length} exports found`);
   const setAddress = EXPORTED_FUNCTIONS.find(({ name }) => name === "setAddress");

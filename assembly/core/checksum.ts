@@ -8,7 +8,8 @@
  * Called by `wire/` and `netif/`. Knows no header format and changes no memory.
  */
 
-import { HAS_WIDE_CHECKSUM } from "../config";
+import { HAS_NATIVE_CHECKSUM, HAS_WIDE_CHECKSUM, NATIVE_OCTETS_MIN } from "../config";
+import { checksum } from "../hal";
 import { swap16 } from "./octets";
 
 /** Low seven octets of a word of eight. */
@@ -27,6 +28,7 @@ import { swap16 } from "./octets";
  * compiler can drop the other bounds checks of the round.
  */
 export function sum(at: usize, octets: u32): u64 {
+  if (HAS_NATIVE_CHECKSUM && octets >= NATIVE_OCTETS_MIN) return <u64>checksum(at, octets);
   if (!HAS_WIDE_CHECKSUM) return <u64>fold(sumWords(at, octets));
   let even: u64 = 0;
   let odd: u64 = 0;

@@ -22,6 +22,15 @@
   return (<u64>swap32(<u32>value) << 32) | <u64>swap32(<u32>(value >> 32));
 }
 
+import { HAS_NATIVE_COPY, NATIVE_OCTETS_MIN } from "../config";
+import { copy } from "../hal";
+
+/** Copies text, as much as a segment holds; the blocks may overlap. */
+@hot @inline export function copyOctets(to: usize, from: usize, octets: usize): void {
+  if (HAS_NATIVE_COPY && octets >= NATIVE_OCTETS_MIN) copy(to, from, <u32>octets);
+  else memory.copy(to, from, octets);
+}
+
 /** The unsigned 16-bit number at `at + offset`. */
 @inline export function get16(at: usize, offset: usize = 0): u32 {
   return swap16(load<u16>(at + offset));

@@ -11,6 +11,7 @@ import { HAS_PING, HAS_PMTUD, MTU_OCTETS } from "../config";
 import { Counter, Status } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
+import { copyOctets } from "../core/octets";
 import { randomWord } from "../core/random";
 import { icmpErrorArrives, tooBigArrives } from "../tcp/icmp-error";
 import {
@@ -130,7 +131,7 @@ function answerEcho(mac: u64, source: u32, message: usize, octets: u32): void {
     count(Counter.DROP_ICMP_RATE);
     return;
   }
-  memory.copy(PAYLOAD, message, octets);
+  copyOctets(PAYLOAD, message, octets);
   emitEcho(PAYLOAD, IcmpType.ECHO_REPLY, (icmpIdentifier(message) << 16) | icmpSequence(message));
   sealIcmp(PAYLOAD, octets);
   sendIcmp(mac, addressesTo(source), octets);

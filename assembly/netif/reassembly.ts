@@ -18,6 +18,7 @@ import { Counter } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";
 import { REASSEMBLY_DEADLINE, armDeadline } from "../core/deadlines";
+import { copyOctets } from "../core/octets";
 import {
   IPV4_HEADER_OCTETS, Protocol, fragmentOffset, hasMoreFragments, ipv4Protocol, ipv4TotalOctets,
   copyCongestionMark, isSameDatagram, makeWhole,
@@ -224,7 +225,7 @@ function judge(datagram: Datagram, fragment: Fragment): Verdict {
 /** Puts the fragment's octets where they belong. */
 function keep(datagram: Datagram, fragment: Fragment): void {
   const payload = changetype<usize>(datagram) + PAYLOAD;
-  memory.copy(payload + fragment.start, fragment.payload, fragment.octets);
+  copyOctets(payload + fragment.start, fragment.payload, fragment.octets);
   for (let word: u32 = 0; word < MAP_WORDS; ++word) {
     const at = mapWord(datagram, word);
     store<u64>(at, load<u64>(at) | blocksIn(word, fragment));

@@ -17,7 +17,7 @@ import { Counter, Event, State } from "../core/abi";
 import { sum } from "../core/checksum";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
-import { swap16, swap32 } from "../core/octets";
+import { copyOctets, swap16, swap32 } from "../core/octets";
 import { growWindow } from "../tcp/congestion";
 import { bucketOfRaw } from "../tcp/demux";
 import { FLOW_POOL, FlowKind } from "../tcp/flow";
@@ -206,10 +206,10 @@ function advance(tcb: Tcb, ack: u32): void {
   if (offset >= RECEIVE_RING_OCTETS) offset -= RECEIVE_RING_OCTETS;
   const room = RECEIVE_RING_OCTETS - offset;
   if (octets <= room) {
-    memory.copy(ring + offset, text, octets);
+    copyOctets(ring + offset, text, octets);
   } else {
-    memory.copy(ring + offset, text, room);
-    memory.copy(ring, text + room, octets - room);
+    copyOctets(ring + offset, text, room);
+    copyOctets(ring, text + room, octets - room);
   }
   const wasFull = isRingFull(tcb);
   tcb.rcvNxt += octets;

@@ -15,7 +15,7 @@ import { Counter, State } from "../core/abi";
 import { checksumOf, sum } from "../core/checksum";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
-import { swap16, swap32 } from "../core/octets";
+import { copyOctets, swap16, swap32 } from "../core/octets";
 import { FlowKind } from "../tcp/flow";
 import { ttlOf } from "../tcp/marks";
 import { rotateFlow, withdrawFlow } from "../tcp/pending";
@@ -148,7 +148,7 @@ export function sendStraight(flow: usize): Straight {
     <u64>control;
   if (octets != 0) {
     const text = sendRingOf(tcb) + ringOffset(tcb, seq - tcb.sndUna);
-    memory.copy(FRAME + TEXT, text, octets);
+    copyOctets(FRAME + TEXT, text, octets);
     tcpSum += sum(FRAME + TEXT, octets);
   }
   store<u64>(FRAME, <u64>control | (<u64>checksumOf(tcpSum) << 32), 46);

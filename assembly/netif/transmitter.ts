@@ -11,6 +11,7 @@ import {
 } from "../config";
 import { Counter, Parameter } from "../core/abi";
 import { count } from "../core/counters";
+import { copyOctets } from "../core/octets";
 import { randomWord } from "../core/random";
 import { transmit } from "../hal";
 import { tosOf, ttlOf } from "../tcp/marks";
@@ -105,9 +106,9 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   const text = PAYLOAD + headerOctets;
   const firstOctets = segment.textOctets;
   if (firstOctets != 0) {
-    memory.copy(text, segment.text, firstOctets);
+    copyOctets(text, segment.text, firstOctets);
     if (segment.moreTextOctets != 0) {
-      memory.copy(text + firstOctets, segment.moreText, segment.moreTextOctets);
+      copyOctets(text + firstOctets, segment.moreText, segment.moreTextOctets);
     }
   }
   const control = tcpControl(headerOctets, segment.flags, segment.wnd);

@@ -12,6 +12,7 @@ import {
 } from "../config";
 import { Counter, Event } from "../core/abi";
 import { count } from "../core/counters";
+import { copyOctets } from "../core/octets";
 import { advanceOffset, contiguousOctets } from "../core/ring";
 import { Ctl } from "../wire/tcp";
 import { addRange, isHeld, joinRanges, truncateRanges } from "./ranges";
@@ -177,8 +178,8 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
   assert(ahead + octets <= RECEIVE_RING_OCTETS);
   const offset = advanceOffset(tcb.receiveOffset, ahead, RECEIVE_RING_OCTETS);
   const first = contiguousOctets(offset, octets, RECEIVE_RING_OCTETS);
-  memory.copy(ring + offset, segment.text, first);
-  if (first < octets) memory.copy(ring, segment.text + first, octets - first);
+  copyOctets(ring + offset, segment.text, first);
+  if (first < octets) copyOctets(ring, segment.text + first, octets - first);
 }
 
 /**

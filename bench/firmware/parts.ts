@@ -104,7 +104,8 @@ function dividePool(ram: Parts, engine: Engine, module: string): Parts {
 }
 
 function heapBase(octets: Uint8Array): number {
-  const hal = { transmit: () => 0, entropy: () => 0 };
+  const none = () => 0;
+  const hal = { transmit: none, entropy: none, checksum: none, copy: none };
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(octets), { hal });
   return (exports["__heap_base"] as { value: number }).value;
 }

@@ -9,6 +9,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Abi, Counter, Limit, Status } from "./abi.ts";
 import { LingerError, systemCode } from "./errors.ts";
+import { memoryImports } from "./memory-imports.ts";
 import {
   WebAssembly,
   type WasmCall,
@@ -150,6 +151,8 @@ const APPLICATION_CALLS: Record<keyof ApplicationCalls, { parameters: number; u3
 };
 
 const IMPORT_MODULE = "hal";
+/** The last two only in a module that was built for them. */
+const IMPORTS = ["transmit", "entropy", "checksum", "copy"];
 const BUSY = 1;
 
 /** Where a release module lies, the same from `hal/host/` and from `dist/host/`. */
@@ -229,7 +232,7 @@ export class LingerModule {
 
   #checkImports(): void {
     for (const { module, name, kind } of WebAssembly.Module.imports(this.#compiled)) {
-      const known = module === IMPORT_MODULE && (name === "transmit" || name === "entropy");
+      const known = module === IMPORT_MODULE && IMPORTS.includes(name);
       if (known && kind === "function") continue;
       const text = `${this.name} imports the ${kind} "${module}.${name}", which no HAL provides`;
       throw new LingerError("MODULE_INVALID", text);
@@ -294,7 +297,7 @@ export class LingerInstance {
     };
     const { transmit, entropy } = tap?.tapImports(raw) ?? raw;
     const { exports } = new WebAssembly.Instance(compiled, {
-      [IMPORT_MODULE]: { transmit, entropy },
+      [IMPORT_MODULE]: { transmit, entropy, ...memoryImports(() => this.memory) },
     });
     const { buffer } = exports["memory"] as WasmMemory;
     this.memory = new Uint8Array(buffer);

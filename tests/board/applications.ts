@@ -18,7 +18,8 @@ const ASC = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
 
 /**
  * Echoes, until it gets one of these letters: t traps, r reads and w writes beyond linear memory, f
- * fills beyond it, d recurses for ever, l loops for ever.
+ * fills beyond it, d recurses for ever, l loops for ever; c has the firmware copy to, m copy from, and
+ * s sum what lies beyond.
  */
 const SABOTEUR = `
 export * from "linger-tcp/assembly";
@@ -26,6 +27,8 @@ import {
   nextReady, takeEvents, tcpAccept, tcpCloseWrite, tcpCommit, tcpConsume, tcpListen, tcpPeek,
   tcpPeekedAddress, tcpRelease, tcpReserve, tcpReservedAddress,
 } from "linger-tcp/assembly";
+@external("hal", "checksum") declare function checksum(from: usize, octets: u32): u32;
+@external("hal", "copy") declare function copy(to: usize, from: usize, octets: u32): i32;
 const BEYOND: usize = 0x7ffffff0;
 
 export function appInit(): i32 { return min(tcpListen(0, 7, 2), 0); }
@@ -44,6 +47,9 @@ function obey(letter: u32): void {
     case 0x77: { store<u32>(BEYOND + letter, letter); return; }
     case 0x66: { memory.fill(16, 0, 0x7fffffff + letter); return; }
     case 0x64: { store<u32>(16, recurse(letter)); return; }
+    case 0x63: { copy(BEYOND + letter, 16, 200); return; }
+    case 0x6d: { copy(16, BEYOND + letter, 200); return; }
+    case 0x73: { store<u32>(16, checksum(BEYOND + letter, 200)); return; }
     case 0x6c: { loop(); return; }
   }
 }
@@ -89,6 +95,17 @@ export class Applications {
     return path;
   }
 
+  /** The stack alone, with long blocks left to the firmware. */
+  native(profile: Profile): string {
+    const folder = join(this.#folder, "native");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "native.ts"), 'export * from "linger-tcp/assembly";\n');
+    const config = { extends: "linger-tcp/asconfig.app.json" };
+    writeFileSync(join(folder, "asconfig.json"), JSON.stringify(config));
+    const use = ["CONFIG_NATIVE_CHECKSUM=1", "CONFIG_NATIVE_COPY=1"];
+    return this.#compile(folder, "native.ts", profile, use);
+  }
+
   saboteur(profile: Profile): string {
     return (this.#saboteurs[profile] ??= this.#makeSaboteur(profile));
   }
@@ -115,9 +132,10 @@ export class Applications {
     rmSync(this.#folder, { recursive: true });
   }
 
-  #compile(folder: string, entry: string, profile: Profile): string {
+  #compile(folder: string, entry: string, profile: Profile, use: string[] = []): string {
     const path = join(folder, `${entry.replace(/\.ts$/, "")}-${profile}.wasm`);
     const args = [ASC, entry, "--target", profile, "--outFile", path, "--noColors"];
+    for (const name of use) args.push("--use", name);
     const options = { cwd: folder, encoding: "utf8" } as const;
     const { status, stderr } = spawnSync(process.execPath, args, options);
     assert.equal(status, 0, stderr);

@@ -58,12 +58,29 @@ static int32_t native_entropy(wasm_exec_env_t environment) {
   return (int32_t)linger_hal_entropy();
 }
 
+static int32_t native_checksum(wasm_exec_env_t environment, const uint8_t *from, uint32_t octets) {
+  (void)environment;
+  return (int32_t)linger_hal_checksum(from, octets);
+}
+
+/* WAMR checks one block of a call, "*~"; the other one here, with an exception if it is outside. */
+static int32_t native_copy(wasm_exec_env_t environment, uint32_t to, const uint8_t *from,
+                           uint32_t octets) {
+  const wasm_module_inst_t instance = wasm_runtime_get_module_inst(environment);
+  if (wasm_runtime_validate_app_addr(instance, to, octets)) {
+    linger_hal_copy(wasm_runtime_addr_app_to_native(instance, to), from, octets);
+  }
+  return 0;
+}
+
 /* WAMR's table holds functions as pointers to data, as POSIX has it and ISO C does not. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
 static NativeSymbol natives[] = {
     {"transmit", (void *)native_transmit, "(*~)i", NULL},
     {"entropy", (void *)native_entropy, "()i", NULL},
+    {"checksum", (void *)native_checksum, "(*~)i", NULL},
+    {"copy", (void *)native_copy, "(i*~)i", NULL},
 };
 #pragma GCC diagnostic pop
 

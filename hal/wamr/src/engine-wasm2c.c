@@ -70,6 +70,23 @@ u32 Z_halZ_entropy(struct Z_hal_instance_t *hal) {
   return linger_hal_entropy();
 }
 
+/* Called by modules that were built for it, and left out by the linker for others. */
+u32 Z_halZ_checksum(struct Z_hal_instance_t *hal, u32 from, u32 octets) {
+  (void)hal;
+  const uint8_t *const at = linger_memory(from, octets);
+  if (at == NULL) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  return linger_hal_checksum(at, octets);
+}
+
+u32 Z_halZ_copy(struct Z_hal_instance_t *hal, u32 to, u32 from, u32 octets) {
+  (void)hal;
+  uint8_t *const target = linger_memory(to, octets);
+  const uint8_t *const source = linger_memory(from, octets);
+  if (target == NULL || source == NULL) wasm_rt_trap(WASM_RT_TRAP_OOB);
+  linger_hal_copy(target, source, octets);
+  return 0;
+}
+
 #define DEFINE_0(type, name, ours) \
   type ours(void) {                \
     return (type)Z_lingerZ_##name(&instance); \

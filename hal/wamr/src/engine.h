@@ -34,6 +34,10 @@ LINGER_APPLICATION_EXPORTS(LINGER_PROTOTYPE_0, LINGER_PROTOTYPE_1)
 uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets);
 uint32_t linger_hal_entropy(void);
 
+/** Those that a module imports only if it was built for them. The blocks are in bounds. */
+uint32_t linger_hal_checksum(const uint8_t *from, uint32_t octets);
+void linger_hal_copy(uint8_t *to, const uint8_t *from, uint32_t octets);
+
 /** Reports a trap and goes back to the loop, which starts the stack again. */
 _Noreturn void linger_trapped(const char *why);
 

@@ -9,6 +9,7 @@ import { IMAGES } from "../../../bench/firmware/images.ts";
 import { measure, total } from "../../../bench/firmware/parts.ts";
 import type { Connection } from "../../../hal/host/index.ts";
 import { octets, receiveHash, sha256, until } from "../../interop/traffic.ts";
+import { Applications } from "../applications.ts";
 import { BOARD_ADDRESS, build } from "../board.ts";
 import { Bench, PEER_ADDRESS } from "../peer.ts";
 
@@ -206,3 +207,33 @@ for (const { name } of IMAGES) {
     });
   });
 }
+
+describe(
+  "a module that leaves sums and copies to the firmware",
+  { timeout: SUITE_TIMEOUT_MS },
+  () => {
+    const applications = new Applications();
+    after(() => applications.discard());
+
+    for (const engine of ["fast", "classic", "wasm2c"]) {
+      test(`is served by ${engine}: 65,536 octets echoed, pings of every length`, async () => {
+        const bench = await Bench.open(
+          build(`mps2-an385-${engine}`, applications.native("default")),
+        );
+        try {
+          const connection = await bench.connect(BOARD_ADDRESS, ECHO_PORT);
+          await echo(connection, 65_536);
+          assert.equal(await connection.ended, "CLOSED");
+          // A wrong sum is dropped by the peer, and nothing is sent again here.
+          for (let length = 0; length < 300; length++) {
+            await bench.stack.ping(BOARD_ADDRESS, { octets: length });
+            await sleep(1);
+          }
+          assert.equal((await bench.board.counters()).traps, 0);
+        } finally {
+          await bench.close();
+        }
+      });
+    }
+  },
+);
