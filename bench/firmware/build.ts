@@ -69,7 +69,6 @@ export function buildImageWith(image: Image, module: string): BuiltImage {
 export function buildProcess(engine: Engine | "watched", module: string): string {
   const path = resolve(module);
   const folder = join(FOLDER, engine === "wasm2c" ? `linux-${nameOf(path)}` : "linux");
-  fetchWamr();
   run("cmake", [
     ...["-G", "Ninja", "-S", join(ROOT, "hal/wamr/boards/linux"), "-B", folder],
     ...["-DCMAKE_BUILD_TYPE=Release", `-DWAMR_ROOT_DIR=${wamrFolder()}`],
@@ -85,13 +84,12 @@ function nameOf(module: string): string {
   return `${basename(module, ".wasm")}-${digest.slice(0, DIGEST_LETTERS)}`;
 }
 
-function wamrFolder(): string {
-  return process.env["WAMR_ROOT_DIR"] ?? WAMR;
-}
-
-function fetchWamr(): void {
-  if (wamrFolder() !== WAMR) return;
+/** WAMR's sources: the user's own, or ours, fetched if they are not there. */
+export function wamrFolder(): string {
+  const own = process.env["WAMR_ROOT_DIR"];
+  if (own !== undefined) return own;
   run("cmake", [`-DDESTINATION=${WAMR}`, "-P", script("fetch-wamr.cmake")]);
+  return WAMR;
 }
 
 function found(folder: string, image: Image, module: string): BuiltImage {
@@ -100,7 +98,6 @@ function found(folder: string, image: Image, module: string): BuiltImage {
 }
 
 function configure(folder: string, definitions: string[]): void {
-  fetchWamr();
   run("cmake", [
     ...["-G", "Ninja", "-S", join(ROOT, "hal/wamr"), "-B", folder],
     `-DCMAKE_TOOLCHAIN_FILE=${script("arm-none-eabi.cmake")}`,

@@ -17,7 +17,7 @@ export function memoryImports(memory: () => Uint8Array) {
   };
 }
 
-/** What is thrown beyond the memory's end unwinds the module: a trap, as its own access would be. */
+/** Beyond the memory's end it throws, which unwinds the module: a trap, as its own access would. */
 function blockOf(memory: Uint8Array, address: number, length: number): Uint8Array {
   const begin = address >>> 0;
   const end = begin + (length >>> 0);

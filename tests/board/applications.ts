@@ -18,8 +18,8 @@ const ASC = join(ROOT, "node_modules/assemblyscript/bin/asc.js");
 
 /**
  * Echoes, until it gets one of these letters: t traps, r reads and w writes beyond linear memory, f
- * fills beyond it, d recurses for ever, l loops for ever; c has the firmware copy to, m copy from, and
- * s sum what lies beyond.
+ * fills beyond it, d recurses for ever, l loops for ever; c has the firmware copy to, m copy from,
+ * and s sum what lies beyond.
  */
 const SABOTEUR = `
 export * from "linger-tcp/assembly";

@@ -81,6 +81,10 @@ describe("the package, packed and installed", () => {
     for (const path of ["README.md", "LICENSE", "CHANGELOG.md", "hal/README.md"]) {
       assert.ok(packed.includes(path), path);
     }
+    // All that firmware is built from, and the header that the build makes.
+    const tracked = execFileSync("git", ["ls-files", "hal/wamr"], { cwd: ROOT, encoding: "utf8" });
+    const firmware = [...tracked.trim().split("\n"), "hal/wamr/include/linger-abi.h"];
+    assert.deepEqual(packed.filter((path) => path.startsWith("hal/wamr/")).sort(), firmware.sort());
     for (const profile of ["tiny", "default", "host"]) {
       assert.ok(packed.includes(`dist/wasm/linger-${profile}.wasm`), profile);
     }

@@ -12,8 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Nothing is due: idle until an interrupt comes. */
-#define LINGER_NEVER_MS UINT32_C(0xffffffff)
+#include "linger-time.h"
 
 /**
  * Starts clock, log and MAC, and says which link address the MAC filters for. Called once, before

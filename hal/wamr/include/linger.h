@@ -15,6 +15,7 @@
 
 #include "linger-abi.h"
 #include "linger-exports.h"
+#include "linger-time.h"
 
 /** An application in C. A module that brings its own leaves no room for one. */
 struct linger_application {

@@ -113,4 +113,5 @@ static uint32_t poll(uint32_t now_ms) {
   return 0;
 }
 
-const struct linger_application linger_services = {start, poll};
+/** A project that has an application of its own defines this itself. */
+__attribute__((weak)) const struct linger_application linger_services = {start, poll};
