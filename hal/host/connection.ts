@@ -6,7 +6,7 @@
  * call of `hal/README.md`, with the copy between its memory and JavaScript's.
  */
 import { EventEmitter } from "node:events";
-import { Event, Option, Status } from "./abi.ts";
+import { Event, Feature, Option, State, Status } from "./abi.ts";
 import type { Driver } from "./driver.ts";
 import { checkStatus, type EndReasonName, LingerError, statusError } from "./errors.ts";
 import { type ConnectionStatus, integerOption, readStatus } from "./names.ts";
@@ -98,6 +98,17 @@ const KEEP_ALIVE_MS_MAX = 65_535_000;
 const KEEP_ALIVE_COUNT_MIN = 2;
 const KEEP_ALIVE_COUNT_MAX = 255;
 
+/** The defaults of the module, kept to put them back after a probe (`hal/README.md`, "Options"). */
+const KEEP_ALIVE_DEFAULT = { isOn: false, idleMs: 7_200_000, intervalMs: 75_000, count: 9 };
+/** How a peer is asked after a sleep: a second later, then every ten seconds. */
+const WAKE_PROBE = { idleMs: 1000, intervalMs: 10_000, count: 9 };
+
+/** What a snapshot keeps of a connection beside the module's memory. */
+export interface KeptConnection {
+  autoRelease: boolean;
+  keepAlive: typeof KEEP_ALIVE_DEFAULT;
+}
+
 const END_TEXT: Record<ConnectionEnd, string> = {
   CLOSED: "the connection is closed",
   RESET: "the peer reset the connection",
@@ -128,6 +139,9 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   readonly #autoRelease: boolean;
   #bytesRead = 0;
   #bytesWritten = 0;
+  #keepAlive = KEEP_ALIVE_DEFAULT;
+  /** The clock's time of the probe after a sleep, while it has no answer. */
+  #probedAtMs: number | undefined;
   #isConnected = false;
   #isReleased = false;
   #end: ConnectionEnd | undefined;
@@ -373,6 +387,18 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     if (idleMs !== undefined) integerOption(idleMs, 1, KEEP_ALIVE_MS_MAX, "idleMs");
     if (intervalMs !== undefined) integerOption(intervalMs, 1, KEEP_ALIVE_MS_MAX, "intervalMs");
     if (count !== undefined) integerOption(count, min, max, "count");
+    this.#setKeepAlive(on, options);
+    const was = this.#keepAlive;
+    this.#keepAlive = {
+      isOn: on,
+      idleMs: idleMs ?? was.idleMs,
+      intervalMs: intervalMs ?? was.intervalMs,
+      count: count ?? was.count,
+    };
+    this.#probedAtMs = undefined;
+  }
+
+  #setKeepAlive(on: boolean, { idleMs, intervalMs, count }: KeepAliveOptions): void {
     const set = (option: Option, value: number | undefined): void => {
       if (value !== undefined) this.#setOption(option, value);
     };
@@ -468,6 +494,38 @@ export class Connection extends EventEmitter<ConnectionEvents> {
       this.#events &= ~event;
       if (this.#end === undefined) this.#tell(event);
     }
+  }
+
+  /** For the stack: what a snapshot keeps. */
+  kept(): KeptConnection {
+    return { autoRelease: this.#autoRelease, keepAlive: this.#keepAlive };
+  }
+
+  /**
+   * For the stack, after a sleep: tells again what the present state stands for, since edges that
+   * were told before the snapshot are not known to this program, and asks the peer.
+   */
+  wake({ keepAlive }: KeptConnection, nowMs: number): void {
+    this.#keepAlive = keepAlive;
+    const status = this.status();
+    const { END_REASON, STATE } = status;
+    if (STATE >= State.ESTABLISHED && END_REASON === 0) this.#events |= Event.CONNECTED;
+    this.#events |= Event.READABLE | Event.WRITABLE;
+    if (END_REASON !== 0) this.#events |= Event.ENDED;
+    const { driver } = this.#owner;
+    if (END_REASON !== 0 || !(driver.instance.limits.FEATURES & Feature.KEEP_ALIVE)) return;
+    this.#setKeepAlive(true, WAKE_PROBE);
+    this.#probedAtMs = Math.floor(nowMs);
+  }
+
+  /** For the stack, after each step: the peer has answered, so keep-alive is as it was. */
+  settleProbe(nowMs: number): boolean {
+    if (this.#probedAtMs === undefined || this.#isReleased) return true;
+    if (this.status().SILENCE_MS >= Math.floor(nowMs) - this.#probedAtMs) return false;
+    const { isOn, ...options } = this.#keepAlive;
+    this.#probedAtMs = undefined;
+    this.#setKeepAlive(isOn, options);
+    return true;
   }
 
   /** For the stack: it is dead, and the module must not be asked any more. */

@@ -21,6 +21,8 @@ export interface DriverOptions {
   onStep: () => void;
   /** Called once, when the module trapped or the wire went away. The driver has stopped. */
   onFailure: (error: LingerError) => void;
+  /** The module goes on from a snapshot: its time then, u32, and how long it slept. */
+  resume?: { moduleMs: number; sleptMs: number } | undefined;
 }
 
 /** What `poll` answers when nothing is due. */
@@ -44,6 +46,8 @@ export class Driver {
   #isStarted = false;
   #isStopped = false;
   #lastMs = -Infinity;
+  /** What the module's time is ahead of the clock's; not 0 only after a snapshot. */
+  #offsetMs = 0;
   #transmitted = 0;
   #wasBusy = false;
 
@@ -53,6 +57,11 @@ export class Driver {
     const entropy = (): number => options.entropy.word();
     this.instance = options.module.instantiate({ transmit, entropy }, options.tap);
     this.#slotCount = this.instance.limits.RX_SLOT_COUNT;
+    const { resume, clock } = options;
+    if (resume !== undefined) {
+      this.#lastMs = resume.moduleMs;
+      this.#offsetMs = resume.moduleMs + resume.sleptMs - Math.floor(clock.now());
+    }
     // A user call may trap as well, outside of any step: then nobody else would notice.
     this.instance.onTrap = (error) => this.defer(() => this.#fail(error));
   }
@@ -63,7 +72,7 @@ export class Driver {
 
   /** The present time as the module counts it, u32. */
   moduleNow(): number {
-    const nowMs = Math.floor(this.#options.clock.now());
+    const nowMs = Math.floor(this.#options.clock.now()) + this.#offsetMs;
     // A machine that was asleep for longer comes back in steps that the module can follow.
     if (this.#isStarted) {
       while (nowMs - this.#lastMs > CALL_GAP_MS_MAX) {
@@ -187,7 +196,8 @@ export class Driver {
     const idle = sleepMs >= CALL_GAP_MS_MAX;
     const dueMs = this.#lastMs + (idle ? CALL_GAP_MS_MAX : sleepMs);
     const earliestMs = this.#wasBusy ? BUSY_RETRY_MS : 0;
-    this.#sleep(Math.max(dueMs - this.#options.clock.now(), earliestMs), idle);
+    const nowMs = this.#options.clock.now() + this.#offsetMs;
+    this.#sleep(Math.max(dueMs - nowMs, earliestMs), idle);
   }
 
   #sleep(delayMs: number, background = false): void {

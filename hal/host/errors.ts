@@ -52,6 +52,14 @@ export type LingerErrorCode =
   | "PCAP_FORMAT"
   | "RECORDING_FILE"
   | "RECORDING_FORMAT"
+  /** A snapshot's file cannot be read or written. */
+  | "SNAPSHOT_FILE"
+  /** Damaged, cut off, or no snapshot at all. */
+  | "SNAPSHOT_FORMAT"
+  /** Of another version of the format, or of the boundary. */
+  | "SNAPSHOT_VERSION"
+  /** Of another module or profile. */
+  | "SNAPSHOT_MODULE"
   /** Something in an options object is out of its range. */
   | "BAD_OPTION"
   /** Virtual time does not move: timers of delay 0 set one another for ever. */

@@ -12,6 +12,7 @@ export * from "./listener.ts";
 export * from "./module.ts";
 export * from "./packet/index.ts";
 export * from "./recording/index.ts";
+export * from "./snapshot/store.ts";
 export * from "./stack.ts";
 export * from "./wire.ts";
 export * from "./wires/index.ts";

@@ -123,6 +123,11 @@ export class Listener extends EventEmitter<ListenerEvents> {
     }
   }
 
+  /** For the stack: what a snapshot keeps. */
+  kept(): { port: number; options: ListenOptions } {
+    return { port: this.port, options: this.#options };
+  }
+
   /** For the stack: a `deliver` was cut short by an exception, and connections still wait. */
   get hasUndelivered(): boolean {
     return this.#isDelivering;

@@ -7,7 +7,7 @@
 import { EventEmitter } from "node:events";
 import { Parameter, Status } from "./abi.ts";
 import { type Clock, RealClock, type TimerHandle } from "./clock.ts";
-import { Connection, type ConnectionOptions, marksOf } from "./connection.ts";
+import { Connection, type ConnectionOptions, type KeptConnection, marksOf } from "./connection.ts";
 import { Driver } from "./driver.ts";
 import { type Entropy, SystemEntropy } from "./entropy.ts";
 import { checkStatus, LingerError, statusError } from "./errors.ts";
@@ -23,6 +23,7 @@ import {
 } from "./names.ts";
 import { formatIpv4Address, formatMacAddress, parseMacAddress } from "./packet/address.ts";
 import { Recorder, type RecordingSink } from "./recording/recorder.ts";
+import { pasteSnapshot, readSnapshot, writeSnapshot } from "./snapshot/format.ts";
 import type { Wire } from "./wire.ts";
 
 export type { Counters, Limits, Profile } from "./module.ts";
@@ -70,6 +71,33 @@ export interface StackOptions {
   onTrap?: (error: LingerError) => void;
 }
 
+/** What a stack that is taken up again needs anew: all else is in the snapshot. */
+export interface RestoreOptions extends Pick<
+  StackOptions,
+  "wire" | "profile" | "module" | "clock" | "entropy" | "onTrap"
+> {
+  /**
+   * How long it slept, in ms. Default: the difference of the Unix times; 0 where one of them is not
+   * known, or the clock was set back meanwhile.
+   */
+  sleptMs?: number;
+}
+
+/** What the host keeps in a snapshot beside the module's memory, as JSON. */
+interface KeptStack {
+  address: string;
+  mac: string;
+  listeners: { handle: number; port: number; options: ListenOptions }[];
+  connections: ({ handle: number } & KeptConnection)[];
+}
+
+interface Resumption {
+  octets: Uint8Array;
+  kept: KeptStack;
+  moduleMs: number;
+  sleptMs: number;
+}
+
 export interface ConnectOptions extends ConnectionOptions {
   /** 1 … 65,535; default an ephemeral one (RFC 6056). */
   localPort?: number;
@@ -90,6 +118,8 @@ export interface StackEvents {
 
 const BACKLOG_DEFAULT = 16;
 const PORT_MAX = 65_535;
+/** Ten years: time is caught up with in steps of six days. */
+const SLEPT_MS_MAX = 10 * 366 * 86_400_000;
 const U32_MAX = 2 ** 32 - 1;
 const PING_OCTETS_DEFAULT = 56;
 const PING_OCTETS_MAX = 1472;
@@ -118,11 +148,14 @@ export class Stack extends EventEmitter<StackEvents> {
   readonly mac: string;
   /** True if the module brings its own application: then connections are its own. */
   readonly isApplication: boolean;
+  readonly #module: LingerModule;
   readonly #clock: Clock;
   readonly #driver: Driver;
   readonly #recorder: Recorder | undefined;
   readonly #onTrap: ((error: LingerError) => void) | undefined;
   readonly #handles = new Map<number, Connection | Listener>();
+  /** Those whose peers have not answered since the stack woke up. */
+  #probed = new Set<Connection>();
   #undelivered: (Connection | Listener)[] = [];
   #isClosed = false;
   #error: LingerError | undefined;
@@ -149,17 +182,44 @@ export class Stack extends EventEmitter<StackEvents> {
     }
   }
 
-  private constructor(options: StackOptions, recorder: Recorder | undefined) {
+  /**
+   * Takes up a stack that `snapshot` put away, connections and listeners with it, and has every
+   * peer asked soon (`docs/snapshots.md`). A snapshot may be restored only once: its sequence
+   * numbers must not be used twice; `SnapshotStore` sees to that. Throws SNAPSHOT_… for what does
+   * not fit, BAD_OPTION; the wire is closed then.
+   */
+  static restore(octets: Uint8Array, options: RestoreOptions): Stack {
+    try {
+      const { clock = new RealClock() } = options;
+      const module = moduleOf(options);
+      const { savedMs, moduleMs, host } = readSnapshot(octets, module);
+      const kept = JSON.parse(new TextDecoder().decode(host)) as KeptStack;
+      const sinceMs = savedMs === 0 ? 0 : Math.max(0, Math.floor(unixNow(clock) - savedMs));
+      const sleptMs = integerOption(options.sleptMs ?? sinceMs, 0, SLEPT_MS_MAX, "sleptMs");
+      const { address, mac } = kept;
+      const resumption = { octets, kept, moduleMs, sleptMs };
+      return new Stack({ ...options, clock, module, address, mac }, undefined, resumption);
+    } catch (error) {
+      options.wire.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: StackOptions,
+    recorder: Recorder | undefined,
+    resumption?: Resumption,
+  ) {
     super();
     const { clock = new RealClock(), entropy = new SystemEntropy() } = options;
     const { address, prefixLength } = parseInterface(options.address);
-    const source = options.module ?? options.profile ?? "host";
-    const module = source instanceof LingerModule ? source : LingerModule.load(source);
+    const module = moduleOf(options);
     const mac = linkAddress(options.mac, entropy);
     this.address = formatIpv4Address(address);
     this.prefixLength = prefixLength;
     this.mac = formatMacAddress(mac);
     this.isApplication = module.isApplication;
+    this.#module = module;
     this.#clock = clock;
     this.#onTrap = options.onTrap;
     this.#recorder = recorder;
@@ -171,14 +231,17 @@ export class Stack extends EventEmitter<StackEvents> {
       tap: recorder,
       onStep: () => this.#takeEvents(),
       onFailure: (error) => this.#die(error),
+      resume: resumption,
     });
     this.#owner = {
       driver: this.#driver,
       forget: (handle) => void this.#handles.delete(handle),
       adopt: (handle, connectionOptions) => this.#adopt(handle, connectionOptions),
     };
-    this.#configure(options, { address, prefixLength, mac });
+    if (resumption === undefined) this.#configure(options, { address, prefixLength, mac });
+    else pasteSnapshot(resumption.octets, this.#driver.instance);
     this.#driver.start();
+    if (resumption !== undefined) this.#resume(resumption.kept);
   }
 
   get isClosed(): boolean {
@@ -292,6 +355,40 @@ export class Stack extends EventEmitter<StackEvents> {
     return stateName(this.#instance().calls.tcpLookup(remote, remotePort, localPort));
   }
 
+  /** The connections that this program holds, in no order: after `restore`, those of before. */
+  openConnections(): Connection[] {
+    return [...this.#handles.values()].filter((entry) => entry instanceof Connection);
+  }
+
+  /** The listeners of this program, in no order. */
+  openListeners(): Listener[] {
+    return [...this.#handles.values()].filter((entry) => entry instanceof Listener);
+  }
+
+  /**
+   * Puts the whole stack away, open connections included, for `Stack.restore`. This stack is closed
+   * then, and its peers are not told: nothing may use its sequence numbers but what is restored.
+   * Not to be called from within a wire's `send`. Throws STACK_CLOSED.
+   */
+  snapshot(): Uint8Array {
+    const instance = this.#instance();
+    const listeners: KeptStack["listeners"] = [];
+    const connections: KeptStack["connections"] = [];
+    for (const [handle, entry] of this.#handles) {
+      if (entry instanceof Listener) listeners.push({ handle, ...entry.kept() });
+      else connections.push({ handle, ...entry.kept() });
+    }
+    const address = `${this.address}/${this.prefixLength}`;
+    const kept: KeptStack = { address, mac: this.mac, listeners, connections };
+    const octets = writeSnapshot(instance, this.#module, {
+      savedMs: unixNow(this.#clock),
+      moduleMs: this.#driver.moduleNow(),
+      host: new TextEncoder().encode(JSON.stringify(kept)),
+    });
+    this.#die(undefined);
+    return octets;
+  }
+
   /**
    * Aborts what is open, which tells the peers as far as the wire takes it, and closes the wire.
    * All connections end as STACK_CLOSED then. May be called again.
@@ -303,6 +400,24 @@ export class Stack extends EventEmitter<StackEvents> {
     }
     this.#driver.flush();
     this.#die(undefined);
+  }
+
+  /** First time passes in the module, so that what is asked below counts from now on. */
+  #resume({ listeners, connections }: KeptStack): void {
+    const nowMs = this.#clock.now();
+    this.#driver.instance.calls.poll(this.#driver.moduleNow());
+    for (const { handle, port, options } of listeners) {
+      const listener = new Listener(this.#owner, handle, port, options);
+      this.#handles.set(handle, listener);
+    }
+    for (const { handle, ...kept } of connections) {
+      const { autoRelease } = kept;
+      const connection = this.#adopt(handle, { autoRelease });
+      connection.wake(kept, nowMs);
+      this.#probed.add(connection);
+      this.#undelivered.push(connection);
+    }
+    this.#driver.pollSoon();
   }
 
   #configure(
@@ -372,10 +487,13 @@ export class Stack extends EventEmitter<StackEvents> {
     for (const entry of this.#undelivered.splice(0)) this.#deliver(entry, 0);
     while (!this.#isClosed) {
       const handle = calls.nextReady();
-      if (handle === 0) return;
+      if (handle === 0) break;
       const mask = calls.takeEvents(handle);
       const entry = this.#handles.get(handle);
       if (entry !== undefined && mask > 0) this.#deliver(entry, mask);
+    }
+    for (const connection of this.#isClosed ? [] : this.#probed) {
+      if (connection.settleProbe(this.#clock.now())) this.#probed.delete(connection);
     }
   }
 
@@ -465,11 +583,20 @@ function parseInterface(text: string): { address: number; prefixLength: number }
   return { address: addressOption(host, "address"), prefixLength };
 }
 
-/** Made-up time begins at 0. */
+function moduleOf({ module, profile }: Pick<StackOptions, "module" | "profile">): LingerModule {
+  const source = module ?? profile ?? "host";
+  return source instanceof LingerModule ? source : LingerModule.load(source);
+}
+
+/** Made-up time begins at 0: then it is unknown, which is 0 too. */
+function unixNow(clock: Clock): number {
+  return clock.originMs === 0 ? 0 : clock.originMs + clock.now();
+}
+
 function recorderOf({ record, clock = new RealClock() }: StackOptions): Recorder | undefined {
   if (record === undefined) return undefined;
   const { to, hashEvery } = typeof record === "object" ? record : { to: record };
-  const startMs = clock.originMs === 0 ? 0 : clock.originMs + clock.now();
+  const startMs = unixNow(clock);
   return new Recorder(to, hashEvery === undefined ? { startMs } : { startMs, hashEvery });
 }
 

@@ -35,6 +35,8 @@ export interface RigOptions {
   server?: Partial<StackOptions>;
   /** Sees the frames of both, in the order in which the server sends and gets them. */
   watch?: (frame: Uint8Array) => void;
+  /** Comes between the server and its wire. */
+  serverWire?: (wire: Wire) => Wire;
 }
 
 export interface Rig {
@@ -52,6 +54,8 @@ export function twoStacks(options: RigOptions = {}): Rig {
   const [near, far] = createMemoryPair({ clock, latencyMs });
   const wire = impair(near, { clock, seed, outbound: impairment, inbound: impairment });
   const common = { profile, clock };
+  const { serverWire = (inner: Wire) => inner } = options;
+  const end = serverWire(far);
   const client = Stack.create({
     ...common,
     wire,
@@ -61,7 +65,7 @@ export function twoStacks(options: RigOptions = {}): Rig {
   });
   const server = Stack.create({
     ...common,
-    wire: options.watch === undefined ? far : watched(far, options.watch),
+    wire: options.watch === undefined ? end : watched(end, options.watch),
     address: `${SERVER}/24`,
     entropy: new SeededEntropy(seed + 1),
     ...options.server,

@@ -1,0 +1,83 @@
+/**
+ * A file that holds one snapshot until it is taken up, and gives it once.
+ *
+ * Used by programs around Stack. Every change is one rename of a whole file, so that a power cut
+ * leaves a whole snapshot or none, and a snapshot that was given can never be given again.
+ */
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { LingerError, systemCode } from "../errors.ts";
+import type { LingerModule } from "../module.ts";
+import { readSnapshot } from "./format.ts";
+
+/** What a store asks of a file system. */
+export interface SnapshotFiles {
+  read(path: string): Uint8Array;
+  write(path: string, octets: Uint8Array): void;
+  /** Returns when what was written to a file, or renamed in a folder, survives a power cut. */
+  sync(path: string): void;
+  rename(from: string, to: string): void;
+}
+
+const NODE_FILES: SnapshotFiles = {
+  read: (path) => readFileSync(path),
+  write: (path, octets) => writeFileSync(path, octets, { mode: 0o600 }),
+  sync(path) {
+    const file = openSync(path, "r");
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  },
+  rename: (from, to) => renameSync(from, to),
+};
+
+/** One snapshot in a file; beside it `.new` while it is written, and `.used` once it was taken. */
+export class SnapshotStore {
+  readonly path: string;
+  readonly #files: SnapshotFiles;
+
+  constructor(path: string, files: SnapshotFiles = NODE_FILES) {
+    this.path = path;
+    this.#files = files;
+  }
+
+  /** Returns when the snapshot is safe; one that was there before is replaced. SNAPSHOT_FILE. */
+  save(snapshot: Uint8Array): void {
+    const fresh = `${this.path}.new`;
+    this.#attempt("write", () => {
+      this.#files.write(fresh, snapshot);
+      this.#files.sync(fresh);
+      this.#files.rename(fresh, this.path);
+      this.#files.sync(dirname(this.path));
+    });
+  }
+
+  /**
+   * The snapshot, marked as consumed before this returns, or undefined if there is none. What does
+   * not fit the module is refused as `Stack.restore` would, and stays. SNAPSHOT_FILE.
+   */
+  take(module: LingerModule): Uint8Array | undefined {
+    const octets = this.#attempt("read", () => this.#files.read(this.path));
+    if (octets === undefined) return undefined;
+    readSnapshot(octets, module);
+    return this.#attempt("use up", () => {
+      this.#files.rename(this.path, `${this.path}.used`);
+      this.#files.sync(dirname(this.path));
+      return octets;
+    });
+  }
+
+  /** Undefined if the file is not there, or somebody else has taken it meanwhile. */
+  #attempt<T>(what: string, act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      if (what !== "write" && systemCode(error) === "ENOENT") return undefined;
+      const why = error instanceof Error ? error.message : String(error);
+      const text = `cannot ${what} the snapshot ${this.path}: ${why}`;
+      throw new LingerError("SNAPSHOT_FILE", text, { cause: error });
+    }
+  }
+}
