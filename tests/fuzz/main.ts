@@ -23,7 +23,7 @@ import type { Order, Progress } from "./worker.ts";
 
 const HELP = `npm run fuzz -- [options]
 
-Sends nonsense to the release modules (default and tiny) and to the host library: frames at every
+Sends nonsense to the release modules (default, with and without straight ways, and tiny) and to the host library: frames at every
 layer, in every state, between user calls and time. Nothing may trap, hang or leak, and connections
 that are not attacked live on. What is found is written into tests/fuzz/failures.
 

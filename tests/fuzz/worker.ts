@@ -27,9 +27,6 @@ export interface Progress {
 const REPORT_MS = 1_000;
 /** Findings of one kind that are made short; more are only counted. */
 const MINIMISED_MAX = 2;
-/** Of so many cases one is played on the last profile, which has less to offer. */
-const LAST_PROFILE = 3;
-
 async function work({ seed, frames }: Order): Promise<void> {
   const captures = readCaptures();
   const all = PROFILES.map((profile) => new Cases(profile, captures));
@@ -38,7 +35,7 @@ async function work({ seed, frames }: Order): Promise<void> {
   let reportedMs = performance.now();
   const played = (): number => all.reduce((sum, one) => sum + one.scene.machine.frameCount, 0);
   for (let i = 0; played() < frames; i++) {
-    const cases = i % LAST_PROFILE === 0 ? all.at(-1)! : all[0]!;
+    const cases = all[i % all.length]!;
     const record = cases.run(seed);
     if (record !== undefined) findings.push(take(cases, record, seen));
     if (performance.now() - reportedMs < REPORT_MS && findings.length === 0) continue;

@@ -4,16 +4,14 @@
  * same frames, and agree on every counter, every field of STATUS, every event and every octet.
  */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { Limit, StatusField } from "../../hal/host/abi.ts";
-
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
 import { Seeded } from "../support/pattern.ts";
+import { compileStraight } from "../support/straight-module.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const STEPS = 1_500;
@@ -29,23 +27,13 @@ const URG = 0x20;
 type Call = (...args: number[]) => number;
 type Exports = Record<string, Call> & { memory: WasmMemory };
 
-let folder: string;
 let plain: WasmModule;
 let straight: WasmModule;
 
 before(() => {
-  folder = mkdtempSync(join(tmpdir(), "linger-straight-"));
-  const path = join(folder, "straight.wasm");
-  execFileSync(process.execPath, [
-    ...[join(ROOT, "node_modules/assemblyscript/bin/asc.js"), join(ROOT, "assembly/index.ts")],
-    ...["--config", join(ROOT, "asconfig.app.json"), "--target", "default", "--noColors"],
-    ...["--use", "CONFIG_STRAIGHT=1", "-o", path],
-  ]);
-  straight = new WebAssembly.Module(readFileSync(path));
+  straight = new WebAssembly.Module(compileStraight());
   plain = new WebAssembly.Module(readFileSync(join(ROOT, "dist/wasm/linger-default.wasm")));
 });
-
-after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** One of the two modules under the same inputs. */
 class Side {

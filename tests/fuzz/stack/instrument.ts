@@ -26,6 +26,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { WebAssembly, type WasmModule } from "../../../hal/host/web-assembly.ts";
 import { WASM_FEATURES } from "../../../scripts/wasm-optimizations.mjs";
+import { compileStraight } from "../../support/straight-module.ts";
 
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const BUILD = join(ROOT, "build");
@@ -53,9 +54,9 @@ interface Made {
 
 /** A release module with the counting added: made once, then taken from build/. */
 export function instrument(profile: string): Instrumented {
-  const source = join(ROOT, `dist/wasm/linger-${profile}.wasm`);
+  const source = readModule(profile);
   const [copy, about] = ["wasm", "json"].map((end) => join(BUILD, `fuzzed-${profile}.${end}`));
-  const hash = createHash("sha256").update(readFileSync(source));
+  const hash = createHash("sha256").update(source);
   const digest = hash.update(readFileSync(fileURLToPath(import.meta.url))).digest("hex");
   let made = existsSync(about!) ? (JSON.parse(readFileSync(about!, "utf8")) as Made) : undefined;
   if (made?.digest !== digest || !existsSync(copy!)) {
@@ -67,11 +68,19 @@ export function instrument(profile: string): Instrumented {
   return { module, fuelAt, branchesAt: fuelAt + FUEL_OCTETS, branchCount: made.branchCount };
 }
 
-function make(source: string, target: string): Omit<Made, "digest"> {
+/** A release module, or the one that is none. */
+function readModule(profile: string): Uint8Array {
+  if (profile === "straight") return compileStraight();
+  return readFileSync(join(ROOT, `dist/wasm/linger-${profile}.wasm`));
+}
+
+function make(source: Uint8Array, target: string): Omit<Made, "digest"> {
   const folder = mkdtempSync(join(tmpdir(), "linger-fuzz-"));
   try {
-    const [text, counted] = [join(folder, "module.wat"), join(folder, "counted.wasm")];
-    runWasmOpt(source, "-S", "-o", text);
+    const files = ["module.wasm", "module.wat", "counted.wasm"].map((name) => join(folder, name));
+    const [module, text, counted] = files as [string, string, string];
+    writeFileSync(module, source);
+    runWasmOpt(module, "-S", "-o", text);
     const { lines, pages, branchCount } = addCounting(readFileSync(text, "utf8").split("\n"));
     writeFileSync(text, lines.join("\n"));
     runWasmOpt(text, "-o", counted);

@@ -13,7 +13,8 @@ import { WebAssembly } from "../../../hal/host/web-assembly.ts";
 import type { ModuleExports } from "../../support/modules.ts";
 import { EMPTY, type Instrumented, instrument } from "./instrument.ts";
 
-export const PROFILES = ["default", "tiny"] as const;
+/** `straight`: `default` with the straight ways. */
+export const PROFILES = ["default", "straight", "tiny"] as const;
 export type FuzzedProfile = (typeof PROFILES)[number];
 
 /** What a fuzzer looks for: its message is one line. */
