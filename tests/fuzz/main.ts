@@ -23,9 +23,10 @@ import type { Order, Progress } from "./worker.ts";
 
 const HELP = `npm run fuzz -- [options]
 
-Sends nonsense to the release modules (default, with and without straight ways, and tiny) and to the host library: frames at every
-layer, in every state, between user calls and time. Nothing may trap, hang or leak, and connections
-that are not attacked live on. What is found is written into tests/fuzz/failures.
+Sends nonsense to modules (default, with and without the straight ways, and tiny) and to the host
+library: frames at every layer, in every state, between user calls and time. Nothing may trap, hang
+or leak, and connections that are not attacked live on. What is found is written into
+tests/fuzz/failures.
 
   --frames N       frames to send, 1 to 10000000000 (1000000)
   --seed S         which ones, 0 to 4294967295 (1); with as many workers the same again

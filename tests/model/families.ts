@@ -76,7 +76,7 @@ export const FAMILIES: readonly Family[] = [
     name: "crossing",
     about: "both ends OPEN actively (Figure 7), then as before",
     scripts: scripts({ opens: "at once", calls: ALL }, { opens: "at once", calls: ALL }),
-    bounds: bounds(1, 1, 1, 0),
+    bounds: bounds(1, 1, 0, 0),
     quickBounds: bounds(0, 0, 0, 0),
   },
   {
@@ -86,7 +86,7 @@ export const FAMILIES: readonly Family[] = [
       { opens: "actively", calls: [...TALKS, "CLOSE"], releasesEarly: true },
       { opens: "passively", calls: [...TALKS, "CLOSE"], releasesEarly: true },
     ),
-    bounds: bounds(2, 1, 1, 0),
+    bounds: bounds(1, 1, 0, 0),
     quickBounds: bounds(1, 0, 0, 0),
   },
   {
@@ -96,7 +96,7 @@ export const FAMILIES: readonly Family[] = [
       { opens: "actively", calls: [...TALKS, "CLOSE", "full close"] },
       { opens: "passively", calls: [...TALKS, "CLOSE", "full close", "stop listening"] },
     ),
-    bounds: bounds(1, 1, 1, 0),
+    bounds: bounds(1, 1, 0, 0),
     quickBounds: bounds(0, 0, 0, 0),
   },
   {
@@ -106,7 +106,7 @@ export const FAMILIES: readonly Family[] = [
       { opens: "actively", calls: ["SEND", "full close"] },
       { opens: "passively", calls: ["RECEIVE", "full close"], writes: 0 },
     ),
-    bounds: bounds(3, 2, 1, 0),
+    bounds: bounds(2, 1, 1, 0),
     quickBounds: bounds(2, 1, 1, 0),
   },
   {
@@ -116,7 +116,7 @@ export const FAMILIES: readonly Family[] = [
       { opens: "actively", calls: [...TALKS, "CLOSE", "full close"] },
       { opens: "passively", calls: [...TALKS, "CLOSE", "full close"] },
     ),
-    bounds: bounds(1, 1, 0, 1),
+    bounds: bounds(1, 0, 0, 1),
     quickBounds: bounds(0, 0, 0, 1),
   },
   {
@@ -126,7 +126,7 @@ export const FAMILIES: readonly Family[] = [
       { opens: "actively", calls: ["SEND", "CLOSE", "full close"], writes: 2, octets: 536 },
       { opens: "passively", calls: ["RECEIVE", "CLOSE", "full close"], writes: 0 },
     ),
-    bounds: bounds(1, 1, 1, 0),
+    bounds: bounds(1, 0, 0, 0),
     quickBounds: bounds(0, 0, 0, 0),
   },
 ];
