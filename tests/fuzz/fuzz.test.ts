@@ -8,11 +8,12 @@ import { basename } from "node:path";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { listFailures, replayFailure } from "./failures.ts";
+import { FUEL, type Phase } from "../support/counted-module.ts";
 import { HOST_TARGETS } from "./host/index.ts";
 import { Random } from "./random.ts";
 import { readCaptures } from "./stack/captures.ts";
 import { Cases } from "./stack/cases.ts";
-import { FUEL, type Phase, PROFILES } from "./stack/machine.ts";
+import { PROFILES } from "./stack/machine.ts";
 import { NUMBERS, OPENINGS } from "./stack/openings.ts";
 
 const MAIN = fileURLToPath(new URL("./main.ts", import.meta.url));

@@ -15,10 +15,11 @@ import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openJson, readOptions, runProgram, UsageError } from "../../bench/command.ts";
+import { FUEL, type Phase } from "../support/counted-module.ts";
 import { HOST_TARGETS } from "./host/index.ts";
 import { keepFailure, replayFailure } from "./failures.ts";
 import { Random } from "./random.ts";
-import { FUEL, type FuzzedProfile, type Phase, PROFILES } from "./stack/machine.ts";
+import { type FuzzedProfile, PROFILES } from "./stack/machine.ts";
 import type { Order, Progress } from "./worker.ts";
 
 const HELP = `npm run fuzz -- [options]

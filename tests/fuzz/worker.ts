@@ -6,7 +6,8 @@
  */
 import { Cases, kindOf, minimise } from "./stack/cases.ts";
 import { readCaptures } from "./stack/captures.ts";
-import { type FuzzedProfile, type Phase, PROFILES } from "./stack/machine.ts";
+import type { Phase } from "../support/counted-module.ts";
+import { type FuzzedProfile, PROFILES } from "./stack/machine.ts";
 import { type CaseRecord, formatRecord } from "./stack/records.ts";
 
 /** What a worker is to do. */

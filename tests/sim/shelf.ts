@@ -1,13 +1,14 @@
 /**
- * The modules of a run: compiled once, instances used again from run to run, since `init` forgets
- * everything.
+ * The modules of a run, copies that count their work: compiled once, instances used again from run
+ * to run, since `init` forgets everything.
  *
  * Called by world.ts. A folder may hold some of the profiles only; others are not played then.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { WebAssembly, type WasmModule } from "../../hal/host/web-assembly.ts";
+import { WebAssembly } from "../../hal/host/web-assembly.ts";
+import { type Instrumented, instrument, Tank } from "../support/counted-module.ts";
 import { type Holder, type ModuleExports, type Profile, PROFILES } from "../support/modules.ts";
 
 /** Where `npm run build` leaves the release modules. */
@@ -19,12 +20,14 @@ export interface Loan {
   readonly memory: Uint8Array;
   /** The same memory as u32. */
   readonly words: Uint32Array;
+  /** The work that its calls may do, and do. */
+  readonly tank: Tank;
   holder: Holder;
 }
 
 export class Shelf {
   readonly profiles: readonly Profile[];
-  readonly #compiled = new Map<Profile, WasmModule>();
+  readonly #compiled = new Map<Profile, Instrumented>();
   readonly #idle = new Map<Profile, Loan[]>();
 
   /** Error if the folder has no module named as a release is: `linger-PROFILE.wasm`. */
@@ -35,7 +38,7 @@ export class Shelf {
       throw new Error(`${folder} holds no linger-{${profiles.join(",")}}.wasm`);
     }
     for (const profile of this.profiles) {
-      this.#compiled.set(profile, new WebAssembly.Module(readFileSync(path(profile))));
+      this.#compiled.set(profile, instrument(readFileSync(path(profile))));
     }
   }
 
@@ -60,9 +63,10 @@ export class Shelf {
       transmit: (at: number, length: number) => loan.holder.transmit(at >>> 0, length >>> 0),
       entropy: () => loan.holder.entropy() | 0,
     };
-    const exports = new WebAssembly.Instance(compiled, { hal }).exports as unknown as ModuleExports;
+    const instance = new WebAssembly.Instance(compiled.module, { hal });
+    const exports = instance.exports as unknown as ModuleExports;
     const { buffer } = exports.memory;
-    const parts = { exports, memory: new Uint8Array(buffer), words: new Uint32Array(buffer) };
-    return Object.assign(loan, parts);
+    const views = { memory: new Uint8Array(buffer), words: new Uint32Array(buffer) };
+    return Object.assign(loan, { exports, ...views, tank: new Tank(buffer, compiled) });
   }
 }

@@ -10,6 +10,7 @@ import { Event, Limit, Parameter, Status } from "../../hal/host/abi.ts";
 import { SeededEntropy } from "../../hal/host/entropy.ts";
 import { macOctets } from "../../hal/host/packet/index.ts";
 import type { CallName } from "../support/device.ts";
+import type { Phase } from "../support/counted-module.ts";
 import { Inspector } from "../support/inspector.ts";
 import type { Due } from "./agenda.ts";
 import type { Tuple } from "./attempts.ts";
@@ -38,7 +39,7 @@ const FRAMES_PER_POLL = 32 + 64 + 1;
 const BUSY_RETRY_MS = 1;
 const TTL_DEFAULT = 64;
 
-type Phase = "idle" | "poll" | "frame" | "call";
+type Activity = Phase | "idle" | "boot";
 
 export class Station implements Receiver {
   readonly id: number;
@@ -58,7 +59,7 @@ export class Station implements Receiver {
   readonly #macOctets: Uint8Array;
   #loan!: Loan;
   #queue: Packet[] = [];
-  #phase: Phase = "idle";
+  #phase: Activity = "idle";
   #sentInPhase = 0;
   #wasBusy = false;
   #bootMs = 0;
@@ -371,16 +372,21 @@ export class Station implements Receiver {
     this.wake();
   }
 
-  #in(phase: Phase, run: () => number): number {
+  /** Lets the module do something, with as much work as that may take; its start may take any. */
+  #in(phase: Phase | "boot", run: () => number): number {
+    const { tank } = this.#loan;
     this.world.stepCount += 1;
     this.#phase = phase;
     this.#sentInPhase = 0;
+    if (phase !== "boot") tank.begin(phase);
     let result: number;
     try {
       result = run();
     } catch (error) {
-      throw new Violation("trap", `host ${this.id}, in a ${phase}: ${String(error)}`);
+      const code = tank.isEmpty ? "too-much-work" : "trap";
+      throw new Violation(code, `host ${this.id}, in a ${phase}: ${String(error)}`);
     }
+    if (phase !== "boot") tank.end(phase);
     this.#phase = "idle";
     if (this.#violation !== undefined) {
       const violation = this.#violation;
@@ -468,7 +474,8 @@ export class Station implements Receiver {
   }
 
   #setUp(name: CallName, ...args: number[]): void {
-    const status = this.call(name, ...args);
+    const call: (...args: number[]) => number = this.#loan.exports[name];
+    const status = this.#in("boot", () => call(...args));
     demand(status === Status.OK, "boot", () => `host ${this.id}: ${name} answered ${status}`);
   }
 

@@ -28,6 +28,8 @@ const OVERDUE_MAX_MS = 3 * RTO_MAX_MS;
 const SILENCE_MAX_MS = 80_000;
 /** More than a round trip of a perfect network, and less than the least RTO. */
 const UNTOLD_MAX_MS = 300;
+/** Longer than a question of ARP is repeated, so that none is open any more. */
+const ARP_QUIET_MS = 5_000;
 const MSS_MAX = 1_460;
 
 /** A TCB as it was last seen. */
@@ -103,6 +105,8 @@ export class Watch {
   #arpCount = 0;
   readonly #cause: Cause = { kind: "poll", packet: undefined };
   #lookupBefore = -1;
+  /** Module time at which it asked for a neighbour last, or −1. */
+  #askedMs = -1;
   readonly #resets: Reset[] = [];
   #cookies = 0;
 
@@ -125,6 +129,7 @@ export class Watch {
     for (const slot of this.slots) slot.isLive = false;
     this.#used = 0;
     this.#cookies = 0;
+    this.#askedMs = -1;
     this.#resets.length = 0;
     this.timeWaits.forget();
   }
@@ -168,6 +173,8 @@ export class Watch {
   }
 
   sent(packet: Packet): void {
+    // All it sends to everybody are questions of ARP.
+    if (packet.isBroadcast) this.#askedMs = this.station.nowMs();
     if (!packet.isTcp) return;
     const { destination: address, destinationPort: port, sourcePort: localPort } = packet;
     const slot = this.find(address, port, localPort);
@@ -441,7 +448,8 @@ export class Watch {
 
   /**
    * A reader that drains lets the sender go on at once. Only asked while nothing disturbs, and
-   * where the neighbour is surely known, since an answer may have to wait for ARP otherwise.
+   * where the neighbour is surely known, since an answer may have to wait for ARP otherwise: the
+   * table may be full of questions for those whom a SYN flood has made up.
    */
   #judgeRoom(slot: Slot, window: number, queued: number): void {
     const { world } = this.station;
@@ -454,7 +462,9 @@ export class Watch {
     }
     if (slot.untoldMs < 0) slot.untoldMs = nowMs;
     const untold = (nowMs - slot.untoldMs) >>> 0;
-    const isNeighbourKnown = this.#arpCount >= 8 && (nowMs - slot.sentMs) >>> 0 < 3_000;
+    const isAsking = this.#askedMs >= 0 && (nowMs - this.#askedMs) >>> 0 < ARP_QUIET_MS;
+    const wasKnown = this.#arpCount >= 8 && (nowMs - slot.sentMs) >>> 0 < 3_000;
+    const isNeighbourKnown = wasKnown && !isAsking;
     demand(untold <= UNTOLD_MAX_MS || !isNeighbourKnown, "room-untold", () => {
       return `${this.describe(slot)}: all is read, and the peer does not hear of it`;
     });

@@ -8,11 +8,16 @@
  *
  * Called by scene.ts and the fuzzers. Knows nothing of what frames mean.
  */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Status } from "../../../hal/host/abi.ts";
 import { WebAssembly } from "../../../hal/host/web-assembly.ts";
+import { type Instrumented, instrument, type Phase, Tank } from "../../support/counted-module.ts";
 import type { ModuleExports } from "../../support/modules.ts";
-import { EMPTY, type Instrumented, instrument } from "./instrument.ts";
+import { compileStraight } from "../../support/straight-module.ts";
 
+const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 /** `straight`: `default` with the straight ways. */
 export const PROFILES = ["default", "straight", "tiny"] as const;
 export type FuzzedProfile = (typeof PROFILES)[number];
@@ -28,13 +33,6 @@ export type CallName = Exclude<keyof ModuleExports, "memory" | "poll" | "frameRe
 /** Sees each frame that leaves, in the module's memory: whether it is taken. */
 export type Outlet = (at: number, length: number) => boolean;
 
-/**
- * The most calls and turns of loops that one call of an export may take: several times the most
- * that was ever seen, which `npm run fuzz` prints.
- */
-export const FUEL = { frame: 8_000, poll: 40_000, call: 5_000 } as const;
-export type Phase = keyof typeof FUEL;
-
 /** `poll` may ask so often in a row to be called again at once, while the transmitter takes all. */
 const POLLS_MAX = 500;
 const NEVER_MS = 0xffff_ffff;
@@ -45,6 +43,11 @@ const FRAME_OCTETS_MAX = 1_514;
 /** Calls that give a handle. */
 const GIVING: ReadonlySet<CallName> = new Set(["tcpListen", "tcpConnect", "tcpAccept"]);
 const shared = new Map<FuzzedProfile, Instrumented>();
+
+function readModule(profile: FuzzedProfile): Uint8Array {
+  if (profile === "straight") return compileStraight();
+  return readFileSync(join(ROOT, `dist/wasm/linger-${profile}.wasm`));
+}
 
 export class Machine {
   readonly profile: FuzzedProfile;
@@ -63,21 +66,19 @@ export class Machine {
   outlet: Outlet = () => true;
   /** What was done, one line for each step; undefined while nobody wants it. */
   log: string[] | undefined;
-  /** The most fuel that a call has taken, of each kind. */
-  readonly burnt: Record<Phase, number> = { frame: 0, poll: 0, call: 0 };
   frameCount = 0;
   /** The handles that calls gave and none has given back. */
   handles: number[] = [];
   /** Those of listeners that were ever given. */
   readonly listeners = new Set<number>();
   #entropy = 1;
-  readonly #fuel: Int32Array;
+  readonly #tank: Tank;
   #phase: Phase | "idle" = "idle";
   #emitted = 0;
   #finding: Finding | undefined;
 
   constructor(profile: FuzzedProfile) {
-    const counted = shared.get(profile) ?? instrument(profile);
+    const counted = shared.get(profile) ?? instrument(readModule(profile));
     shared.set(profile, counted);
     const hal = {
       transmit: (at: number, length: number) => this.#transmit(at, length),
@@ -91,9 +92,13 @@ export class Machine {
     this.view = new DataView(buffer);
     this.stateOctets = (exports["__heap_base"] as { value: number }).value;
     this.branches = new Uint8Array(buffer, counted.branchesAt, counted.branchCount);
-    this.#fuel = new Int32Array(buffer, counted.fuelAt, 1);
-    this.#fuel[0] = FUEL.call + EMPTY;
+    this.#tank = new Tank(buffer, counted);
     this.slot = this.exports.rxSlotAddress(0);
+  }
+
+  /** The most work that a call has taken, of each kind. */
+  get burnt(): Readonly<Record<Phase, number>> {
+    return this.#tank.burnt;
   }
 
   /** As before the first call, but for the clock. */
@@ -246,14 +251,12 @@ export class Machine {
   #begin(phase: Phase): void {
     this.#phase = phase;
     this.#emitted = 0;
-    this.#fuel[0] = FUEL[phase] + EMPTY;
+    this.#tank.begin(phase);
   }
 
   #end(phase: Phase, name: string): void {
     this.#phase = "idle";
-    const burnt = FUEL[phase] + EMPTY - this.#fuel[0]!;
-    if (burnt > this.burnt[phase]) this.burnt[phase] = burnt;
-    this.#fuel[0] = FUEL.call + EMPTY;
+    this.#tank.end(phase);
     if (this.#finding === undefined) return;
     const finding = this.#finding;
     this.#finding = undefined;
@@ -262,9 +265,9 @@ export class Machine {
   }
 
   #trapped(error: unknown, name: string): Finding {
-    const isHang = this.#fuel[0] === EMPTY;
+    const isHang = this.#tank.isEmpty;
     this.#phase = "idle";
-    this.#fuel[0] = FUEL.call + EMPTY;
+    this.#tank.refill();
     const why = error instanceof Error ? error.message : String(error);
     return new Finding(isHang ? `${name} does not end` : `${name} trapped: ${why}`);
   }

@@ -1,5 +1,5 @@
 /**
- * A copy of a release module that tells which of its code ran, and that cannot hang.
+ * A copy of a module that tells which of its code ran and how much, and that cannot hang.
  *
  * Binaryen gives the module's text. Behind each branch goes one store, into memory that the module
  * does not know: that the branch was taken. Each call and each turn of a loop takes one unit of
@@ -8,7 +8,7 @@
  *
  *     0 … pages of the module | fuel, i32 | one octet for each branch
  *
- * Called by machine.ts.
+ * Called by the fuzzer and the simulator.
  */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -24,17 +24,56 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { WebAssembly, type WasmModule } from "../../../hal/host/web-assembly.ts";
-import { WASM_FEATURES } from "../../../scripts/wasm-optimizations.mjs";
-import { compileStraight } from "../../support/straight-module.ts";
+import { WebAssembly, type WasmModule } from "../../hal/host/web-assembly.ts";
+import { WASM_FEATURES } from "../../scripts/wasm-optimizations.mjs";
 
-const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
-const BUILD = join(ROOT, "build");
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const BUILD = join(ROOT, "build/counted");
 const PAGE_OCTETS = 65_536;
 const FUEL_OCTETS = 8;
 
 /** At this the fuel is used up; not 0, since nobody has filled it when a start function runs. */
-export const EMPTY = 1;
+const EMPTY = 1;
+const PLENTY = 2 ** 30;
+
+/**
+ * The most calls and turns of loops that one call of an export may take: several times the most
+ * that `npm run fuzz` has ever seen, and prints. The simulator takes the same ones.
+ */
+export const FUEL = { frame: 8_000, poll: 40_000, call: 5_000 } as const;
+export type Phase = keyof typeof FUEL;
+
+/** The fuel of one instance: given before a call, looked at after it. */
+export class Tank {
+  /** The most that a call has taken, of each kind. */
+  readonly burnt: Record<Phase, number> = { frame: 0, poll: 0, call: 0 };
+  readonly #fuel: Int32Array;
+
+  constructor(buffer: ArrayBuffer, { fuelAt }: Instrumented) {
+    this.#fuel = new Int32Array(buffer, fuelAt, 1);
+    this.refill();
+  }
+
+  /** As much as anybody wants: for what is not judged. */
+  refill(): void {
+    this.#fuel[0] = PLENTY;
+  }
+
+  begin(phase: Phase): void {
+    this.#fuel[0] = FUEL[phase] + EMPTY;
+  }
+
+  /** Whether it was too little. */
+  get isEmpty(): boolean {
+    return this.#fuel[0]! <= EMPTY;
+  }
+
+  end(phase: Phase): void {
+    const burnt = FUEL[phase] + EMPTY - this.#fuel[0]!;
+    if (burnt > this.burnt[phase]) this.burnt[phase] = burnt;
+    this.refill();
+  }
+}
 
 export interface Instrumented {
   module: WasmModule;
@@ -45,37 +84,26 @@ export interface Instrumented {
   branchCount: number;
 }
 
-/** What a copy is like beside its code, and of what it was made. */
+/** What a copy is like beside its code. */
 interface Made {
-  digest: string;
   pages: number;
   branchCount: number;
 }
 
-/** A release module with the counting added: made once, then taken from build/. */
-export function instrument(profile: string): Instrumented {
-  const source = readModule(profile);
-  const [copy, about] = ["wasm", "json"].map((end) => join(BUILD, `fuzzed-${profile}.${end}`));
+/** A module with the counting added: made once, then taken from build/counted. */
+export function instrument(source: Uint8Array): Instrumented {
   const hash = createHash("sha256").update(source);
   const digest = hash.update(readFileSync(fileURLToPath(import.meta.url))).digest("hex");
-  let made = existsSync(about!) ? (JSON.parse(readFileSync(about!, "utf8")) as Made) : undefined;
-  if (made?.digest !== digest || !existsSync(copy!)) {
-    made = { digest, ...make(source, copy!) };
-    replaceFile(about!, JSON.stringify(made));
-  }
+  const [copy, about] = ["wasm", "json"].map((end) => join(BUILD, `${digest}.${end}`));
+  if (!existsSync(about!)) replaceFile(about!, JSON.stringify(make(source, copy!)));
+  const made = JSON.parse(readFileSync(about!, "utf8")) as Made;
   const module = new WebAssembly.Module(readFileSync(copy!));
   const fuelAt = made.pages * PAGE_OCTETS;
   return { module, fuelAt, branchesAt: fuelAt + FUEL_OCTETS, branchCount: made.branchCount };
 }
 
-/** A release module, or the one that is none. */
-function readModule(profile: string): Uint8Array {
-  if (profile === "straight") return compileStraight();
-  return readFileSync(join(ROOT, `dist/wasm/linger-${profile}.wasm`));
-}
-
-function make(source: Uint8Array, target: string): Omit<Made, "digest"> {
-  const folder = mkdtempSync(join(tmpdir(), "linger-fuzz-"));
+function make(source: Uint8Array, target: string): Made {
+  const folder = mkdtempSync(join(tmpdir(), "linger-counted-"));
   try {
     const files = ["module.wasm", "module.wat", "counted.wasm"].map((name) => join(folder, name));
     const [module, text, counted] = files as [string, string, string];
