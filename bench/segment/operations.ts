@@ -107,7 +107,7 @@ function makeCounted(module: string): Counted {
   return { wasm, names: JSON.parse(readFileSync(about, "utf8")) as string[] };
 }
 
-/** What one unit of a scenario executes, by function; those that it does not call are left out. */
+/** What one unit of a scenario executes, by function; those with nothing to do are left out. */
 export function countOperations(module: string, scenario: Scenario): Map<string, Work> {
   const { wasm, names } = makeCounted(module);
   const work = names.map(() => ({ operations: 0, calls: 0 }));
@@ -130,7 +130,7 @@ export function countOperations(module: string, scenario: Scenario): Map<string,
     names[i]!,
     { operations: operations / scenario.count, calls: calls / scenario.count },
   ]);
-  return new Map(perUnit.filter(([, { calls }]) => calls > 0));
+  return new Map(perUnit.filter(([, { operations }]) => operations > 0));
 }
 
 /** All operations of one unit. */
