@@ -91,6 +91,15 @@ interface KeptStack {
   connections: ({ handle: number } & KeptConnection)[];
 }
 
+/** The host's part of a snapshot. */
+function readKept(host: Uint8Array): KeptStack {
+  try {
+    return JSON.parse(new TextDecoder().decode(host)) as KeptStack;
+  } catch {
+    throw new LingerError("SNAPSHOT_FORMAT", "the snapshot was made by another HAL");
+  }
+}
+
 interface Resumption {
   octets: Uint8Array;
   kept: KeptStack;
@@ -193,7 +202,7 @@ export class Stack extends EventEmitter<StackEvents> {
       const { clock = new RealClock() } = options;
       const module = moduleOf(options);
       const { savedMs, moduleMs, host } = readSnapshot(octets, module);
-      const kept = JSON.parse(new TextDecoder().decode(host)) as KeptStack;
+      const kept = readKept(host);
       const sinceMs = savedMs === 0 ? 0 : Math.max(0, Math.floor(unixNow(clock) - savedMs));
       const sleptMs = integerOption(options.sleptMs ?? sinceMs, 0, SLEPT_MS_MAX, "sleptMs");
       const { address, mac } = kept;

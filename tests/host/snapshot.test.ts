@@ -255,6 +255,14 @@ describe("what does not fit is refused", () => {
     }
   });
 
+  test("a snapshot with the part of another HAL", () => {
+    const other = new Uint8Array(snapshot);
+    const view = new DataView(other.buffer);
+    other[view.getUint16(10, true)] = 0x3f;
+    view.setUint32(other.length - 4, checkOf(other.subarray(0, -4)), true);
+    assert.equal(restore(other), "SNAPSHOT_FORMAT");
+  });
+
   test("cut off anywhere, or an octet damaged anywhere", () => {
     const module = LingerModule.load("default");
     const take = (octets: Uint8Array) => {
