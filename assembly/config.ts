@@ -98,7 +98,7 @@
 /**
  * The straight ways (netif/straight-in, netif/straight-out): common segments take a tenth to a
  * third of the instructions that the general way takes, and do the same. Left out unless asked for:
- * they take 4 KB of Wasm, which WAMR keeps in RAM.
+ * they take 9.5 KB of Wasm, which WAMR keeps in RAM.
  */
 @inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 0) != 0;
 

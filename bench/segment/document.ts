@@ -125,7 +125,7 @@ Wasm at its best (\`-O3 -flto\`, its fastest checksum, \`wasm-opt -O3\`).
 
 **What is measured** is the code of \`default\` with all protocol features and assertions, *with the
 straight ways* (\`CONFIG_STRAIGHT=1\`) and larger pools; in V8 that of \`host\`. The release module
-\`default\` leaves the straight ways out, since they take 4 KB, and WAMR keeps three octets of RAM
+\`default\` leaves the straight ways out, since they take 9.5 KB, and WAMR keeps three octets of RAM
 for each of them: so it costs more than this page says.
 
 - *ratio*: Linger's cost through lwIP's. *aim*: the ratio that is aimed at. Met so far:
