@@ -28,6 +28,8 @@ const LINGER = "10.9.0.2";
 export const LWIP = "10.9.0.3";
 const MAC = "02:00:00:0a:09:02";
 const SUITE_TIMEOUT_MS = 80_000;
+/** So short an MSL that a test can wait until TIME-WAIT has passed. */
+const PASSED_MSL_MS = 500;
 /** How long the peer may take to start. */
 const START_MS = 20_000;
 
@@ -138,7 +140,7 @@ export class Lwip {
   /** Who waits for a report that begins so. */
   readonly #awaited = new Map<string, (words: string[]) => void>();
 
-  static async open(impairment: Impairment = {}): Promise<Lwip> {
+  static async open(impairment: Impairment = {}, mslMs = PASSED_MSL_MS): Promise<Lwip> {
     const folder = mkdtempSync(join(tmpdir(), "linger-lwip-"));
     compile(join(folder, "peer"));
     const clock = new RealClock();
@@ -154,7 +156,7 @@ export class Lwip {
     const both = { inbound: impairment, outbound: impairment };
     const wire = impair(capture.wire, { clock, seed: 5, ...both });
     const parameters = { rtoMinMs: 200 };
-    const stack = Stack.create({ wire, address: `${LINGER}/24`, mac: MAC, mslMs: 500, parameters });
+    const stack = Stack.create({ wire, address: `${LINGER}/24`, mac: MAC, mslMs, parameters });
     return new Lwip(stack, { folder, wire, process: peer, capture });
   }
 
