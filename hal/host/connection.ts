@@ -107,6 +107,8 @@ const WAKE_PROBE = { idleMs: 1000, intervalMs: 10_000, count: 9 };
 export interface KeptConnection {
   autoRelease: boolean;
   keepAlive: typeof KEEP_ALIVE_DEFAULT;
+  bytesRead: number;
+  bytesWritten: number;
 }
 
 const END_TEXT: Record<ConnectionEnd, string> = {
@@ -430,8 +432,16 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     for (;;) {
       const chunk = this.read(max);
       if (chunk !== undefined) return chunk;
-      await this.#change();
+      await this.changed();
     }
+  }
+
+  /**
+   * Waits for the next event, whichever it is: for programs that `peek` or `reserve`, and have to
+   * try again then.
+   */
+  changed(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Waits for everything up to end-of-file. */
@@ -498,15 +508,22 @@ export class Connection extends EventEmitter<ConnectionEvents> {
 
   /** For the stack: what a snapshot keeps. */
   kept(): KeptConnection {
-    return { autoRelease: this.#autoRelease, keepAlive: this.#keepAlive };
+    return {
+      autoRelease: this.#autoRelease,
+      keepAlive: this.#keepAlive,
+      bytesRead: this.#bytesRead,
+      bytesWritten: this.#bytesWritten,
+    };
   }
 
   /**
    * For the stack, after a sleep: tells again what the present state stands for, since edges that
    * were told before the snapshot are not known to this program, and asks the peer.
    */
-  wake({ keepAlive }: KeptConnection, nowMs: number): void {
+  wake({ keepAlive, bytesRead, bytesWritten }: KeptConnection, nowMs: number): void {
     this.#keepAlive = keepAlive;
+    this.#bytesRead = bytesRead;
+    this.#bytesWritten = bytesWritten;
     const status = this.status();
     const { END_REASON, STATE } = status;
     if (STATE >= State.ESTABLISHED && END_REASON === 0) this.#events |= Event.CONNECTED;
@@ -676,7 +693,7 @@ export class Connection extends EventEmitter<ConnectionEvents> {
   async #writeOut(octets: Uint8Array): Promise<void> {
     let at = this.write(octets);
     while (at < octets.length) {
-      await this.#change();
+      await this.changed();
       at += this.write(octets.subarray(at));
     }
   }
@@ -685,12 +702,8 @@ export class Connection extends EventEmitter<ConnectionEvents> {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  #change(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
   async #until(condition: () => boolean): Promise<void> {
-    while (!condition()) await this.#change();
+    while (!condition()) await this.changed();
   }
 }
 

@@ -100,6 +100,15 @@ function readKept(host: Uint8Array): KeptStack {
   }
 }
 
+/** The address with its prefix length, and the MAC, of the stack that was put away. SNAPSHOT_… */
+export function addressesIn(
+  snapshot: Uint8Array,
+  module: LingerModule,
+): { address: string; mac: string } {
+  const { address, mac } = readKept(readSnapshot(snapshot, module).host);
+  return { address, mac };
+}
+
 interface Resumption {
   octets: Uint8Array;
   kept: KeptStack;

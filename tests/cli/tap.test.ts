@@ -3,10 +3,10 @@
  * kernel's own programs against `linger serve`, and `linger ping` against the kernel.
  */
 import assert from "node:assert/strict";
-import { spawn, spawnSync } from "node:child_process";
-import { join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
+import { spawnSync } from "node:child_process";
+import { describe, it } from "node:test";
 import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
+import { inNamespace } from "./in-namespace.ts";
 import { assertMistake, linger, LINGER, ROOT } from "./linger.ts";
 
 const IP = ["--ip", "10.9.0.2/24"];
@@ -38,24 +38,6 @@ describe("a TAP that cannot be opened", () => {
     }
   });
 });
-
-/** Runs a script in a namespace with the kernel as 10.9.0.1 on tap0; $LINGER is the command. */
-function inNamespace(t: TestContext, script: string): Promise<{ code: number; output: string }> {
-  // Should this process be killed, the namespace still ends in time.
-  const linger = [process.execPath, ...LINGER].map((part) => `'${part}'`).join(" ");
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, "scripts/in-namespace.mjs"), ...["timeout", "60", "bash", "-c", script]],
-    { cwd: ROOT, env: { ...process.env, LINGER: linger }, stdio: ["ignore", "pipe", "pipe"] },
-  );
-  t.after(() => void child.kill("SIGTERM"));
-  let output = "";
-  child.stdout.on("data", (data) => (output += String(data)));
-  child.stderr.on("data", (data) => (output += String(data)));
-  return new Promise((resolve) => {
-    child.on("close", (code) => resolve({ code: code ?? -1, output }));
-  });
-}
 
 /** Starts a server in the background and waits for its first line. */
 const SERVE = (name: string): string => `

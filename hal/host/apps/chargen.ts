@@ -36,6 +36,7 @@ export function chargenCycle(): Uint8Array {
   return cycle;
 }
 
+/** Where it stands follows from how much was written: a connection that slept goes on there. */
 async function chargen(connection: Connection): Promise<void> {
   const cycle = chargenCycle();
   let closed = false;
@@ -47,8 +48,9 @@ async function chargen(connection: Connection): Promise<void> {
   })();
   emptied.catch(() => undefined);
   try {
-    for (let at = 0; !closed; at = (at + LINE_OCTETS) % CYCLE_OCTETS) {
-      await connection.writeAll(cycle.subarray(at, at + LINE_OCTETS));
+    while (!closed) {
+      const at = connection.bytesWritten % CYCLE_OCTETS;
+      await connection.writeAll(cycle.subarray(at, at + LINE_OCTETS - (at % LINE_OCTETS)));
     }
   } catch (error) {
     if (!closed) throw error;

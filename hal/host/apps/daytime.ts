@@ -18,7 +18,8 @@ export function startDaytime(stack: Stack, options: AppOptions = {}): App {
 
 async function daytime(connection: Connection, clock: Clock): Promise<void> {
   const now = new Date(clock.originMs + clock.now());
-  await connection.writeAll(`${now.toUTCString()}\r\n`);
+  // A connection that slept has its line already, which any send ring takes at once.
+  if (connection.bytesWritten === 0) await connection.writeAll(`${now.toUTCString()}\r\n`);
   connection.closeWrite();
   await drain(connection, DRAIN_MS, clock);
 }

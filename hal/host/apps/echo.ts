@@ -1,8 +1,8 @@
 /**
  * Echo (RFC 862): what comes is sent back, until the peer closes; then we close.
  *
- * Started by `linger serve echo` and the demonstration. Holds at most one chunk: while the peer
- * does not read, we do not read either, and its window closes.
+ * Started by `linger serve echo` and the demonstration. Holds no octet: each one goes from ring to
+ * ring, so that a snapshot has them all, and while the peer does not read, its window closes.
  */
 import type { Connection } from "../connection.ts";
 import type { Stack } from "../stack.ts";
@@ -15,6 +15,12 @@ export function startEcho(stack: Stack, options: AppOptions = {}): App {
 }
 
 async function echo(connection: Connection): Promise<void> {
-  for await (const chunk of connection) await connection.writeAll(chunk);
+  for (;;) {
+    const come = connection.peek();
+    if (come === null) break;
+    const taken = come === undefined ? 0 : connection.write(come);
+    if (taken > 0) connection.consume(taken);
+    else await connection.changed();
+  }
   connection.closeWrite();
 }

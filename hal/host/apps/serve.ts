@@ -28,6 +28,8 @@ export interface App {
   readonly connections: ReadonlySet<Connection>;
   /** Connections accepted since it started. */
   readonly acceptedCount: number;
+  /** The stack is put away: from now on nothing is said of its connections. */
+  sleep(): void;
   /** Stops listening, closes every connection; those not over after `graceMs` are aborted. */
   close(graceMs?: number): Promise<void>;
 }
@@ -37,10 +39,16 @@ type Handler = (connection: Connection, clock: Clock) => Promise<void>;
 
 const CLOSE_GRACE_MS = 2000;
 
+/** On a stack that was taken up again, it goes on with the listener and the connections there. */
 export function serve(stack: Stack, port: number, handler: Handler, options: AppOptions): App {
   const { backlog, clock = new RealClock(), log = () => undefined } = options;
-  const listener = stack.listen(port, backlog === undefined ? {} : { backlog });
-  return new Server(listener, handler, clock, log);
+  const resumed = stack.openConnections().filter(({ localPort }) => localPort === port);
+  const known = stack.openListeners().find((one) => one.port === port);
+  const listener = known ?? stack.listen(port, backlog === undefined ? {} : { backlog });
+  const server = new Server(listener, handler, clock, log);
+  // Whoever starts a server learns that it runs before it hears of connections.
+  for (const connection of resumed) queueMicrotask(() => server.resume(connection));
+  return server;
 }
 
 class Server implements App {
@@ -51,13 +59,25 @@ class Server implements App {
   readonly #clock: Clock;
   readonly #log: (line: string) => void;
   #isClosing = false;
+  #isAsleep = false;
 
   constructor(listener: Listener, handler: Handler, clock: Clock, log: (line: string) => void) {
     this.#listener = listener;
     this.#handler = handler;
     this.#clock = clock;
     this.#log = log;
-    listener.on("connection", (connection) => void this.#serve(connection));
+    listener.on("connection", (connection) => {
+      this.acceptedCount += 1;
+      void this.#serve(connection, "connected");
+    });
+  }
+
+  resume(connection: Connection): void {
+    void this.#serve(connection, "goes on");
+  }
+
+  sleep(): void {
+    this.#isAsleep = true;
   }
 
   get port(): number {
@@ -74,11 +94,10 @@ class Server implements App {
     for (const connection of this.connections) connection.abort();
   }
 
-  async #serve(connection: Connection): Promise<void> {
+  async #serve(connection: Connection, beginning: string): Promise<void> {
     const name = `${connection.remoteHost}:${connection.remotePort}`;
     this.connections.add(connection);
-    this.acceptedCount += 1;
-    this.#log(`${name} connected`);
+    this.#log(`${name} ${beginning}`);
     try {
       await this.#handler(connection, this.#clock);
     } catch (error) {
@@ -91,6 +110,7 @@ class Server implements App {
     }
     const end = await connection.ended;
     this.connections.delete(connection);
+    if (this.#isAsleep) return;
     const { bytesRead, bytesWritten } = connection;
     this.#log(`${name} ended: ${end}, ${bytesRead} octets in, ${bytesWritten} out`);
   }

@@ -2,6 +2,7 @@
  * `linger serve NAME`: one of the small servers, until a signal or the loss of the wire ends it.
  */
 import { type AppName, APPS } from "../apps/index.ts";
+import { SnapshotStore } from "../snapshot/store.ts";
 import {
   type Command,
   expectPositionals,
@@ -11,6 +12,7 @@ import {
 } from "./command.ts";
 import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
 import {
+  checkWritable,
   openSession,
   planSession,
   SESSION_HELP,
@@ -27,6 +29,9 @@ export const serveCommand: Command = {
 Serves until it is stopped: SIGINT closes every connection and the capture, then exits with 0.
 
   --port PORT          default: echo 7, discard 9, chargen 19, daytime 13, http 80
+  --snapshot FILE      when stopped, closes nothing: puts the stack with its connections into FILE.
+                       Starts by going on from FILE, if it is there: once, as FILE.used afterwards;
+                       --gateway and --msl are as they were then. Not for http, not with --record
   --quiet              do not print a line for each connection
 ${STATUS_HELP}
 
@@ -42,6 +47,7 @@ async function run(args: string[]): Promise<number> {
     ...SESSION_OPTIONS,
     port: { type: "string" },
     quiet: { type: "boolean" },
+    snapshot: { type: "string" },
     ...STATUS_OPTION,
   });
   const [name = ""] = expectPositionals(positionals, ["the name of a server"]);
@@ -50,9 +56,10 @@ async function run(args: string[]): Promise<number> {
   }
   const entry = APPS[name as AppName];
   const port = values.port === undefined ? entry.port : parsePort(values.port, "--port");
+  const store = values.snapshot === undefined ? undefined : storeFor(name, values.snapshot, values);
   const plan = planSession(values);
   const interrupt = watchInterrupt();
-  const session = await openUnlessInterrupted(openSession(plan), interrupt);
+  const session = await openUnlessInterrupted(openSession(plan, store), interrupt);
   if (session === undefined) return 0;
   const { stack, clock } = session;
   const reporter = watchStatus(stack, values.status === true);
@@ -66,11 +73,28 @@ async function run(args: string[]): Promise<number> {
     ]);
     if (lost !== undefined) throw stackFailure(lost.error);
     reporter.atEnd(); // while its connections are still there
-    await app.close();
+    if (store === undefined) {
+      await app.close();
+    } else {
+      const count = app.connections.size;
+      app.sleep();
+      store.save(stack.snapshot());
+      console.log(`connections put to sleep in ${store.path}: ${count}`);
+    }
     return 0;
   } finally {
     reporter.dispose();
     session.close();
     interrupt.dispose();
   }
+}
+
+/** The store for `--snapshot`, if nothing stands against it. */
+function storeFor(name: string, path: string, { record }: { record?: string }): SnapshotStore {
+  if (!APPS[name as AppName].canSleep) {
+    throw new UsageError(`${name} keeps some of what it reads to itself, so it has no --snapshot`);
+  }
+  if (record !== undefined) throw new UsageError("--record and --snapshot do not go together");
+  checkWritable(path, "--snapshot", "snapshot");
+  return new SnapshotStore(path);
 }

@@ -8,8 +8,9 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { RealClock } from "../clock.ts";
 import { LingerModule } from "../module.ts";
-import { parseIpv4Address, parseMacAddress } from "../packet/index.ts";
-import { type Profile, Stack, type StackOptions } from "../stack.ts";
+import { formatMacAddress, parseIpv4Address, parseMacAddress } from "../packet/index.ts";
+import type { SnapshotStore } from "../snapshot/store.ts";
+import { addressesIn, type Profile, Stack, type StackOptions } from "../stack.ts";
 import type { Wire } from "../wire.ts";
 import { type Impairment, impair } from "../wires/impairment.ts";
 import { PcapWriter, recordWire } from "../wires/pcap.ts";
@@ -83,10 +84,15 @@ export function planSession(values: SessionValues): SessionPlan {
   return { wire, stack, pcap: values.pcap, impair: impairment };
 }
 
-/** Opens the wire, the capture and the stack; all or nothing. */
-export async function openSession(plan: SessionPlan): Promise<Session> {
+/**
+ * Opens the wire, the capture and the stack; all or nothing. The stack goes on from the snapshot in
+ * a store, if there is one that fits.
+ */
+export async function openSession(plan: SessionPlan, store?: SnapshotStore): Promise<Session> {
   const clock = new RealClock();
-  const module = plan.stack.module ?? LingerModule.load(plan.stack.profile ?? "host");
+  const module = moduleOf(plan);
+  const stored = store?.peek(module);
+  if (stored !== undefined) checkAddresses(plan, addressesIn(stored, module), store!.path);
   let wire: Wire = await openWire(plan.wire);
   try {
     // The recorder sits at the stack: it sees what the stack sent and what reached it.
@@ -95,12 +101,34 @@ export async function openSession(plan: SessionPlan): Promise<Session> {
       wire = impair(wire, { clock, seed, outbound: settings, inbound: settings });
     }
     if (plan.pcap !== undefined) wire = recordWire(wire, new PcapWriter(plan.pcap, { clock }));
-    const stack = Stack.create({ ...plan.stack, module, clock, wire });
+    const snapshot = store?.take(module);
+    const stack =
+      snapshot === undefined
+        ? Stack.create({ ...plan.stack, module, clock, wire })
+        : Stack.restore(snapshot, { module, clock, wire });
     return { stack, clock, close: () => stack.close() };
   } catch (error) {
     wire.close();
     throw error;
   }
+}
+
+function moduleOf({ stack: { module, profile } }: SessionPlan): LingerModule {
+  const source = module ?? profile ?? "host";
+  return source instanceof LingerModule ? source : LingerModule.load(source);
+}
+
+/** A stack that goes on does so as what its peers know. */
+function checkAddresses(
+  { stack }: SessionPlan,
+  slept: { address: string; mac: string },
+  path: string,
+): void {
+  const differs = (option: string, has: string, given: string): CommandError =>
+    new CommandError(`the snapshot ${path} is of a stack with ${option} ${has}, not ${given}`);
+  if (stack.address !== slept.address) throw differs("--ip", slept.address, stack.address);
+  const mac = typeof stack.mac === "string" ? formatMacAddress(parseMacAddress(stack.mac)!) : "";
+  if (mac !== "" && mac !== slept.mac) throw differs("--mac", slept.mac, mac);
 }
 
 /** The line that a stack's loss of its wire, or its trap, ends a command with. */
@@ -173,7 +201,7 @@ function parseImpairment(text: string): { settings: Impairment; seed: number } {
 }
 
 /** Tells early that a file cannot be written; the file itself is made when the wire is open. */
-function checkWritable(path: string, option: string, what: string): void {
+export function checkWritable(path: string, option: string, what: string): void {
   if (path === "") throw new UsageError(`${option} needs a file name`);
   const found = statSync(path, { throwIfNoEntry: false });
   try {

@@ -54,14 +54,20 @@ export class SnapshotStore {
     });
   }
 
+  /** The snapshot as it lies there, not taken; refused and undefined as by `take`. */
+  peek(module: LingerModule): Uint8Array | undefined {
+    const octets = this.#attempt("read", () => this.#files.read(this.path));
+    if (octets !== undefined) readSnapshot(octets, module);
+    return octets;
+  }
+
   /**
    * The snapshot, marked as consumed before this returns, or undefined if there is none. What does
    * not fit the module is refused as `Stack.restore` would, and stays. SNAPSHOT_FILE.
    */
   take(module: LingerModule): Uint8Array | undefined {
-    const octets = this.#attempt("read", () => this.#files.read(this.path));
+    const octets = this.peek(module);
     if (octets === undefined) return undefined;
-    readSnapshot(octets, module);
     return this.#attempt("use up", () => {
       this.#files.rename(this.path, `${this.path}.used`);
       this.#files.sync(dirname(this.path));

@@ -7,7 +7,7 @@ import { Lwip, LWIP, type LwipConnection, suite } from "./lwip.ts";
 
 const MEGABYTE = 1_000_000;
 const OPENERS = ["lwip", "linger"] as const;
-/** Where a FIN may have to come again, TIME-WAIT must outlast several of lwIP's timeouts (3 s …). */
+/** Where a FIN may have to come again, TIME-WAIT must outlast several of lwIP's timeouts. */
 const OUTLASTING_MSL_MS = 15_000;
 const WIRES = [
   { name: "a clean wire", impairment: {}, mslMs: undefined },

@@ -1,0 +1,192 @@
+/**
+ * `linger serve --snapshot`: a server that is stopped and started again goes on with its
+ * connections, over a UDP wire with a stack of this process, and over TAP with the kernel.
+ */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { chargenCycle } from "../../hal/host/apps/chargen.ts";
+import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
+import { type Connection, openDatagram, Stack } from "../../hal/host/index.ts";
+import { inNamespace } from "./in-namespace.ts";
+import { assertMistake, linger, Running, temporaryFolder } from "./linger.ts";
+
+const SERVER = "10.9.0.2";
+const CLIENT = "10.9.0.1";
+const MUCH = 300_000;
+
+const possibility = findNamespace();
+const skip = "reason" in possibility ? possibility.reason : false;
+
+/** Two UDP ports that are free now. */
+async function freePorts(): Promise<[number, number]> {
+  const sockets = [createSocket("udp4"), createSocket("udp4")];
+  const ports = await Promise.all(
+    sockets.map(async (socket) => {
+      socket.bind(0, "127.0.0.1");
+      await once(socket, "listening");
+      return (socket.address() as AddressInfo).port;
+    }),
+  );
+  for (const socket of sockets) socket.close();
+  return ports as [number, number];
+}
+
+interface Sleeper {
+  stack: Stack;
+  file: string;
+  /** Starts the server; `more` stands behind its other options. */
+  start: (more?: string[]) => Promise<Running>;
+  args: (more?: string[]) => string[];
+}
+
+/** A server that can be started again and again at one end of a wire, a stack at the other. */
+async function sleeper(t: TestContext, name: string): Promise<Sleeper> {
+  const [near, far] = await freePorts();
+  const local = { port: near };
+  const remote = { host: "127.0.0.1", port: far };
+  const wire = await openDatagram({ local, remote });
+  const stack = Stack.create({ wire, address: `${CLIENT}/24`, parameters: { rtoMinMs: 200 } });
+  t.after(() => stack.close());
+  const file = join(temporaryFolder(t), "asleep");
+  const options = ["--wire", `udp:${far}:127.0.0.1:${near}`, "--ip", `${SERVER}/24`];
+  const args = (more: string[] = []) => ["serve", name, ...options, "--snapshot", file, ...more];
+  const start = async (more: string[] = []) => {
+    const running = new Running(t, args(more));
+    await running.prints(/^serving /m);
+    return running;
+  };
+  return { stack, file, start, args };
+}
+
+async function putToSleep(server: Running, count: number): Promise<void> {
+  server.child.kill("SIGTERM");
+  const { code, stdout, stderr } = await server.finished;
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, new RegExp(`\\nconnections put to sleep in [^\\n]+: ${count}\\n$`));
+}
+
+/** Reads until so many octets are there. */
+async function receive(connection: Connection, length: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for (let got = 0; got < length; got += chunks.at(-1)!.length) {
+    const chunk = await connection.receive(length - got);
+    assert.ok(chunk !== null, `the peer has closed after ${got} octets of ${length}`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+describe("a server with --snapshot", () => {
+  it("echoes on where it was stopped, with data in flight both ways", async (t) => {
+    const { stack, file, start } = await sleeper(t, "echo");
+    let server = await start();
+    const connection = stack.connect(SERVER, 7);
+    const text = Buffer.from(Array.from({ length: MUCH }, (_, i) => (i * 31 + (i >> 8)) & 0xff));
+    const sent = connection.writeAll(text);
+    const parts = [await receive(connection, 50_000)];
+    await putToSleep(server, 1);
+    assert.ok(existsSync(file));
+    assert.ok(connection.status().SEND_QUEUED > 0);
+    server = await start();
+    await server.prints(/10\.9\.0\.1:[0-9]+ goes on\n/);
+    assert.deepEqual([existsSync(file), existsSync(`${file}.used`)], [false, true]);
+    parts.push(await receive(connection, MUCH - 50_000));
+    assert.ok(Buffer.concat(parts).equals(text));
+    await sent;
+    connection.closeWrite();
+    assert.equal(await connection.receive(), null);
+    assert.equal(await connection.ended, "CLOSED");
+    await server.prints(new RegExp(`ended: CLOSED, ${MUCH} octets in, ${MUCH} out`));
+    // The listener is awake too.
+    const next = stack.connect(SERVER, 7);
+    await next.writeAll("next");
+    assert.equal(String(await receive(next, 4)), "next");
+  });
+
+  it("goes on with its line where it was stopped", async (t) => {
+    const { stack, start } = await sleeper(t, "chargen");
+    const server = await start();
+    const connection = stack.connect(SERVER, 19);
+    const parts = [await receive(connection, 1000)];
+    await putToSleep(server, 1);
+    await start();
+    parts.push(await receive(connection, 100_000));
+    const cycle = chargenCycle();
+    const expected = Buffer.concat(Array.from({ length: 20 }, () => cycle));
+    const all = Buffer.concat(parts);
+    assert.ok(all.equals(expected.subarray(0, all.length)));
+  });
+
+  it("starts anew where there is no snapshot, and never takes one up twice", async (t) => {
+    const { stack, file, start } = await sleeper(t, "echo");
+    let server = await start();
+    const connection = stack.connect(SERVER, 7);
+    await connection.writeAll("one");
+    assert.equal(String(await receive(connection, 3)), "one");
+    await putToSleep(server, 1);
+    server = await start();
+    server.child.kill("SIGKILL"); // as a power cut: what it had taken up is lost
+    await server.finished;
+    await start();
+    assert.ok(!existsSync(file));
+    await connection.writeAll("two");
+    assert.equal(await connection.ended, "RESET"); // nobody knows it any more
+  });
+
+  it("refuses what does not fit, and leaves it there", async (t) => {
+    const { file, start, args } = await sleeper(t, "echo");
+    await putToSleep(await start(["--mac", "02:00:00:00:00:07"]), 0);
+    const whole = readFileSync(file);
+    const refused = async (more: string[], pattern: RegExp): Promise<void> => {
+      assertMistake(await linger(t, args(more)), 1, pattern);
+    };
+    await refused(["--ip", "10.9.0.3/24"], /--ip 10\.9\.0\.2\/24, not 10\.9\.0\.3\/24/);
+    await refused(["--mac", "02:00:00:00:00:08"], /--mac 02:00:00:00:00:07, not 02:00:00:00:00:08/);
+    await refused(["--profile", "tiny"], /another module or profile/);
+    assert.ok(readFileSync(file).equals(whole));
+    writeFileSync(file, whole.subarray(0, -5));
+    await refused([], /the snapshot is damaged/);
+    assert.equal(readFileSync(file).length, whole.length - 5);
+  });
+
+  it("must be one that keeps nothing to itself", async (t) => {
+    const wire = ["--wire", "tap:tap0", "--ip", "10.9.0.2/24"];
+    const refused = async (args: string[], code: number, pattern: RegExp): Promise<void> => {
+      assertMistake(await linger(t, ["serve", ...args, ...wire]), code, pattern);
+    };
+    await refused(["http", "--snapshot", "x"], 2, /http keeps some of what it reads to itself/);
+    await refused(["echo", "--snapshot", "x", "--record", "y"], 2, /--record and --snapshot/);
+    await refused(["echo", "--snapshot", "no/such/folder"], 1, /cannot write the snapshot/);
+    await refused(["echo", "--snapshot", ""], 2, /--snapshot needs a file name/);
+  });
+
+  it("keeps a connection of the kernel", { skip }, async (t) => {
+    const folder = temporaryFolder(t);
+    const options = "--wire tap:tap0 --ip 10.9.0.2/24 --snapshot $folder/asleep";
+    const serve = `
+      coproc eval "exec $LINGER serve echo ${options}"
+      server=$COPROC_PID; read -r line <&"\${COPROC[0]}"; echo "$line"`;
+    const { code, output } = await inNamespace(
+      t,
+      `folder='${folder}'; head -c ${MUCH} /dev/urandom > $folder/sent
+      ${serve}
+      exec 3<>/dev/tcp/10.9.0.2/7
+      cat $folder/sent >&3 &
+      head -c 50000 <&3 > $folder/came
+      kill -TERM "$server"; wait "$server"; echo "asleep: $?"; sleep 1
+      ${serve}
+      timeout 30 head -c $((${MUCH} - 50000)) <&3 >> $folder/came
+      exec 3>&-
+      cmp $folder/sent $folder/came && echo "the same"
+      kill -TERM "$server"; wait "$server"; echo "asleep: $?"`,
+    );
+    assert.equal(code, 0, output);
+    const line = String.raw`serving echo on 10\.9\.0\.2:7 [^\n]+\n`;
+    assert.match(output, new RegExp(`^${line}asleep: 0\\n${line}the same\\nasleep: 0\\n$`), output);
+  });
+});
