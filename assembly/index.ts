@@ -21,7 +21,7 @@ import {
   resetDeadlines,
   takeDueDeadline,
 } from "./core/deadlines";
-import { seedRandom } from "./core/random";
+import { seedRandom, stirRandom } from "./core/random";
 import { arpDeadlineReached, resetArp } from "./netif/arp";
 import { isAnythingOwed, runEgress, sendAtOnce } from "./netif/egress";
 import { resetIcmp } from "./netif/icmp";
@@ -45,6 +45,7 @@ import { resetTcbs } from "./tcp/tcb";
 import { TCB_SIZE } from "./tcp/tcb-layout";
 import { resetTimeWait, timeWaitDeadlineReached } from "./tcp/time-wait";
 import { connectionDeadlineReached } from "./tcp/timeouts";
+import { askPeers } from "./tcp/wake";
 
 export { counterAddress } from "./core/counters";
 export { pingSend, pingTake } from "./netif/icmp";
@@ -161,6 +162,13 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   resetIsn();
   if (msl < MSL_MIN_MS || msl > MSL_MAX_MS) return Status.BAD_ARGUMENT;
   bringInterfaceUp();
+  return Status.OK;
+}
+
+/** The memory was put away and is taken up again: new entropy, and all peers are asked. */
+export function wake(): i32 {
+  stirRandom();
+  askPeers();
   return Status.OK;
 }
 

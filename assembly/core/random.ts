@@ -3,8 +3,8 @@
  *
  * SipHash-2-4 (Aumasson, Bernstein 2012) keys ISNs (RFC 6528) and ephemeral ports (RFC 6056); the
  * table of tuples has a cheaper secret of its own; SplitMix64 (Steele, Lea, Flood 2014) gives
- * numbers that only need to differ: jitter, first choices. Called by `tcp/` and `netif/`. Draws no
- * entropy after `seedRandom`.
+ * numbers that only need to differ: jitter, first choices. Called by `tcp/` and `netif/`, and by
+ * `index`, for which alone it draws entropy.
  */
 
 import { entropy } from "../hal";
@@ -31,6 +31,11 @@ export function seedRandom(): void {
   // A multiplier must be odd: an even one would throw bits away.
   store<u64>(SECRETS, mix(<u64>entropy()) | 1, DEMUX_MULTIPLIER);
   store<u64>(SECRETS, entropy64(), GENERATOR);
+}
+
+/** Has the generator go on elsewhere than it would have: draws two words. The keys stay. */
+export function stirRandom(): void {
+  store<u64>(SECRETS, load<u64>(SECRETS, GENERATOR) ^ entropy64(), GENERATOR);
 }
 
 /** Two words of entropy in one; the first is the low one. */

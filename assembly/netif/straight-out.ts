@@ -36,7 +36,7 @@ import { FRAME, sendFrame } from "./transmitter";
   Flag.SEND_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED | Flag.RESET_DUE | Flag.RETRANSMIT_DUE |
   Flag.PROBE_DUE | Flag.PERSISTING | Flag.RECOVERING | Flag.UNACCEPTED | Flag.TIMESTAMPS |
   Flag.ECN | Flag.ECE_DUE | Flag.URGENT | Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE |
-  Flag.NEXT_HOP_IN_DOUBT;
+  Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT;
 
 /** What came of an attempt. */
 export const enum Straight {

@@ -8,7 +8,7 @@
  * Called by netif/egress within `poll`, for the connections of tcp/pending.
  */
 import {
-  HAS_ECN, HAS_FAST_RETRANSMIT, HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, HAS_URGENT,
+  HAS_ECN, HAS_FAST_RETRANSMIT, HAS_PMTUD, HAS_SACK, HAS_URGENT,
   HAS_WINDOW_SCALE, SEND_RING_OCTETS,
 } from "../config";
 import { Counter, State } from "../core/abi";
@@ -74,8 +74,7 @@ export function prepareSegment(flow: usize): bool {
     if (has(tcb, Flag.PROBE_DUE)) return planProbe(tcb, out);
     persistIfStuck(tcb);
   }
-  if (tcb.acksDue != 0) return planAck(tcb, out);
-  return HAS_KEEP_ALIVE && has(tcb, Flag.KEEP_ALIVE_DUE) && planKeepAlive(tcb, out);
+  return planAck(tcb, out);
 }
 
 /** The OutSegment was transmitted. */
@@ -89,7 +88,7 @@ export function commitSegment(flow: usize): void {
     return;
   }
   if (out.flags & Ctl.ACK) commitAck(tcb, out);
-  if (HAS_KEEP_ALIVE && out.plan == Plan.KEEP_ALIVE) {
+  if (out.plan == Plan.KEEP_ALIVE) {
     count(Counter.KEEP_ALIVE_PROBES);
     clearFlag(tcb, Flag.KEEP_ALIVE_DUE);
   } else if (out.plan != Plan.ACK) {
@@ -286,20 +285,18 @@ function planProbe(tcb: Tcb, out: OutSegment): bool {
   return has(tcb, Flag.PERSISTING) ? tcb.sndCursor : tcb.sndNxt;
 }
 
+/**
+ * An acknowledgement; or one with an old number, `<SEQ=SND.NXT-1><ACK=RCV.NXT><CTL=ACK>`, which
+ * draws an acknowledgement (RFC 9293 §3.8.4).
+ */
 function planAck(tcb: Tcb, out: OutSegment): bool {
-  out.seq = bareSeq(tcb);
+  const isOwed = tcb.acksDue != 0;
+  if (!isOwed && !has(tcb, Flag.KEEP_ALIVE_DUE)) return false;
+  out.seq = bareSeq(tcb) - (isOwed ? 0 : 1);
   fillAck(tcb, out, 0);
   // Only on acknowledgements without text, which may take the place of a whole segment otherwise.
   reportRanges(tcb, out, usesTimestamps(tcb) ? SACK_BLOCKS_MAX - 1 : SACK_BLOCKS_MAX);
-  out.plan = Plan.ACK;
-  return true;
-}
-
-/** `<SEQ=SND.NXT-1><ACK=RCV.NXT><CTL=ACK>`: an old number, so that it draws an acknowledgement. */
-function planKeepAlive(tcb: Tcb, out: OutSegment): bool {
-  out.seq = tcb.sndNxt - 1;
-  fillAck(tcb, out, 0);
-  out.plan = Plan.KEEP_ALIVE;
+  out.plan = isOwed ? Plan.ACK : Plan.KEEP_ALIVE;
   return true;
 }
 

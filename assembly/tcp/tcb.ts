@@ -65,8 +65,8 @@ export const enum Flag {
   /** The last SEND filled the ring: the user goes on as soon as there is room. */
   SEND_CUT = 1 << 13,
   NO_DELAY = 1 << 14,
-  /** R1 was reached: the next hop is to be asked whether it is there (tcp/trouble). */
-  NEXT_HOP_IN_DOUBT = 1 << 15,
+  /** A probe of keep-alive is to be sent, which a wake asks for too (RFC 9293 §3.8.4). */
+  KEEP_ALIVE_DUE = 1 << 15,
   /** The data received is void: after a reset, a time-out or an abort. */
   FLUSHED = 1 << 16,
   /** The user wants each acknowledgement at once. */
@@ -93,8 +93,8 @@ export const enum Flag {
   URGENT = 1 << 27,
   /** The user wants keep-alive probes (RFC 9293 §3.8.4). */
   KEEP_ALIVE = 1 << 28,
-  /** One of them is to be sent. */
-  KEEP_ALIVE_DUE = 1 << 29,
+  /** R1 was reached: the next hop is to be asked whether it is there (tcp/trouble). */
+  NEXT_HOP_IN_DOUBT = 1 << 29,
   /** The rescue retransmission of this recovery was sent (RFC 6675 §4, NextSeg rule 4). */
   RESCUED = 1 << 30,
 }

@@ -101,6 +101,7 @@ export interface LingerCalls {
   takeEvents(handle: number): number;
   pingSend(remoteAddress: number, sequence: number, octets: number): number;
   pingTake(): number;
+  wake(): number;
 }
 
 /** What an application module adds. */
@@ -143,6 +144,7 @@ const CALLS: Record<keyof LingerCalls, { parameters: number; u32?: true }> = {
   takeEvents: { parameters: 1 },
   pingSend: { parameters: 3 },
   pingTake: { parameters: 0 },
+  wake: { parameters: 0 },
 };
 
 const APPLICATION_CALLS: Record<keyof ApplicationCalls, { parameters: number; u32?: true }> = {

@@ -202,7 +202,7 @@ export class Stack extends EventEmitter<StackEvents> {
 
   /**
    * Takes up a stack that `snapshot` put away, connections and listeners with it, and has every
-   * peer asked soon (`docs/snapshots.md`). A snapshot may be restored only once: its sequence
+   * peer asked at once (`docs/snapshots.md`). A snapshot may be restored only once: its sequence
    * numbers must not be used twice; `SnapshotStore` sees to that. Throws SNAPSHOT_… for what does
    * not fit, BAD_OPTION; the wire is closed then.
    */
@@ -435,6 +435,7 @@ export class Stack extends EventEmitter<StackEvents> {
       this.#probed.add(connection);
       this.#undelivered.push(connection);
     }
+    checkStatus(this.#driver.instance.calls.wake(), "wake");
     this.#driver.pollSoon();
   }
 

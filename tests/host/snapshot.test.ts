@@ -172,6 +172,18 @@ describe("a connection across a sleep", () => {
     assert.equal(state.rig.client.counters().SEGMENTS_IN, after);
   });
 
+  for (const profile of PROFILES) {
+    test(`${profile}: an idle peer is asked at once, and only once while it answers`, () => {
+      const { rig, sleep } = sleeper(profile, 1);
+      const before = rig.client.counters().SEGMENTS_IN;
+      assert.equal(sleep(60_000).end, undefined);
+      rig.clock.advance(3);
+      assert.equal(rig.client.counters().SEGMENTS_IN, before + 1);
+      rig.clock.advance(100);
+      assert.equal(rig.client.counters().SEGMENTS_IN, before + 1);
+    });
+  }
+
   test("a peer that is gone is found out", () => {
     const state = sleeper("default", 1);
     state.rig.client.close();

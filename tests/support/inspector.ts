@@ -129,7 +129,7 @@ export class Inspector {
   readonly #identity: Identity;
   readonly #tuples = new Map<string, TupleRecord>();
   #isReply = false;
-  /** Whether a connection may send keep-alive probes, which begin one before SND.NXT. */
+  /** Whether a connection may send keep-alive probes, which begin one before the next number. */
   allowsKeepAlive = false;
 
   constructor(identity: Identity) {
@@ -429,7 +429,8 @@ function judgeSegment(
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   judgeNegotiated(incarnation, tcp);
   const isEmpty = end === tcp.seq;
-  const isKeepAlive = isEmpty && allowsKeepAlive && seqDistance(tcp.seq, incarnation.sndMax) === 1;
+  const isKeepAlive =
+    isEmpty && allowsKeepAlive && isNextNumber(incarnation, (tcp.seq + 1) >>> 0);
   // That repeats a number which has been acknowledged, urgent or not; and SYN knows no URG.
   if (!isKeepAlive && (tcp.flags & Flag.SYN) === 0) judgeUrgent(incarnation, tcp);
   if (isEmpty) {

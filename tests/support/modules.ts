@@ -51,6 +51,7 @@ export interface ModuleExports {
   takeEvents(handle: number): number;
   pingSend(remoteAddress: number, sequence: number, octets: number): number;
   pingTake(): number;
+  wake(): number;
 }
 
 /** Who holds an instance: what its imports call. */

@@ -85,6 +85,7 @@ const CALLS: readonly CallShape[] = [
   { name: "pingTake", parameters: 0 },
   { name: "appInit", parameters: 0 },
   { name: "appPoll", parameters: 1, time: 0 },
+  { name: "wake", parameters: 0 },
 ];
 
 const NUMBERS = new Map<string, number>(CALLS.map(({ name }, index) => [name, index + 1]));

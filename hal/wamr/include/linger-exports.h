@@ -39,7 +39,8 @@
   X0(int32_t, nextReady, linger_next_ready)                         \
   X1(int32_t, takeEvents, linger_take_events)                       \
   X3(int32_t, pingSend, linger_ping_send)                           \
-  X0(int32_t, pingTake, linger_ping_take)
+  X0(int32_t, pingTake, linger_ping_take)                           \
+  X0(int32_t, wake, linger_wake)
 
 /** What a module with an application inside adds. Both are there, or neither. */
 #define LINGER_APPLICATION_EXPORTS(X0, X1)   \
