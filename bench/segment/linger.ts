@@ -49,17 +49,18 @@ function writeConfig(path: string, profile: Profile, settings: readonly string[]
 
 /**
  * `named`: with the names of its functions, the code is the same. `like-lwip`: without the features
- * that lwIP lacks in this benchmark.
+ * that lwIP lacks in this benchmark. `native-checksum`: the host sums what is long.
  */
-type Variant = "whole" | "named" | "like-lwip";
+type Variant = "whole" | "named" | "native-checksum" | "like-lwip" | "like-lwip-native-checksum";
 
 /** Builds it. */
 export function buildLinger(profile: Profile, variant: Variant = "whole"): string {
   const name = `linger-${profile}-${variant}.wasm`;
   const named = variant === "named";
-  const settings = [...POOLS, ...(variant === "like-lwip" ? LWIP_LIKE : [])].map(
-    (one) => `CONFIG_${one}`,
-  );
+  const settings = [
+    ...[...POOLS, ...(variant.startsWith("like-lwip") ? LWIP_LIKE : [])],
+    ...(variant.endsWith("native-checksum") ? ["NATIVE_CHECKSUM=1"] : []),
+  ].map((one) => `CONFIG_${one}`);
   const driver = join(SOURCES, "linger");
   const inputs = [
     ...[join(ROOT, "assembly"), driver, PRESET, TRANSFORM, profile, ...settings],

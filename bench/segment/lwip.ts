@@ -3,11 +3,11 @@
  *
  * The source comes by `apt-get source` with a list of its own, so that nobody's apt is changed; or
  * from a folder named by LWIP_DIR. Compiled by clang 19 with -O3 -flto and a checksum of its own
- * (port/port_chksum.c), then by wasm-opt -O3.
+ * (port/port_chksum.c), then by wasm-opt -O3. cortex-m3.ts compiles the same files natively.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { BenchError, BUILD, makeOnce, run, runTool, SOURCES } from "./tools.ts";
+import { BenchError, BUILD, makeOnce, ROOT, run, runTool, SOURCES } from "./tools.ts";
 
 const HERE = join(SOURCES, "lwip");
 
@@ -23,12 +23,17 @@ const WASM_FLAGS = [
   ...["--target=wasm32", "-nostdlib", "-mbulk-memory", "-mno-sign-ext", "-mno-nontrapping-fptoint"],
   ...["-mno-reference-types", "-mno-multivalue", "-w", "-O3", "-flto"],
   ...["-isystem", join(HERE, "port/wasmlibc"), "-I", join(HERE, "prof/wasm")],
-  ...["-I", join(HERE, "port")],
 ];
 const LINK_FLAGS = [
   ...["--no-entry", "--gc-sections", "-O2", "--strip-debug", "--allow-undefined"],
   ...["-z", "stack-size=16384", "--lto-O3"],
+  // Where linear memory ends that is used, as Linger's modules say it, for what comes after.
+  ...["--export=__heap_base", "--export=__data_end"],
 ];
+export const LWIP_NEEDS = ["clang-19", "wasm-ld-19", "dpkg-source"];
+
+/** `native-checksum`: calls the HAL's `checksum`, from the length on from which Linger does. */
+export type LwipVariant = "plain" | "native-checksum";
 
 /** lwIP's folder `src`. */
 function lwipSources(): string {
@@ -77,28 +82,65 @@ function sourceLines(): string {
   return `${debian.map((line) => line.slice("Debian ".length)).join("\n")}\n`;
 }
 
-/** Builds it, and returns where it is. */
-export function buildLwip(): string {
+/** lwIP's own files with the driver and the port, and the folders of their headers. */
+export function lwipFiles(): { files: string[]; folders: string[] } {
   const source = lwipSources();
-  return makeOnce("lwip.wasm", [HERE, ...WASM_FLAGS, ...LINK_FLAGS, source], () => {
-    const folder = join(BUILD, "lwip-objects");
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-    const flags = [...WASM_FLAGS, "-I", join(source, "include")];
-    const own = ["segbench.c", "port/port_chksum.c", "port/wasmlibc/libc.c"];
-    const files = [
+  const own = ["segbench.c", "port/port_chksum.c"];
+  return {
+    files: [
       ...LWIP_FILES.map((file) => join(source, file)),
       ...own.map((file) => join(HERE, file)),
+    ],
+    folders: [join(HERE, "port"), join(source, "include")],
+  };
+}
+
+/** From how many octets on Linger lets its host sum. */
+function nativeOctetsMin(): string {
+  const config = readFileSync(join(ROOT, "assembly/config.ts"), "utf8");
+  const found = /NATIVE_OCTETS_MIN: u32 = (\d+);/.exec(config)?.[1];
+  if (found === undefined) throw new BenchError("assembly/config.ts has no NATIVE_OCTETS_MIN");
+  return found;
+}
+
+/** Builds it, and returns where it is. */
+export function buildLwip(variant: LwipVariant = "plain"): string {
+  const { files, folders } = lwipFiles();
+  const isPlain = variant === "plain";
+  const name = isPlain ? "lwip" : `lwip-${variant}`;
+  const defined = isPlain ? [] : [`-DNATIVE_CHECKSUM_OCTETS_MIN=${nativeOctetsMin()}`];
+  const flags = [...WASM_FLAGS, ...folders.flatMap((folder) => ["-I", folder])];
+  const inputs = [HERE, ...flags, ...defined, ...LINK_FLAGS, ...files, ...folders];
+  return makeOnce(`${name}.wasm`, inputs, () => {
+    const checksum = files.at(-1)!;
+    const objects = [
+      ...compileCommon([...files.slice(0, -1), join(HERE, "port/wasmlibc/libc.c")], flags),
+      compile(checksum, [...flags, ...defined], `${name}-checksum`),
     ];
-    const objects = files.map((file) => {
-      const object = join(folder, `${basename(file, ".c")}.o`);
-      const noBuiltin = file.endsWith("libc.c") ? ["-fno-builtin"] : [];
-      run("clang-19", [...flags, ...noBuiltin, "-c", file, "-o", object]);
-      return object;
-    });
-    const linked = join(BUILD, "raw-lwip.wasm");
+    const linked = join(BUILD, `raw-${name}.wasm`);
     run("wasm-ld-19", [...LINK_FLAGS, ...objects, "-o", linked]);
-    const args = [linked, "-O3", "--enable-bulk-memory", "-o", join(BUILD, "lwip.wasm")];
+    const args = [linked, "-O3", "--enable-bulk-memory", "-o", join(BUILD, `${name}.wasm`)];
     runTool("binaryen/bin/wasm-opt", args);
   });
+}
+
+function objectOf(name: string): string {
+  return join(BUILD, "lwip-objects", `${name}.o`);
+}
+
+function compile(file: string, flags: readonly string[], name: string): string {
+  const noBuiltin = file.endsWith("libc.c") ? ["-fno-builtin"] : [];
+  run("clang-19", [...flags, ...noBuiltin, "-c", file, "-o", objectOf(name)]);
+  return objectOf(name);
+}
+
+/** What all variants have in common, compiled once. */
+function compileCommon(files: readonly string[], flags: readonly string[]): string[] {
+  const names = files.map((file) => basename(file, ".c"));
+  const last = names.at(-1)!;
+  makeOnce(`lwip-objects/${last}.o`, [HERE, ...flags, ...files], () => {
+    mkdirSync(join(BUILD, "lwip-objects"), { recursive: true });
+    files.forEach((file, i) => compile(file, flags, names[i]!));
+  });
+  return names.map(objectOf);
 }

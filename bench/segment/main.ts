@@ -11,16 +11,17 @@
  * measured in turn. A run of everything writes docs/performance.md and its plots. The exit status
  * is 1 if something cannot be built or is wrong, 2 for a wrong argument.
  */
+import { availableParallelism } from "node:os";
 import { openJson, readOptions, runProgram, UsageError } from "../command.ts";
 import { storeBudget } from "./budget.ts";
 import { formatFunctions, writeDocument } from "./document.ts";
-import { type Engine, ENGINES } from "./engines.ts";
+import { type Engine, ENGINES, type Subject } from "./engines.ts";
 import { buildLinger, moduleSize } from "./linger.ts";
 import { buildLwip } from "./lwip.ts";
 import { countOperations, type Work } from "./operations.ts";
 import { type Cost, type Costs, formatTable } from "./report.ts";
 import { LIMITS, type Scenario, SCENARIOS, type Side } from "./scenarios.ts";
-import { BenchError } from "./tools.ts";
+import { BenchError, checkNeeds, mapConcurrently } from "./tools.ts";
 import { verify } from "./verify.ts";
 
 const HELP = `usage: npm run bench [-- OPTIONS]
@@ -88,7 +89,9 @@ function verifyAll(scenarios: readonly Scenario[]): void {
   const modules: [Side, string][] = [
     ["linger", buildLinger("default")],
     ["linger", buildLinger("host")],
+    ["linger", buildLinger("default", "native-checksum")],
     ["lwip", buildLwip()],
+    ["lwip", buildLwip("native-checksum")],
   ];
   let frames = 0;
   for (const [side, module] of modules) {
@@ -103,27 +106,46 @@ function verifyAll(scenarios: readonly Scenario[]): void {
 }
 
 /** Measures one engine, both sides in turn. */
-function measure(engine: Engine, scenarios: readonly Scenario[]): Record<string, Cost> {
-  const ofLwip = new Map<string, number>();
-  const lwipOf = (name: string) => {
-    const known = ofLwip.get(name);
-    if (known !== undefined) return known;
-    const scenario = SCENARIOS.find((one) => one.name === name)!;
-    const cost = engine.measure("lwip", scenario);
-    ofLwip.set(name, cost);
-    return cost;
-  };
-  const costs = scenarios.map((scenario): [string, Cost] => {
-    const linger = engine.measure("linger", scenario);
-    const alike = engine.measure("like-lwip", scenario);
-    const lwip = lwipOf(scenario.lwipAs ?? scenario.name);
-    return [scenario.name, { linger, alike, lwip, ratio: linger / lwip }];
+async function measure(
+  engine: Engine,
+  scenarios: readonly Scenario[],
+): Promise<Record<string, Cost>> {
+  const find = (name: string) => SCENARIOS.find((one) => one.name === name)!;
+  const ofLwip = new Set(scenarios.map(({ name, lwipAs }) => lwipAs ?? name));
+  const jobs = [
+    ...scenarios.flatMap((scenario) => [
+      { subject: "linger" as const, scenario },
+      { subject: "like-lwip" as const, scenario },
+      ...(ofLwip.delete(scenario.name) ? [{ subject: "lwip" as const, scenario }] : []),
+    ]),
+  ];
+  jobs.push(...[...ofLwip].map((name) => ({ subject: "lwip" as const, scenario: find(name) })));
+  const results = await measureAll(engine, jobs);
+  const costOf = (subject: Subject, name: string) =>
+    results[jobs.findIndex((job) => job.subject === subject && job.scenario.name === name)]!;
+  const costs = scenarios.map(({ name, lwipAs }): [string, Cost] => {
+    const lwip = costOf("lwip", lwipAs ?? name);
+    const linger = costOf("linger", name);
+    return [name, { linger, alike: costOf("like-lwip", name), lwip, ratio: linger / lwip }];
   });
   return Object.fromEntries(costs);
 }
 
-function measureLimits(engine: Engine): Record<string, number> {
-  return Object.fromEntries(LIMITS.map((limit) => [limit.name, engine.measure("lwip", limit)]));
+interface Job {
+  subject: Subject;
+  scenario: Scenario;
+}
+
+/** What is counted may run beside other work. */
+function measureAll(engine: Engine, jobs: readonly Job[]): Promise<number[]> {
+  const most = engine.isTimed ? 1 : availableParallelism();
+  return mapConcurrently(jobs, most, ({ subject, scenario }) => engine.measure(subject, scenario));
+}
+
+async function measureLimits(engine: Engine): Promise<Record<string, number>> {
+  const jobs = LIMITS.map((scenario) => ({ subject: "lwip" as const, scenario }));
+  const costs = await measureAll(engine, jobs);
+  return Object.fromEntries(jobs.map(({ scenario }, i) => [scenario.name, costs[i]!]));
 }
 
 /** What each function executes, for scenarios by which one sees most. */
@@ -132,7 +154,7 @@ function countFunctions(scenarios: readonly Scenario[]): Map<Scenario, Map<strin
   return new Map(scenarios.map((scenario) => [scenario, countOperations(module, scenario)]));
 }
 
-function main(args: string[]): number {
+async function main(args: string[]): Promise<number> {
   const { engines: chosen, scenarios, json, ...options } = readArguments(args);
   if (options.help) {
     console.log(HELP);
@@ -142,13 +164,14 @@ function main(args: string[]): number {
     storeBudget();
     return 0;
   }
+  for (const engine of chosen) checkNeeds(engine.needs, `the engine ${engine.name}`);
   const writeJson = openJson(json);
   verifyAll(scenarios);
   const costs: Costs = {};
   const limits: Record<string, Record<string, number>> = {};
   for (const engine of chosen) {
-    costs[engine.name] = measure(engine, scenarios);
-    limits[engine.name] = measureLimits(engine);
+    costs[engine.name] = await measure(engine, scenarios);
+    limits[engine.name] = await measureLimits(engine);
     console.log(`${formatTable(engine, scenarios, costs[engine.name]!)}\n`);
   }
   const profiles = ["tiny", "default", "host"] as const;

@@ -4,6 +4,7 @@
  *
  * Called by verify.ts and operations.ts.
  */
+import { memoryImports } from "../../hal/host/memory-imports.ts";
 import { type WasmGlobal, type WasmMemory, WebAssembly } from "../../hal/host/web-assembly.ts";
 import type { Scenario } from "./scenarios.ts";
 
@@ -47,6 +48,7 @@ export class BenchInstance {
       sent_seq: (index: number) => this.#sent[index]![1],
     };
     const hal = {
+      ...memoryImports(() => new Uint8Array(this.#exports.memory.buffer)),
       transmit: (at: number, octets: number) => this.#transmit(this.#frame(at, octets)),
       entropy: () => (this.#seed = (Math.imul(this.#seed, 1_103_515_245) + 12_345) | 0),
     };

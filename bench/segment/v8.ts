@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { CALIBRATION, type Scenario, type Side } from "./scenarios.ts";
-import { ROOT, run } from "./tools.ts";
+import { ROOT, runAsync } from "./tools.ts";
 
 export interface Timed {
   best: number;
@@ -13,8 +13,8 @@ export interface Timed {
 }
 
 /** Nanoseconds per unit of a scenario. */
-export function timeInV8(side: Side, module: string, scenario: Scenario): Timed {
+export async function timeInV8(side: Side, module: string, scenario: Scenario): Promise<Timed> {
   const list = JSON.stringify({ calibration: CALIBRATION, scenarios: [scenario] });
   const args = ["--no-liftoff", join(ROOT, "bench/segment/v8-child.mjs"), module, side, list];
-  return (JSON.parse(run(process.execPath, args)) as Timed[])[0]!;
+  return (JSON.parse(await runAsync(process.execPath, args)) as Timed[])[0]!;
 }

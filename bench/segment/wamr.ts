@@ -4,10 +4,11 @@
  * With software bounds checks, as on a microcontroller, and without what one would leave out.
  * host/wamr.c runs a module and says where counting starts and stops.
  */
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { wamrFolder } from "../firmware/build.ts";
 import type { Scenario } from "./scenarios.ts";
-import { BenchError, BUILD, makeOnce, ROOT, run, SOURCES } from "./tools.ts";
+import { BenchError, BUILD, makeOnce, ROOT, run, runAsync, SOURCES } from "./tools.ts";
 
 const SETTINGS = [
   ...["WAMR_BUILD_INTERP=1", "WAMR_BUILD_FAST_INTERP=1", "WAMR_BUILD_AOT=0"],
@@ -16,42 +17,44 @@ const SETTINGS = [
   ...["WAMR_DISABLE_HW_BOUND_CHECK=1", "WAMR_DISABLE_STACK_HW_BOUND_CHECK=1"],
 ];
 
-/** WAMR's sources: those of WAMR_ROOT_DIR, or fetched as for the boards. */
-function wamrRoot(): string {
-  const given = process.env["WAMR_ROOT_DIR"];
-  if (given !== undefined) {
-    if (!existsSync(join(given, "core/iwasm"))) throw new BenchError(`no WAMR in ${given}`);
-    return given;
-  }
-  const folder = join(ROOT, "build/wamr");
-  const script = join(ROOT, "hal/wamr/cmake/fetch-wamr.cmake");
-  run("cmake", ["-D", `DESTINATION=${folder}`, "-P", script]);
-  return folder;
-}
+export const WAMR_NEEDS = ["valgrind", "cmake", "cargo", "cc"];
 
 /** The host that runs a module in WAMR. */
 export function buildWamrHost(): string {
-  const source = join(SOURCES, "host/wamr.c");
-  const root = wamrRoot();
-  return makeOnce("wamr", [source, root, ...SETTINGS], () => {
+  const host = join(SOURCES, "host");
+  const hal = join(ROOT, "hal/wamr");
+  const root = wamrFolder();
+  return makeOnce("wamr", [host, join(hal, "src/natives.c"), root, ...SETTINGS], () => {
     const folder = join(BUILD, "wamr-objects");
     rmSync(folder, { recursive: true, force: true });
     const settings = SETTINGS.map((setting) => `-D${setting}`);
     run("cmake", ["-S", root, "-B", folder, "-DCMAKE_BUILD_TYPE=Release", ...settings]);
     run("cmake", ["--build", folder, "-j", "2"]);
-    run("gcc", [
-      ...["-O2", "-I", join(root, "core/iwasm/include"), source, join(folder, "libiwasm.a")],
-      ...["-lm", "-lpthread", "-ldl", "-o", join(BUILD, "wamr")],
+    const headers = [
+      host,
+      join(hal, "src"),
+      join(hal, "include"),
+      join(root, "core/iwasm/include"),
+    ];
+    run("cc", [
+      ...["-O2", ...headers.flatMap((header) => ["-I", header])],
+      ...[join(host, "main.c"), join(host, "wamr.c"), join(hal, "src/natives.c")],
+      ...[join(folder, "libiwasm.a"), "-lm", "-lpthread", "-ldl", "-o", join(BUILD, "wamr")],
     ]);
   });
 }
 
 /** Instructions for all units of a scenario. */
-export function countInWamr(host: string, module: string, scenario: Scenario): number {
+export async function countInWamr(
+  host: string,
+  module: string,
+  scenario: Scenario,
+): Promise<number> {
   const { code, mode, connections, count, warmUp } = scenario;
-  const said = run("valgrind", [
-    ...["--tool=callgrind", "--collect-atstart=no", "--callgrind-out-file=/dev/null", host, module],
+  const said = await runAsync("valgrind", [
+    ...["--tool=callgrind", "--collect-atstart=no", "--callgrind-out-file=/dev/null", host],
     ...[code, mode, connections, count, warmUp].map(String),
+    module,
   ]);
   const collected = /Collected *: *(\d+)/.exec(said)?.[1];
   if (collected === undefined) throw new BenchError(`callgrind said nothing:\n${said}`);

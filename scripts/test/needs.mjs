@@ -14,8 +14,10 @@ import { fileURLToPath } from "node:url";
 const PACKAGES = {
   "arm-none-eabi-gcc": "gcc-arm-none-eabi",
   cc: "gcc",
+  "clang-19": "clang-19",
   cmake: "cmake",
   curl: "curl",
+  "dpkg-source": "dpkg-dev",
   git: "git",
   hping3: "hping3",
   ip: "iproute2",
@@ -29,6 +31,8 @@ const PACKAGES = {
   sysctl: "procps",
   tshark: "tshark",
   unshare: "util-linux",
+  valgrind: "valgrind",
+  "wasm-ld-19": "lld-19",
   wasm2c: "wabt",
 };
 

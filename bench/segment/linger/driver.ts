@@ -590,8 +590,12 @@ export function bench_run(count: u32): i32 {
     case Scenario.EXPIRY:
       runExpiry(count);
       break;
-    default:
+    case Scenario.TICK_IDLE:
+    case Scenario.TICK_TIME_WAIT:
       runTicks(count);
+      break;
+    default:
+      expect(false);
   }
   return <i32>run().errors;
 }

@@ -5,7 +5,8 @@
 #   cmake -D WASM=x.wasm -D OUTPUT=FOLDER -P wasm2c.cmake
 # makes FOLDER/linger-module.c and .h, with the names `Z_lingerZ_…`, and linger-module-facts.h: the
 # size of linear memory, and whether there is an application. Compile it with hal/wamr/wasm2c in the
-# path of include files; who links it has `linger_memory_octets` and `wasm_rt_trap`.
+# path of include files; who links it has `linger_memory_octets` and `wasm_rt_trap`. No Linger module
+# has a table of functions; TABLES lets one through that has, for whoever brings the operations.
 
 set(LINGER_WASM2C_FOLDER ${CMAKE_CURRENT_LIST_DIR}/../wasm2c)
 set(LINGER_WASM2C_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
@@ -13,7 +14,8 @@ set(LINGER_WASM2C_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
 set(LINGER_WASM2C_BEGINNING "static bool s_module_initialized")
 set(LINGER_WASM2C_HEAP_BASE "instance->w2c___heap_base = ([0-9]+)u;")
 
-# Adds the module to a target as C, compiled with `optimize` (-O2 if that is empty).
+# Adds the module to a target as C, compiled with `optimize` (-O2 if that is empty). TABLES behind
+# that: the module may have a table of functions.
 function(linger_add_module_as_c target wasm optimize)
   find_program(LINGER_WASM2C wasm2c)
   if(NOT LINGER_WASM2C)
@@ -23,7 +25,8 @@ function(linger_add_module_as_c target wasm optimize)
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/${target}-module)
   add_custom_command(
     OUTPUT ${folder}/linger-module.c ${folder}/linger-module.h ${folder}/linger-module-facts.h
-    COMMAND ${CMAKE_COMMAND} -D WASM=${wasm} -D OUTPUT=${folder} -P ${LINGER_WASM2C_SCRIPT}
+    COMMAND ${CMAKE_COMMAND} -D WASM=${wasm} -D OUTPUT=${folder} "-D TABLES=${ARGN}"
+      -P ${LINGER_WASM2C_SCRIPT}
     DEPENDS ${wasm} ${LINGER_WASM2C_SCRIPT} VERBATIM)
   target_sources(${target} PRIVATE ${folder}/linger-module.c)
   target_include_directories(${target} PRIVATE ${folder} ${LINGER_WASM2C_FOLDER})
@@ -49,7 +52,8 @@ function(linger_translate_module wasm folder)
     message(FATAL_ERROR "this wasm2c writes code of another form: 1.0.30 to 1.0.32 are known")
   endif()
   string(SUBSTRING "${text}" ${beginning} -1 text)
-  if(text MATCHES "CALL_INDIRECT|funcref_table|[^a-zA-Z0-9_]f(32|64)[^0-9]")
+  if((NOT TABLES AND text MATCHES "CALL_INDIRECT|funcref_table")
+      OR text MATCHES "[^a-zA-Z0-9_]f(32|64)[^0-9]")
     message(FATAL_ERROR "${wasm} uses a table of functions or floating point, "
       "which are not supported ahead of time")
   endif()

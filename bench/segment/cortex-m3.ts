@@ -1,0 +1,82 @@
+/**
+ * A Cortex-M3 in QEMU (mps2-an385): instructions, counted by the board's timer, of which QEMU makes
+ * the time (-icount): the same count every run.
+ *
+ * host/ has the programs: lwIP's own code, modules compiled ahead of time, and WAMR's interpreter
+ * for boards. Used by engines.ts.
+ */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { wamrFolder } from "../firmware/build.ts";
+import { buildLinger } from "./linger.ts";
+import { buildLwip, lwipFiles } from "./lwip.ts";
+import type { Scenario } from "./scenarios.ts";
+import { BenchError, BUILD, makeOnce, ROOT, run, runAsync, SOURCES } from "./tools.ts";
+
+const HOST = join(SOURCES, "host");
+const FOLDER = join(BUILD, "cortex-m3");
+/** An instruction takes 2^7 ns of QEMU's time, and a tick of the timer 40. */
+const ICOUNT_SHIFT = 7;
+const TICKS_PER_INSTRUCTION = 2 ** ICOUNT_SHIFT / 40;
+/** Where host/wamr.c looks for its module. */
+const MODULE_ADDRESS = 0x20_0000;
+
+export const M3_NEEDS = [
+  ...["arm-none-eabi-gcc", "newlib-arm", "qemu-system-arm", "cmake", "ninja", "wasm2c", "cargo"],
+];
+
+/** `ahead-…`: a module by wasm2c. */
+export type M3Program = "lwip-native" | "ahead-linger" | "ahead-like-lwip" | "ahead-lwip" | "wamr";
+
+/** The modules of those that are compiled ahead of time, as host/CMakeLists.txt calls them. */
+const MODULES: Readonly<Partial<Record<M3Program, [name: string, build: () => string]>>> = {
+  "ahead-linger": ["BENCH_LINGER", () => buildLinger("default")],
+  "ahead-like-lwip": ["BENCH_LIKE_LWIP", () => buildLinger("default", "like-lwip")],
+  "ahead-lwip": ["BENCH_LWIP", () => buildLwip()],
+};
+
+/** Builds one of them; the path of its ELF file. */
+function buildM3(program: M3Program): string {
+  const [name, build] = MODULES[program] ?? [];
+  const modules = build === undefined ? [] : [build()];
+  const { files, folders } = lwipFiles();
+  const headers = [...folders, join(SOURCES, "lwip/prof/native")];
+  const hal = join(ROOT, "hal/wamr");
+  const inputs = [HOST, hal, ...modules, ...files, ...headers];
+  return makeOnce(`cortex-m3/${program}`, inputs, () => {
+    run("cmake", [
+      ...["-G", "Ninja", "-S", HOST, "-B", FOLDER, `-DWAMR_ROOT_DIR=${wamrFolder()}`],
+      `-DCMAKE_TOOLCHAIN_FILE=${join(hal, "cmake/arm-none-eabi.cmake")}`,
+      `-DBENCH_LWIP_FILES=${files.join(";")}`,
+      `-DBENCH_LWIP_FOLDERS=${headers.join(";")}`,
+      ...modules.map((path) => `-D${name}=${path}`),
+    ]);
+    run("ninja", ["-C", FOLDER, program]);
+  });
+}
+
+/** Instructions for all units of a scenario; `module` is what an interpreter runs. */
+export async function countOnM3(
+  program: M3Program,
+  scenario: Scenario,
+  module?: string,
+): Promise<number> {
+  const { code, mode, connections, count, warmUp } = scenario;
+  const words = ["bench", ...[code, mode, connections, count, warmUp].map(String)];
+  const loader: string[] = [];
+  if (module !== undefined) {
+    words.push(String(statSync(module).size));
+    loader.push("-device", `loader,file=${module},addr=${MODULE_ADDRESS},force-raw=on`);
+  }
+  const semihosting = `enable=on,target=native,${words.map((word) => `arg=${word}`).join(",")}`;
+  const said = await runAsync("qemu-system-arm", [
+    ...["-M", "mps2-an385", "-icount", `shift=${ICOUNT_SHIFT},sleep=off`, "-display", "none"],
+    ...["-monitor", "none", "-serial", "none", "-semihosting-config", semihosting],
+    ...[...loader, "-kernel", buildM3(program)],
+  ]);
+  const [, ticks, errors] = /ticks (\d+) errors (\d+)/.exec(said) ?? [];
+  if (ticks === undefined || errors !== "0") {
+    throw new BenchError(`${program}, ${scenario.name}: ${said.trim()}`);
+  }
+  return Number(ticks) / TICKS_PER_INSTRUCTION;
+}
