@@ -33,7 +33,7 @@ async function freePorts(): Promise<[number, number]> {
     }),
   );
   for (const socket of sockets) socket.close();
-  return ports as [number, number];
+  return [ports[0]!, ports[1]!];
 }
 
 interface Sleeper {
