@@ -107,6 +107,7 @@ type HostPlan = Scenario["hosts"][number];
 /** A host without one of its oddities. */
 const SIMPLER: readonly Partial<HostPlan>[] = [
   { crashes: [] },
+  { sleeps: [] },
   { jumps: [] },
   { pauses: [] },
   { skewPpm: 0 },
@@ -156,6 +157,7 @@ function shorter(scenario: Scenario, activeMs: number): Scenario | undefined {
       ...host,
       jumps: host.jumps.filter(happens),
       crashes: host.crashes.filter(happens),
+      sleeps: host.sleeps.filter(happens),
       pauses: host.pauses.filter(happens),
     })),
     sessions: scenario.sessions.filter(happens),

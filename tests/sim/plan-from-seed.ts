@@ -1,5 +1,6 @@
 /**
- * A scenario from a seed: topology, profiles, applications, impairments, clocks, crashes, attacks.
+ * A scenario from a seed: topology, profiles, applications, impairments, clocks, crashes, sleeps,
+ * attacks.
  *
  * Called by run-seed.ts. The same seed and profiles give the same scenario. Sizes are chosen so
  * that a run takes a fraction of a second, and that each profile's queues and pools run full.
@@ -25,6 +26,8 @@ const LARGE_HOSTS_MAX = 2;
 /** What the sessions of one run send together at most, so that no run takes for ever. */
 const OCTETS_MAX = 400_000;
 const CLOCK_WRAP = 2 ** 32;
+/** Sleeps have dice of their own. */
+const SLEEP_SALT = 0x5133_9000;
 
 /** Chance, in the shapes that plans need it in. */
 export class Dice extends SeededEntropy {
@@ -58,9 +61,10 @@ export function planFromSeed(seed: number, profiles: readonly Profile[]): Scenar
     const atMs = fromMs + dice.below(Math.max(1, activeMs - fromMs));
     dice.pick(hosts).jumps.push({ atMs, byMs: dice.between(600_000, 700_000) });
   }
+  const wakeMs = hosts.flatMap(({ sleeps }) => sleeps.map(({ atMs, forMs }) => atMs + forMs));
   return {
     seed,
-    activeMs,
+    activeMs: Math.max(activeMs, ...wakeMs),
     latencyMs: dice.pick([0, 1, 1, 5, 20, 60]),
     hosts,
     sessions: planSessions(dice, activeMs, hosts),
@@ -88,10 +92,11 @@ function planHost(
 ): HostPlan {
   const crashes = dice.chance(0.15) ? dice.between(1, 2) : 0;
   const isSlow = dice.chance(0.25);
+  const seed = dice.word();
   return {
     id,
     profile,
-    seed: dice.word(),
+    seed,
     mslMs: dice.chance(0.5) ? dice.spread(100, 5_000) : 30_000,
     startMs: dice.chance(0.4) ? CLOCK_WRAP - dice.below(activeMs + 1) : dice.word(),
     skewPpm: dice.chance(0.5) ? 0 : dice.between(-20_000, 20_000),
@@ -103,6 +108,7 @@ function planHost(
       atMs: dice.below(activeMs),
       forMs: dice.spread(1, 20_000),
     })).sort((a, b) => a.atMs - b.atMs),
+    sleeps: planSleeps(new Dice(seed ^ SLEEP_SALT), activeMs, profile),
     pauses: Array.from({ length: dice.chance(0.15) ? dice.between(1, 3) : 0 }, () => ({
       atMs: dice.below(activeMs),
       forMs: dice.spread(10, 10_000),
@@ -118,6 +124,17 @@ function planHost(
     backlog: dice.pick([1, 2, 4, 8]),
     acceptEveryMs: dice.chance(0.2) ? dice.spread(5, 3_000) : 0,
   };
+}
+
+/** Naps, and sleeps beyond what peers, keep-alive and user timeouts wait for. */
+function planSleeps(dice: Dice, activeMs: number, profile: Profile): HostPlan["sleeps"] {
+  // To write down the 64 MB of `host` takes as long as the rest of a run.
+  const count = dice.chance(profile === "host" ? 0.05 : 0.3) ? dice.between(1, 4) : 0;
+  return Array.from({ length: count }, () => ({
+    atMs: dice.below(activeMs),
+    forMs: dice.spread(1, dice.pick([10, 2_000, 20_000, 400_000])),
+    isKnown: dice.chance(0.7),
+  })).sort((a, b) => a.atMs - b.atMs);
 }
 
 // ── Applications ─────────────────────────────────────────────────────────────────────────────────

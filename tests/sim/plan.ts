@@ -23,6 +23,11 @@ export interface HostPlan {
   jumps: { atMs: number; byMs: number }[];
   /** It loses its memory and comes back with the same address. */
   crashes: { atMs: number; forMs: number }[];
+  /**
+   * It is put to sleep, as a snapshot, and goes on in other memory; its clock goes on too, or
+   * stands still meanwhile where nobody knows how long it slept.
+   */
+  sleeps: { atMs: number; forMs: number; isKnown: boolean }[];
   /** It stops listening for a while. */
   pauses: { atMs: number; forMs: number }[];
   /** 0 leaves the module's default. */

@@ -166,7 +166,7 @@ export class Acceptor {
     this.#isDue.add(station);
     this.#world.agenda.at(this.#world.agenda.nowMs + acceptEveryMs, () => {
       this.#isDue.delete(station);
-      if (station.isUp) station.act(() => this.acceptAll(station));
+      station.act(() => this.acceptAll(station));
     });
   }
 

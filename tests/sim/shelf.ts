@@ -4,10 +4,14 @@
  *
  * Called by world.ts. A folder may hold some of the profiles only; others are not played then.
  */
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { WebAssembly } from "../../hal/host/web-assembly.ts";
+import { Limit } from "../../hal/host/abi.ts";
+import type { Limits } from "../../hal/host/module.ts";
+import type { Build, Imaged } from "../../hal/host/snapshot/format.ts";
+import { WebAssembly, type WasmGlobal } from "../../hal/host/web-assembly.ts";
 import { type Instrumented, instrument, Tank } from "../support/counted-module.ts";
 import { type Holder, type ModuleExports, type Profile, PROFILES } from "../support/modules.ts";
 
@@ -22,12 +26,19 @@ export interface Loan {
   readonly words: Uint32Array;
   /** The work that its calls may do, and do. */
   readonly tank: Tank;
+  /** What a snapshot of it is made of, and says that it is of. */
+  readonly imaged: Imaged;
+  readonly build: Build;
   holder: Holder;
+}
+
+interface Compiled extends Instrumented {
+  build: Build;
 }
 
 export class Shelf {
   readonly profiles: readonly Profile[];
-  readonly #compiled = new Map<Profile, Instrumented>();
+  readonly #compiled = new Map<Profile, Compiled>();
   readonly #idle = new Map<Profile, Loan[]>();
 
   /** Error if the folder has no module named as a release is: `linger-PROFILE.wasm`. */
@@ -38,7 +49,10 @@ export class Shelf {
       throw new Error(`${folder} holds no linger-{${profiles.join(",")}}.wasm`);
     }
     for (const profile of this.profiles) {
-      this.#compiled.set(profile, instrument(readFileSync(path(profile))));
+      const octets = readFileSync(path(profile));
+      const sha256 = createHash("sha256").update(octets).digest();
+      const build = { name: profile, sha256: () => sha256 };
+      this.#compiled.set(profile, { ...instrument(octets), build });
     }
   }
 
@@ -67,6 +81,19 @@ export class Shelf {
     const exports = instance.exports as unknown as ModuleExports;
     const { buffer } = exports.memory;
     const views = { memory: new Uint8Array(buffer), words: new Uint32Array(buffer) };
-    return Object.assign(loan, { exports, ...views, tank: new Tank(buffer, compiled) });
+    const { value: imageOctets } = instance.exports["__heap_base"] as WasmGlobal;
+    const limits = limitsOf(exports);
+    return Object.assign(loan, {
+      exports,
+      ...views,
+      tank: new Tank(buffer, compiled),
+      imaged: { limits, memory: views.memory, imageOctets, calls: exports },
+      build: compiled.build,
+    });
   }
+}
+
+function limitsOf(exports: ModuleExports): Limits {
+  const limits = Object.entries(Limit).map(([name, which]) => [name, exports.limit(which)]);
+  return Object.fromEntries(limits) as Limits;
 }

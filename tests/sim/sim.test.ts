@@ -148,6 +148,14 @@ const FAULTS: Readonly<Record<string, { codes: string[]; fault: Fault }>> = {
       if (words[block + StatusField.END_REASON] === 1) words[block + StatusField.END_REASON] = 2;
     }),
   },
+  "a snapshot leaves out what is no receive slot": {
+    codes: ["frame-status", "pool", "trap", "wrong-octet", "received", "acked"],
+    fault: (_, loan) => {
+      const { imaged } = loan;
+      const rxSlotAddress = (): number => imaged.imageOctets >> 3;
+      Object.assign(loan, { imaged: { ...imaged, calls: { rxSlotAddress } } });
+    },
+  },
   "TIME-WAIT ends at once": {
     codes: ["time-wait-short"],
     fault: (calls, { exports }) => {

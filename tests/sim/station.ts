@@ -1,7 +1,7 @@
 /**
  * A host: one module, driven as `hal/README.md` asks: all queued frames are handed over, then it is
  * polled until it has nothing more to do, and the applications take their events. Clock, queues,
- * transmitter and crashes follow the host's plan.
+ * transmitter, crashes and sleeps follow the host's plan.
  *
  * Each call into the module is a step, after which the host's watch looks at every TCB. Called by
  * the agenda, the network and the ends. Knows nothing of TCP.
@@ -9,6 +9,7 @@
 import { Event, Limit, Parameter, Status } from "../../hal/host/abi.ts";
 import { SeededEntropy } from "../../hal/host/entropy.ts";
 import { macOctets } from "../../hal/host/packet/index.ts";
+import { pasteSnapshot, readSnapshot, writeSnapshot } from "../../hal/host/snapshot/format.ts";
 import type { CallName } from "../support/device.ts";
 import type { Phase } from "../support/counted-module.ts";
 import { Inspector } from "../support/inspector.ts";
@@ -38,6 +39,8 @@ const ROUNDS_MAX = 1_000;
 const FRAMES_PER_POLL = 32 + 64 + 1;
 const BUSY_RETRY_MS = 1;
 const TTL_DEFAULT = 64;
+/** What memory holds that was never written since power came. */
+const UNSET_OCTET = 0xa5;
 
 type Activity = Phase | "idle" | "boot";
 
@@ -49,6 +52,7 @@ export class Station implements Receiver {
   readonly world: World;
   readonly watch: Watch;
   inspector: Inspector;
+  /** Neither crashed nor asleep. */
   isUp = false;
   /** Ends by handle. */
   readonly ends = new Map<number, End>();
@@ -72,6 +76,8 @@ export class Station implements Receiver {
   #departures: number[] = [];
   #violation: Error | undefined;
   #called = false;
+  /** What the applications would have done while it slept; undefined if it is awake. */
+  #postponed: (() => void)[] | undefined;
   /** Where frames go while the host is probed. */
   #probed: Uint8Array[] | undefined;
 
@@ -136,6 +142,7 @@ export class Station implements Receiver {
   }
 
   listen(): void {
+    if (this.#isPostponed(() => this.listen())) return;
     if (!this.isUp || this.listener !== 0 || this.world.isClosing) return;
     const listener = this.call("tcpListen", 0, LISTEN_PORT, this.plan.backlog);
     demand(listener > 0, "listen", () => `host ${this.id}: tcpListen answered ${listener}`);
@@ -143,6 +150,7 @@ export class Station implements Receiver {
   }
 
   stopListening(): void {
+    if (this.#isPostponed(() => this.stopListening())) return;
     if (!this.isUp || this.listener === 0) return;
     this.call("tcpClose", this.listener);
     this.listener = 0;
@@ -161,6 +169,40 @@ export class Station implements Receiver {
     this.watch.forget();
     this.#departures = [];
     return this.#loan;
+  }
+
+  /**
+   * Puts everything that it knows into a snapshot. What it returns wakes it up again, in memory
+   * where nothing is left of before; by so much less its clock goes on.
+   */
+  sleep(): (standsStillMs: number) => void {
+    const { imaged, build } = this.#loan;
+    const sleptAtMs = this.world.agenda.nowMs;
+    const about = { savedMs: 0, moduleMs: this.nowMs(), host: new Uint8Array() };
+    const snapshot = writeSnapshot(imaged, build, about);
+    this.isUp = false;
+    this.#postponed = [];
+    this.#wakeMs = Infinity;
+    this.#departures = [];
+    for (const packet of this.#queue.splice(0)) this.world.network.packets.free(packet);
+    return (standsStillMs) => {
+      readSnapshot(snapshot, build);
+      imaged.memory.fill(UNSET_OCTET, 0, imaged.imageOctets);
+      pasteSnapshot(snapshot, imaged);
+      this.#jumpedMs -= Math.floor(standsStillMs * (1 + this.plan.skewPpm / 1e6));
+      this.isUp = true;
+      this.watch.noteSleep(this.world.agenda.nowMs - sleptAtMs);
+      const postponed = this.#postponed!;
+      this.#postponed = undefined;
+      this.act(() => undefined); // time passes first
+      for (const run of postponed) run();
+    };
+  }
+
+  /** Whether it sleeps, so that something is done when it wakes up. */
+  #isPostponed(run: () => void): boolean {
+    this.#postponed?.push(run);
+    return this.#postponed !== undefined;
   }
 
   /** Time that nobody noticed passes: a leap of the clock. */
@@ -215,8 +257,7 @@ export class Station implements Receiver {
   after(ms: number, run: () => void): void {
     const bootMs = this.#bootMs;
     this.world.agenda.at(this.world.agenda.nowMs + Math.max(1, ms), () => {
-      if (!this.isUp || this.#bootMs !== bootMs) return;
-      this.act(run);
+      if (this.#bootMs === bootMs) this.act(run);
     });
   }
 
@@ -365,7 +406,7 @@ export class Station implements Receiver {
 
   /** User calls outside of the driver's loop: after a poll that tells the time, and before one. */
   act(run: () => void): void {
-    if (!this.isUp) return;
+    if (!this.isUp) return void this.#isPostponed(() => this.act(run));
     this.#pollAll();
     run();
     this.watch.afterCalls();

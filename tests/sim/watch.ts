@@ -139,6 +139,12 @@ export class Watch {
     this.station.world.coverage.impairment(byMs > 3_600_000 ? "clock leap" : "clock jump");
   }
 
+  /** Its host is awake again; time that it does not know of may have passed. */
+  noteSleep(byMs: number): void {
+    for (const slot of this.slots) slot.overdueMs = -1;
+    if (byMs > SILENCE_MAX_MS) this.station.world.coverage.impairment("sleep beyond every RTO");
+  }
+
   /** The slot of a tuple, if it has a TCB. */
   find(remoteAddress: number, remotePort: number, localPort: number): Slot | undefined {
     for (const slot of this.slots) {

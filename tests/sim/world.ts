@@ -18,7 +18,7 @@ import type { Coverage } from "./coverage.ts";
 import type { End } from "./ends.ts";
 import { Network } from "./network.ts";
 import type { Packet } from "./packet.ts";
-import type { Scenario } from "./plan.ts";
+import type { HostPlan, Scenario } from "./plan.ts";
 import { countPools } from "./pools.ts";
 import { Acceptor, Session } from "./sessions.ts";
 import type { Loan, Shelf } from "./shelf.ts";
@@ -98,6 +98,7 @@ export class World {
     station.boot(this.#borrow(station), plan.startMs);
     for (const { atMs, byMs } of plan.jumps) this.agenda.at(atMs, () => station.jump(byMs));
     for (const crash of plan.crashes) this.agenda.at(crash.atMs, () => this.#crash(station, crash));
+    for (const sleep of plan.sleeps) this.agenda.at(sleep.atMs, () => this.#sleep(station, sleep));
     for (const pause of plan.pauses) {
       this.agenda.at(pause.atMs, () => station.stopListening());
       this.agenda.at(pause.atMs + pause.forMs, () => station.listen());
@@ -122,6 +123,14 @@ export class World {
     // Every second one begins its clock anew, as a board without a battery does.
     const clockMs = atMs % 2 === 0 ? startMs : 0;
     this.agenda.at(this.agenda.nowMs + forMs, () => station.boot(loan, clockMs));
+  }
+
+  #sleep(station: Station, { forMs, isKnown }: HostPlan["sleeps"][number]): void {
+    if (!station.isUp) return;
+    this.coverage.total("snapshots");
+    this.coverage.impairment(isKnown ? "sleep" : "sleep of unknown length");
+    const wake = station.sleep();
+    this.agenda.at(this.agenda.nowMs + forMs, () => wake(isKnown ? 0 : forMs));
   }
 
   // ── The end ────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@
  */
 import { Abi } from "../abi.ts";
 import { LingerError } from "../errors.ts";
-import type { LingerInstance, LingerModule } from "../module.ts";
+import type { LingerCalls, LingerInstance, LingerModule } from "../module.ts";
 import { checkRange } from "../recording/format.ts";
 
 /** First bit set, both line ends, DOS end-of-file: a copy made as text does not keep it. */
@@ -43,6 +43,14 @@ export interface Snapshot {
   readonly host: Uint8Array;
 }
 
+/** What is put away and filled again: an instance, as far as this needs to know it. */
+export interface Imaged extends Pick<LingerInstance, "limits" | "memory" | "imageOctets"> {
+  readonly calls: Pick<LingerCalls, "rxSlotAddress">;
+}
+
+/** Which build it is of. */
+export type Build = Pick<LingerModule, "name" | "sha256">;
+
 interface Run {
   readonly begin: number;
   readonly end: number;
@@ -50,8 +58,8 @@ interface Run {
 
 /** The whole state of an instance, without the receive slots: what lies there is no state. */
 export function writeSnapshot(
-  instance: LingerInstance,
-  module: LingerModule,
+  instance: Imaged,
+  module: Build,
   { savedMs, moduleMs, host }: Snapshot,
 ): Uint8Array {
   const limits = Object.values(instance.limits);
@@ -90,7 +98,7 @@ export function writeSnapshot(
  * Checks a snapshot against the module that is to go on with it. SNAPSHOT_FORMAT for what is
  * damaged, cut off or none, SNAPSHOT_VERSION, SNAPSHOT_MODULE.
  */
-export function readSnapshot(octets: Uint8Array, module: LingerModule): Snapshot {
+export function readSnapshot(octets: Uint8Array, module: Build): Snapshot {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   if (octets.length < HEADER.LIMITS || MAGIC.some((octet, index) => octets[index] !== octet)) {
     throw new LingerError("SNAPSHOT_FORMAT", "this is no snapshot");
@@ -119,7 +127,7 @@ export function readSnapshot(octets: Uint8Array, module: LingerModule): Snapshot
 }
 
 /** Puts the memory of a snapshot that `readSnapshot` has checked into a fresh instance. */
-export function pasteSnapshot(octets: Uint8Array, instance: LingerInstance): void {
+export function pasteSnapshot(octets: Uint8Array, instance: Imaged): void {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   let at = view.getUint16(HEADER.LENGTH, true) + view.getUint32(HEADER.HOST_OCTETS, true);
   instance.memory.fill(0, 0, instance.imageOctets);
@@ -131,7 +139,7 @@ export function pasteSnapshot(octets: Uint8Array, instance: LingerInstance): voi
   }
 }
 
-function checkModule(octets: Uint8Array, view: DataView, module: LingerModule): void {
+function checkModule(octets: Uint8Array, view: DataView, module: Build): void {
   const abi = view.getUint32(HEADER.ABI_VERSION, true);
   if (abi !== Abi.VERSION) {
     const text = `the snapshot has version ${abi} of the boundary, this host ${Abi.VERSION}`;
@@ -146,7 +154,7 @@ function checkModule(octets: Uint8Array, view: DataView, module: LingerModule): 
 }
 
 /** A copy of the memory that counts, the receive slots zeroed. */
-function imageOf(instance: LingerInstance): Uint8Array {
+function imageOf(instance: Imaged): Uint8Array {
   const image = instance.memory.slice(0, instance.imageOctets);
   const { RX_SLOT_COUNT, RX_SLOT_SIZE } = instance.limits;
   for (let slot = 0; slot < RX_SLOT_COUNT; slot++) {
