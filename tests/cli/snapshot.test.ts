@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { chargenCycle } from "../../hal/host/apps/chargen.ts";
@@ -29,7 +28,7 @@ async function freePorts(): Promise<[number, number]> {
     sockets.map(async (socket) => {
       socket.bind(0, "127.0.0.1");
       await once(socket, "listening");
-      return (socket.address() as AddressInfo).port;
+      return socket.address().port;
     }),
   );
   for (const socket of sockets) socket.close();
