@@ -5,6 +5,7 @@
  * Called by the HAL, and re-exported by application modules. Nothing else in assembly/ imports it.
  */
 import * as config from "./config";
+import { disturb, isCalm, noteCalm } from "./core/calm";
 import { Abi, Counter, Feature, Limit, Status } from "./core/abi";
 import { setNow } from "./core/clock";
 import { resetCounters } from "./core/counters";
@@ -23,8 +24,8 @@ import {
 } from "./core/deadlines";
 import { seedRandom, stirRandom } from "./core/random";
 import { arpDeadlineReached, resetArp } from "./netif/arp";
-import { isAnythingOwed, runEgress, sendAtOnce } from "./netif/egress";
-import { resetIcmp } from "./netif/icmp";
+import { runEgress, sendAtOnce } from "./netif/egress";
+import { isPingOwed, resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
 import { takeStraight } from "./netif/straight-in";
@@ -44,6 +45,7 @@ import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
 import { TCB_SIZE } from "./tcp/tcb-layout";
 import { resetTimeWait, timeWaitDeadlineReached } from "./tcp/time-wait";
+import { forgetLast } from "./tcp/template";
 import { connectionDeadlineReached } from "./tcp/timeouts";
 import { askPeers } from "./tcp/wake";
 
@@ -139,6 +141,8 @@ export function limit(which: u32): i32 {
 export function init(nowMs: u32, mslMs: u32): i32 {
   const msl = mslMs == 0 ? MSL_DEFAULT_MS : mslMs;
   setNow(nowMs);
+  disturb();
+  forgetLast();
   seedRandom();
   resetCounters();
   resetDeadlines(nowMs);
@@ -180,20 +184,26 @@ export function rxSlotAddress(slot: u32): i32 {
 
 /** Takes a frame of `length` octets out of a slot. */
 export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
+  const frame = RX_SLOTS + slot * RX_SLOT_STRIDE;
+  // Where a frame can go straight, the interface is up.
+  if (config.HAS_STRAIGHT && slot < config.RX_SLOT_COUNT) {
+    if (takeStraight(frame, length, nowMs)) return Status.OK;
+  }
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (slot >= config.RX_SLOT_COUNT) return Status.BAD_ARGUMENT;
   setNow(nowMs);
-  const frame = RX_SLOTS + slot * RX_SLOT_STRIDE;
-  if (config.HAS_STRAIGHT && takeStraight(frame, length)) return Status.OK;
   frameArrives(frame, length);
   return Status.OK;
 }
 
 /** Does what is due at `nowMs`, transmits, and returns the milliseconds to the next deadline. */
 export function poll(nowMs: u32): u32 {
+  if (config.HAS_STRAIGHT && isCalm() && isQuiet(nowMs)) {
+    setNow(nowMs);
+    return quietTime(nowMs);
+  }
   if (!isInterfaceUp()) return NEVER;
   setNow(nowMs);
-  if (config.HAS_STRAIGHT && isQuiet(nowMs) && !isAnythingOwed()) return quietTime(nowMs);
   return pollThoroughly(nowMs);
 }
 
@@ -208,7 +218,12 @@ function pollThoroughly(nowMs: u32): u32 {
     if (id == 0) break;
     deadlineReached(id);
   }
-  if (runEgress()) return AGAIN_MS;
+  if (runEgress()) {
+    disturb(); // a deadline may have brought what could not leave
+    return AGAIN_MS;
+  }
+  // Only a ping may still wait, for its neighbour's address.
+  if (config.HAS_STRAIGHT) noteCalm(!isPingOwed());
   return config.HAS_STRAIGHT && isQuiet(nowMs) ? quietTime(nowMs) : nextDeadline(nowMs);
 }
 

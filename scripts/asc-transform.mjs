@@ -15,8 +15,6 @@ const PAGE_OCTETS = 65_536;
 const RUNTIME_PATH = "~lib/rt/stub";
 /** From this shrink level on, size comes before speed. */
 const SHRINK_LEVEL_FOR_SIZE = 2;
-/** The switch of the straight ways (assembly/config.ts). */
-const STRAIGHT = "CONFIG_STRAIGHT";
 /** asc's name of the global that holds the end of static memory. */
 const HEAP_BASE = "~lib/memory/__heap_base";
 const DATA_END = "~lib/memory/__data_end";
@@ -54,10 +52,9 @@ export default class LingerTransform extends Transform {
     parser.donelog.delete(RUNTIME_PATH);
     parser.parseFile(RUNTIME, `${RUNTIME_PATH}.ts`, false);
     if (this.program.options.shrinkLevelHint < SHRINK_LEVEL_FOR_SIZE) return;
-    const keepsHot = this.program.options.globalAliases?.get(STRAIGHT) === "1";
     for (const source of parser.sources) {
       if (source.internalPath.startsWith("~lib/")) continue;
-      for (const statement of source.statements) dropInlining(statement, keepsHot);
+      for (const statement of source.statements) dropInlining(statement);
     }
   }
 
@@ -110,15 +107,12 @@ export default class LingerTransform extends Transform {
 /**
  * Takes `@inline` off functions and methods, not off constants. asc obeys the decorator wherever it
  * stands; a module that shall be small inlines what is smaller that way, which wasm-opt finds out.
- * It stays where `@hot` stands before it: on the way of nearly every segment, where a call costs an
- * interpreter more than what is called; but not in a build without the straight ways.
  */
-function dropInlining(statement, keepsHot) {
+function dropInlining(statement) {
   const { declaration, members, signature, decorators } = statement;
-  if (declaration) dropInlining(declaration, keepsHot);
-  members?.forEach((member) => dropInlining(member, keepsHot));
+  if (declaration) dropInlining(declaration);
+  members?.forEach(dropInlining);
   if (!signature || !decorators) return;
-  if (keepsHot && decorators.some(({ name }) => name.text === "hot")) return;
   statement.decorators = decorators.filter(({ name }) => name.text !== "inline");
 }
 

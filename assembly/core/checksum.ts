@@ -18,56 +18,51 @@ import { swap16 } from "./octets";
 @inline const BLOCK_OCTETS: usize = 112;
 
 /**
- * The sum over `octets` octets at `at`, any alignment, at most 3,584 (a 64-bit sum holds 256
- * numbers of 56 bits). Sums of parts may be added if every part but the last has an even length. An
- * odd last octet counts as if a zero followed.
+ * The sum over `octets` octets at `at`, any alignment, at most 3,584: not folded, below 2^63. Sums
+ * of parts may be added if every part but the last has an even length. An odd last octet counts as
+ * if a zero followed.
  *
- * Each load fetches eight octets and keeps seven, so that carries need no care; thereby every
- * second word begins at an odd octet, and those are summed apart and swapped once at the end. Fewer
- * and wider operations are what counts in an interpreter. The highest offset comes first, so that a
- * compiler can drop the other bounds checks of the round.
+ * Each load of a round fetches eight octets and keeps seven, so that carries need no care; thereby
+ * every second word begins at an odd octet, and those are summed apart and swapped once at the end.
+ * Fewer and wider operations are what counts in an interpreter. The highest offset comes first, so
+ * that a compiler can drop the other bounds checks of the round.
  */
 export function sum(at: usize, octets: u32): u64 {
   if (HAS_NATIVE_CHECKSUM && octets >= NATIVE_OCTETS_MIN) return <u64>checksum(at, octets);
-  if (!HAS_WIDE_CHECKSUM) return <u64>fold(sumWords(at, octets));
-  let even: u64 = 0;
-  let odd: u64 = 0;
+  let total: u64 = 0;
   let left: usize = octets;
   // The last load of a round reads one octet beyond it, hence `>`: never beyond the data.
-  while (left > BLOCK_OCTETS) {
-    odd +=
-      (load<u64>(at, 105) & SEVEN_OCTETS) + (load<u64>(at, 7) & SEVEN_OCTETS) +
-      (load<u64>(at, 21) & SEVEN_OCTETS) + (load<u64>(at, 35) & SEVEN_OCTETS) +
-      (load<u64>(at, 49) & SEVEN_OCTETS) + (load<u64>(at, 63) & SEVEN_OCTETS) +
-      (load<u64>(at, 77) & SEVEN_OCTETS) + (load<u64>(at, 91) & SEVEN_OCTETS);
-    even +=
-      (load<u64>(at) & SEVEN_OCTETS) + (load<u64>(at, 14) & SEVEN_OCTETS) +
-      (load<u64>(at, 28) & SEVEN_OCTETS) + (load<u64>(at, 42) & SEVEN_OCTETS) +
-      (load<u64>(at, 56) & SEVEN_OCTETS) + (load<u64>(at, 70) & SEVEN_OCTETS) +
-      (load<u64>(at, 84) & SEVEN_OCTETS) + (load<u64>(at, 98) & SEVEN_OCTETS);
-    at += BLOCK_OCTETS;
-    left -= BLOCK_OCTETS;
+  if (HAS_WIDE_CHECKSUM && left > BLOCK_OCTETS) {
+    let odd: u64 = 0;
+    do {
+      odd +=
+        (load<u64>(at, 105) & SEVEN_OCTETS) + (load<u64>(at, 7) & SEVEN_OCTETS) +
+        (load<u64>(at, 21) & SEVEN_OCTETS) + (load<u64>(at, 35) & SEVEN_OCTETS) +
+        (load<u64>(at, 49) & SEVEN_OCTETS) + (load<u64>(at, 63) & SEVEN_OCTETS) +
+        (load<u64>(at, 77) & SEVEN_OCTETS) + (load<u64>(at, 91) & SEVEN_OCTETS);
+      total +=
+        (load<u64>(at) & SEVEN_OCTETS) + (load<u64>(at, 14) & SEVEN_OCTETS) +
+        (load<u64>(at, 28) & SEVEN_OCTETS) + (load<u64>(at, 42) & SEVEN_OCTETS) +
+        (load<u64>(at, 56) & SEVEN_OCTETS) + (load<u64>(at, 70) & SEVEN_OCTETS) +
+        (load<u64>(at, 84) & SEVEN_OCTETS) + (load<u64>(at, 98) & SEVEN_OCTETS);
+      at += BLOCK_OCTETS;
+      left -= BLOCK_OCTETS;
+    } while (left > BLOCK_OCTETS);
+    total += <u64>swap16(fold(odd));
   }
-  even += <u64>swap16(fold(odd)) + sumWords(at, left);
-  return <u64>fold(even);
-}
-
-/** The sum over few octets: a header, or what the wide loop leaves over. */
-@inline function sumWords(at: usize, octets: usize): u64 {
-  let total: u64 = 0;
-  let left = octets;
-  while (left >= 16) {
+  while (left >= 20) {
     total +=
-      <u64>load<u32>(at, 12) + <u64>load<u32>(at) + <u64>load<u32>(at, 4) + <u64>load<u32>(at, 8);
-    at += 16;
-    left -= 16;
+      <u64>load<u32>(at, 16) + <u64>load<u32>(at) + <u64>load<u32>(at, 4) + <u64>load<u32>(at, 8) +
+      <u64>load<u32>(at, 12);
+    at += 20;
+    left -= 20;
   }
   while (left >= 4) {
     total += <u64>load<u32>(at);
     at += 4;
     left -= 4;
   }
-  if (left >= 2) {
+  if (left & 2) {
     total += <u64>load<u16>(at);
     at += 2;
   }
@@ -76,12 +71,12 @@ export function sum(at: usize, octets: u32): u64 {
 }
 
 /** A sum folded to 16 bits with its carries added: 0xffff over data that holds its own checksum. */
-@hot @inline export function fold(total: u64): u32 {
+@inline export function fold(total: u64): u32 {
   const half = <u32>((total + rotl<u64>(total, 32)) >> 32);
   return (half + rotl<u32>(half, 16)) >> 16;
 }
 
 /** The checksum of a sum, to be stored with `store<u16>` as it is. */
-@hot @inline export function checksumOf(total: u64): u32 {
+@inline export function checksumOf(total: u64): u32 {
   return fold(total) ^ 0xffff;
 }

@@ -9,12 +9,12 @@
 @inline const NOW_MS: usize = memory.data(4, 4);
 
 /** The time of the running call, in milliseconds. */
-@hot @inline export function now(): u32 {
+@inline export function now(): u32 {
   return load<u32>(NOW_MS);
 }
 
 /** Sets the time that `now` answers until the next call brings another one. */
-@hot @inline export function setNow(ms: u32): void {
+@inline export function setNow(ms: u32): void {
   store<u32>(NOW_MS, ms);
 }
 

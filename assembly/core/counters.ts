@@ -11,7 +11,7 @@ import { Counter } from "./abi";
 @inline const COUNTERS: usize = memory.data(<i32>Counter.COUNT * 4, 4);
 
 /** Adds one to a counter, which wraps at 2^32. */
-@hot @inline export function count(which: Counter): void {
+@inline export function count(which: Counter): void {
   const at = COUNTERS + ((<usize>which) << 2);
   store<u32>(at, load<u32>(at) + 1);
 }

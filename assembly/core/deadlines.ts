@@ -87,18 +87,18 @@ function noteWake(start: u32): void {
 }
 
 /** Whether it is known that nothing fires at `nowMs` or before. */
-@hot @inline export function isQuiet(nowMs: u32): bool {
+@inline export function isQuiet(nowMs: u32): bool {
   return <i32>(load<u32>(WAKE_AT) - nowMs) > 0;
 }
 
 /** What `nextDeadline` would say, where `isQuiet`, or less. */
-@hot @inline export function quietTime(nowMs: u32): u32 {
+@inline export function quietTime(nowMs: u32): u32 {
   store<u32>(WHEEL_TIME, nowMs);
   return load<u32>(IS_EMPTY) ? NEVER : load<u32>(WAKE_AT) - nowMs;
 }
 
 /** Makes sure that `id` fires no later than `deadline`; an earlier one that stands is kept. */
-@hot @inline export function armDeadline(id: u32, deadline: u32): void {
+@inline export function armDeadline(id: u32, deadline: u32): void {
   const entry = entryAt(id);
   if (entry.previous == 0 || <i32>(entry.dueAt - deadline) > 0) moveDeadline(id, deadline);
 }
@@ -168,7 +168,7 @@ function earliestLevel(): u32 {
   return earliest;
 }
 
-@hot @inline function entryAt(id: u32): Entry {
+@inline function entryAt(id: u32): Entry {
   assert(id - 1 < ENTRY_COUNT - 1);
   return changetype<Entry>(ENTRIES + id * DEADLINE_ENTRY_SIZE);
 }

@@ -8,17 +8,17 @@
  */
 
 /** The lower 16 bits in the other order of octets, and none above. */
-@hot @inline export function swap16(value: u32): u32 {
+@inline export function swap16(value: u32): u32 {
   return ((value & 0xff) << 8) | ((value >> 8) & 0xff);
 }
 
 /** A word in the other order of octets. */
-@hot @inline export function swap32(value: u32): u32 {
+@inline export function swap32(value: u32): u32 {
   return (rotl<u32>(value, 8) & 0x00ff_00ff) | (rotl<u32>(value, 24) & 0xff00_ff00);
 }
 
 /** Eight octets in the other order. */
-@hot @inline export function swap64(value: u64): u64 {
+@inline export function swap64(value: u64): u64 {
   return (<u64>swap32(<u32>value) << 32) | <u64>swap32(<u32>(value >> 32));
 }
 
@@ -26,7 +26,7 @@ import { HAS_NATIVE_COPY, NATIVE_OCTETS_MIN } from "../config";
 import { copy } from "../hal";
 
 /** Copies text, as much as a segment holds; the blocks may overlap. */
-@hot @inline export function copyOctets(to: usize, from: usize, octets: usize): void {
+@inline export function copyOctets(to: usize, from: usize, octets: usize): void {
   if (HAS_NATIVE_COPY && octets >= NATIVE_OCTETS_MIN) copy(to, from, <u32>octets);
   else memory.copy(to, from, octets);
 }

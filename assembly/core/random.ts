@@ -45,12 +45,12 @@ function entropy64(): u64 {
 }
 
 /** The secret to xor a tuple with before it is multiplied. */
-@hot @inline export function demuxKey(): u64 {
+@inline export function demuxKey(): u64 {
   return load<u64>(SECRETS, DEMUX_KEY);
 }
 
 /** The secret odd factor of the tuple table's hash. */
-@hot @inline export function demuxMultiplier(): u64 {
+@inline export function demuxMultiplier(): u64 {
   return load<u64>(SECRETS, DEMUX_MULTIPLIER);
 }
 
@@ -80,27 +80,24 @@ export function sipHashWithKey(key0: u64, key1: u64, first: u64, second: u64): u
   let v1: u64 = key1 ^ 0x646f_7261_6e64_6f6d;
   let v2: u64 = key0 ^ 0x6c79_6765_6e65_7261;
   let v3: u64 = key1 ^ 0x7465_6462_7974_6573;
-  // Two rounds for each word, the third being the message's length; then four.
-  for (let round = 0; round < 10; ++round) {
-    if (round == 0) v3 ^= first;
-    else if (round == 2) v3 ^= second;
-    else if (round == 4) v3 ^= MESSAGE_LENGTH;
-    v0 += v1;
-    v2 += v3;
-    v1 = rotl<u64>(v1, 13) ^ v0;
-    v3 = rotl<u64>(v3, 16) ^ v2;
-    v0 = rotl<u64>(v0, 32);
-    v2 += v1;
-    v0 += v3;
-    v1 = rotl<u64>(v1, 17) ^ v2;
-    v3 = rotl<u64>(v3, 21) ^ v0;
-    v2 = rotl<u64>(v2, 32);
-    if (round == 1) v0 ^= first;
-    else if (round == 3) v0 ^= second;
-    else if (round == 5) {
-      v0 ^= MESSAGE_LENGTH;
-      v2 ^= 0xff;
+  // Two rounds for each word, the third being the message's length; then four, of no word.
+  let word = first;
+  for (let turn = 0; turn < 5; ++turn) {
+    v3 ^= word;
+    for (let round = 0; round < 2; ++round) {
+      v0 += v1;
+      v2 += v3;
+      v1 = rotl<u64>(v1, 13) ^ v0;
+      v3 = rotl<u64>(v3, 16) ^ v2;
+      v0 = rotl<u64>(v0, 32) + v3;
+      v2 += v1;
+      v1 = rotl<u64>(v1, 17) ^ v2;
+      v3 = rotl<u64>(v3, 21) ^ v0;
+      v2 = rotl<u64>(v2, 32);
     }
+    v0 ^= word;
+    word = turn == 0 ? second : turn == 1 ? MESSAGE_LENGTH : 0;
+    if (turn == 2) v2 ^= 0xff;
   }
   return v0 ^ v1 ^ v2 ^ v3;
 }

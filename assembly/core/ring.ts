@@ -7,12 +7,12 @@
  */
 
 /** The offset `octets` behind `offset`; both at most `size`. */
-@hot @inline export function advanceOffset(offset: u32, octets: u32, size: u32): u32 {
+@inline export function advanceOffset(offset: u32, octets: u32, size: u32): u32 {
   const sum = offset + octets;
   return sum >= size ? sum - size : sum;
 }
 
 /** How many of `octets` from `offset` on lie before the ring's end. */
-@hot @inline export function contiguousOctets(offset: u32, octets: u32, size: u32): u32 {
+@inline export function contiguousOctets(offset: u32, octets: u32, size: u32): u32 {
   return min(octets, size - offset);
 }

@@ -110,7 +110,7 @@ const ARP_STATE: usize = memory.data(<i32>TABLE_OCTETS, 8);
 /** What `resolve` answers for an address that lately did not answer. */
 @inline export const NEIGHBOUR_FAILED: usize = 1;
 
-@hot @inline function arp(): Arp {
+@inline function arp(): Arp {
   return changetype<Arp>(ARP_STATE);
 }
 
@@ -306,7 +306,7 @@ function expire(entry: Entry): bool {
 // ── What egress sends ────────────────────────────────────────────────────────────────────────────
 
 /** Whether a request or a defence is to be sent. */
-@hot @inline export function isArpOwed(): bool {
+@inline export function isArpOwed(): bool {
   return (arp().owedCount | arp().defenceOwed) != 0;
 }
 

@@ -11,7 +11,7 @@
 
 import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
 import { flowUnreachable } from "../tcp/icmp-error";
-import { finishFlow, isFlowPending, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
+import { finishFlow, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, prepareSegment } from "../tcp/output";
 import { OutSegment, outSegment } from "../tcp/segment";
 import { takeDoubt } from "../tcp/trouble";
@@ -28,17 +28,12 @@ import { isConfigured, nextHopOf } from "./interface";
 import { Straight, sendStraight } from "./straight-out";
 import { sendSegment } from "./transmitter";
 
-/** Whether `runEgress` would find anything to do. */
-@hot @inline export function isAnythingOwed(): bool {
-  return isFlowPending() || isArpOwed() || isPingOwed();
-}
-
 /**
  * Sends what can be sent. True when more is left: the budget ran out or the transmitter is BUSY.
  */
 export function runEgress(): bool {
   if (!isConfigured()) return false;
-  if (!sendOwedPing()) return true;
+  if (isPingOwed() && !sendOwedPing()) return true;
   let budget = EGRESS_BUDGET;
   while (budget != 0) {
     const flow = nextPendingFlow();

@@ -9,6 +9,7 @@
 
 import { HAS_PING, HAS_PMTUD, MTU_OCTETS } from "../config";
 import { Counter, Status } from "../core/abi";
+import { disturb } from "../core/calm";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { copyOctets } from "../core/octets";
@@ -78,7 +79,7 @@ const enum Ping {
 if (offsetof<Icmp>() != ICMP_STATE_OCTETS) ERROR("Icmp layout");
 @inline const ICMP_STATE: usize = memory.data(<i32>ICMP_STATE_OCTETS, 4);
 
-@hot @inline function icmp(): Icmp {
+@inline function icmp(): Icmp {
   return changetype<Icmp>(ICMP_STATE);
 }
 
@@ -215,6 +216,7 @@ export function pingSend(remoteAddress: u32, sequence: u32, octets: u32): Status
   const self = icmp();
   if (self.ping == Ping.WAITING) return Status.WOULD_BLOCK;
   self.ping = Ping.WAITING;
+  disturb();
   self.remoteAddress = remoteAddress;
   // A fresh identifier each time, so that a late answer to an earlier request is not taken for
   // this.
@@ -239,15 +241,13 @@ export function pingTake(): i32 {
 }
 
 /** Whether a request waits. */
-@hot @inline export function isPingOwed(): bool {
-  return icmp().ping == <u32>Ping.WAITING;
+@inline export function isPingOwed(): bool {
+  return HAS_PING && icmp().ping == <u32>Ping.WAITING;
 }
 
-/** Sends the request that waits, if the neighbour is known. False when the transmitter is BUSY. */
+/** Sends the request that `isPingOwed`, if the neighbour is known. False when BUSY. */
 export function sendOwedPing(): bool {
-  if (!HAS_PING) return true;
   const self = icmp();
-  if (self.ping != Ping.WAITING) return true;
   const nextHop = nextHopOf(self.remoteAddress);
   const neighbour = nextHop == 0 ? NEIGHBOUR_FAILED : resolve(nextHop);
   if (neighbour == 0) return true;

@@ -8,11 +8,12 @@
 
 import { FRAME_OCTETS_MAX, HAS_ECN, HAS_STRAIGHT, REASSEMBLY_COUNT } from "../config";
 import { Counter } from "../core/abi";
+import { disturb } from "../core/calm";
 import { count } from "../core/counters";
 import { segmentArrives } from "../tcp/arrives";
 import { Flow } from "../tcp/flow";
 import { outSegment } from "../tcp/segment";
-import { learnTemplate } from "../tcp/template";
+import { forgetLast, learnTemplate } from "../tcp/template";
 import {
   ETHERNET_HEADER_OCTETS,
   EtherType,
@@ -43,6 +44,8 @@ import { sendSegment } from "./transmitter";
 
 /** Takes the Ethernet II frame of `length` octets, without FCS, at `frame`. */
 export function frameArrives(frame: usize, length: u32): void {
+  disturb();
+  forgetLast();
   count(Counter.FRAMES_IN);
   if (!isConfigured()) {
     count(Counter.DROP_NOT_CONFIGURED);
@@ -106,12 +109,15 @@ function datagramArrives(mac: u64, ip: usize, octets: u32): void {
   // take it backwards (RFC 1122 §3.2.1.8, RFC 9293 MUST-53); networks drop such datagrams today.
   if (!isFragment(ip)) {
     const flow = payloadArrives(mac, ip, headerOctets);
-    if (HAS_STRAIGHT && headerOctets == IPV4_HEADER_OCTETS) {
-      learnTemplate(flow, ip - ETHERNET_HEADER_OCTETS);
+    if (HAS_STRAIGHT) {
+      const isPlain = headerOctets == IPV4_HEADER_OCTETS;
+      learnTemplate(flow, isPlain ? ip - ETHERNET_HEADER_OCTETS : 0);
     }
   } else if (REASSEMBLY_COUNT != 0) {
     const whole = fragmentArrives(ip, headerOctets);
-    if (whole != 0) payloadArrives(mac, whole, IPV4_HEADER_OCTETS);
+    if (whole == 0) return;
+    const flow = payloadArrives(mac, whole, IPV4_HEADER_OCTETS);
+    if (HAS_STRAIGHT) learnTemplate(flow, 0);
   } else {
     count(Counter.DROP_IP_FRAGMENT);
   }

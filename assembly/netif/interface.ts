@@ -32,7 +32,7 @@ if (offsetof<Interface>() != INTERFACE_OCTETS) ERROR("Interface layout");
 @inline const LOOPBACK_NET: u32 = 127; // RFC 1122 §3.2.1.3 (g)
 @inline const FIRST_CLASS_D_NET: u32 = 224; // multicast, class E and the limited broadcast
 
-@hot @inline function theInterface(): Interface {
+@inline function theInterface(): Interface {
   return changetype<Interface>(INTERFACE);
 }
 
@@ -47,7 +47,7 @@ export function bringInterfaceUp(): void {
 }
 
 /** Whether `init` has succeeded. */
-@hot @inline export function isInterfaceUp(): bool {
+@inline export function isInterfaceUp(): bool {
   return theInterface().isUp != 0;
 }
 
@@ -95,12 +95,12 @@ function isHostAddress(address: u32, mask: u32): bool {
 }
 
 /** Whether both addresses are set. */
-@hot @inline export function isConfigured(): bool {
+@inline export function isConfigured(): bool {
   return theInterface().mac != 0 && theInterface().address != 0;
 }
 
 /** Our MAC address, in memory order. */
-@hot @inline export function linkAddress(): u64 {
+@inline export function linkAddress(): u64 {
   return theInterface().mac;
 }
 
@@ -115,7 +115,7 @@ function isHostAddress(address: u32, mask: u32): bool {
 }
 
 /** Whether the address is a neighbour's: it lies in our network. */
-@hot @inline export function isOnLink(address: u32): bool {
+@inline export function isOnLink(address: u32): bool {
   return ((address ^ theInterface().address) & theInterface().mask) == 0;
 }
 
@@ -130,6 +130,6 @@ export function isUsablePeer(address: u32): bool {
 }
 
 /** The neighbour to whom a datagram for `address` is handed: 0 when there is no way. */
-@hot @inline export function nextHopOf(address: u32): u32 {
+@inline export function nextHopOf(address: u32): u32 {
   return isOnLink(address) ? address : theInterface().gateway;
 }

@@ -15,7 +15,7 @@
 import { FRAME_OCTETS_MAX, HAS_SACK, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
 import { Counter, Event, State } from "../core/abi";
 import { sum } from "../core/checksum";
-import { now } from "../core/clock";
+import { now, setNow } from "../core/clock";
 import { count } from "../core/counters";
 import { copyOctets, swap16, swap32 } from "../core/octets";
 import { growWindow } from "../tcp/congestion";
@@ -25,15 +25,22 @@ import { noteHeard } from "../tcp/keep-alive";
 import { wantOutput } from "../tcp/pending";
 import { noteProgress } from "../tcp/pmtud";
 import { isProbing } from "../tcp/rack";
-import { acknowledgeText, isRingFull } from "../tcp/receive";
+import { acknowledgeText, isRingFullWith } from "../tcp/receive";
 import { takeRttSample } from "../tcp/rtt";
 import { seqGt } from "../tcp/seq";
 import { noteStall } from "../tcp/stall";
-import { Flag, Tcb, Timer, isTextAhead, receiveRingOf, signal } from "../tcp/tcb";
-import { FRAME_SENDER, FRAME_TUPLE, templateOf } from "../tcp/template";
+import { Flag, Tcb, Timer, receiveRingOf, signal } from "../tcp/tcb";
+import {
+  FRAME_SENDER,
+  FRAME_TUPLE,
+  expectNumbers,
+  expectedNumbers,
+  lastTcb,
+  rememberLast,
+  templateOf,
+} from "../tcp/template";
 import { startRetransmission, startUserTimeout, superviseUserTimeout } from "../tcp/timers";
 import { noteAnswer } from "../tcp/trouble";
-import { TCP_HEADER_OCTETS } from "../wire/tcp";
 import { linkAddress } from "./interface";
 
 /** Where the octets of a frame without options in either header stand, eight at a time. */
@@ -43,12 +50,16 @@ import { linkAddress } from "./interface";
 @inline const CONTROL: usize = 46; // data offset, control bits, window, checksum, urgent pointer
 @inline const TEXT: usize = 54;
 @inline const HEADERS_OCTETS: u32 = 40;
+/** The total length of a datagram without text, as it lies there. */
+@inline const NO_TEXT: u32 = HEADERS_OCTETS << 8;
 
 /** Version and header length; more-fragments and fragment offset. */
 @inline const FIRST_MASK: u64 = 0xff3f_0000_0000_00ff;
 @inline const WHOLE_IPV4: u64 = 0x45;
 @inline const PROTOCOL_MASK: u64 = 0xff00;
 @inline const TCP: u64 = 0x0600;
+/** The protocol, and what makes the datagram's length that of the segment: its header taken off. */
+@inline const TCP_AND_LESS_HEADER: u64 = TCP + 0xffff - (20 << 8);
 /** The control word but for PSH: all of it, and its first half with 20 octets of header, ACK. */
 @inline const CONTROL_MASK: u32 = 0xffff_f7ff;
 @inline const FLAGS_MASK: u32 = 0xf7ff;
@@ -65,24 +76,32 @@ import { linkAddress } from "./interface";
   Flag.SYN_OUTSTANDING;
 
 /** Whether data that holds its own checksum has this sum: a multiple of 65,535. */
-@hot @inline function isRight(total: u64): bool {
+@inline function isRight(total: u64): bool {
   return <u32>((total + rotl<u64>(total, 32)) >> 32) % 0xffff == 0;
 }
 
-/** The connection in ESTABLISHED whose template has these addresses and ports, or null. */
-@hot @inline function findStraight(source: u64, tuple: u64): Tcb | null {
+/** Whether this is a connection in ESTABLISHED whose template has these addresses and ports. */
+@inline function isOf(tcb: Tcb, source: u64, tuple: u64): bool {
+  return (
+    <u32>tcb.stateAndKind == ESTABLISHED &&
+    // Other records are shorter: only a connection has a template.
+    templateOf(tcb).tuple == tuple &&
+    templateOf(tcb).source == <u32>source
+  );
+}
+
+/** Makes the connection with these addresses and ports `lastTcb`; false if there is none. */
+function findStraight(source: u64, tuple: u64): bool {
   let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | source));
   while (link != 0) {
     const tcb = changetype<Tcb>(FLOW_POOL + (link << 3));
-    // Other records are shorter: only a connection has a template.
-    if (
-      <u32>tcb.stateAndKind == ESTABLISHED &&
-      templateOf(tcb).tuple == tuple &&
-      templateOf(tcb).source == <u32>source
-    ) return tcb;
+    if (isOf(tcb, source, tuple)) {
+      rememberLast(tcb);
+      return true;
+    }
     link = <u32>tcb.hashNext;
   }
-  return null;
+  return false;
 }
 
 /**
@@ -90,55 +109,62 @@ import { linkAddress } from "./interface";
  *
  * The checks are those of netif/ingress, wire/ipv4, wire/tcp and the first four of §3.10.7.4.
  */
-export function takeStraight(frame: usize, length: u32): bool {
+export function takeStraight(frame: usize, length: u32, nowMs: u32): bool {
   if (length - <u32>TEXT > FRAME_OCTETS_MAX - <u32>TEXT) return false; // too short or too long
   const second = load<u64>(frame, IP_SECOND);
   const tuple = load<u64>(frame, FRAME_TUPLE);
   const source = second >> 32;
-  const tcb = findStraight(source, tuple);
-  if (tcb == null) return false;
+  if (!isOf(lastTcb(), source, tuple) && !findStraight(source, tuple)) return false;
+  const tcb = lastTcb();
   if (load<u64>(frame, FRAME_SENDER) != templateOf(tcb).sender) return false;
   if ((load<u64>(frame) ^ linkAddress()) << 16 != 0) return false;
   const first = load<u64>(frame, IP_FIRST);
   if ((first & FIRST_MASK) != WHOLE_IPV4 || (second & PROTOCOL_MASK) != TCP) return false;
   if (tcb.flags & UNUSUAL) return false;
-  const octets = swap16(<u32>first >> 16) - HEADERS_OCTETS;
+  const rawOctets = <u32>first >> 16;
+  const octets: u32 = rawOctets == NO_TEXT ? 0 : swap16(rawOctets) - HEADERS_OCTETS;
   if (octets > length - <u32>TEXT) return false;
   const numbers = load<u64>(frame, SEQ_AND_ACK);
-  const seq = swap32(<u32>numbers);
-  const ack = swap32(<u32>(numbers >> 32));
-  // With SND.WL1 ahead, of text that came early, a window may be old.
-  if (seq != tcb.rcvNxt || seqGt(tcb.sndWl1, seq)) return false;
+  const expected = expectedNumbers();
+  if (<u32>numbers != <u32>expected) return false;
+  const ack = numbers == expected ? tcb.sndUna : swap32(<u32>(numbers >> 32));
   if (!isExpected(tcb, ack, octets)) return false;
   const last = load<u64>(frame, CONTROL);
   const control = <u32>last & CONTROL_MASK;
-  if (control != templateOf(tcb).control && !isWindowOpen(tcb, control)) return false;
+  const isWindowNew = control != templateOf(tcb).control;
+  if (isWindowNew && !isWindowOpen(tcb, control)) return false;
   // Both sums have the addresses. A number whose octets are swapped counts 256 times as much.
   const addresses = source + (tuple & LOW);
   const ipSum = addresses + (first & LOW) + (first >> 32) + (second & LOW);
   const tcpSum =
-    addresses + TCP + (<u64>(octets + TCP_HEADER_OCTETS) << 8) + (tuple >> 32) +
+    addresses + TCP_AND_LESS_HEADER + <u64>rawOctets + (tuple >> 32) +
     (numbers & LOW) + (numbers >> 32) + (last & LOW) + (last >> 32);
   if (!isRight(ipSum)) return false;
   if (!isRight(octets == 0 ? tcpSum : tcpSum + sum(frame + TEXT, octets))) return false;
+  setNow(nowMs);
   count(Counter.FRAMES_IN);
   count(Counter.SEGMENTS_IN);
   noteHeard(tcb);
   if (ack != tcb.sndUna) advance(tcb, ack);
-  if (control != templateOf(tcb).control) takeWindow(tcb, control);
-  tcb.sndWl1 = seq;
+  if (isWindowNew) takeWindow(tcb, control);
+  tcb.sndWl1 = tcb.rcvNxt;
   tcb.sndWl2 = ack;
   if (ack != tcb.sndEnd) wantOutput(tcb);
-  if (octets != 0) takeText(tcb, frame + TEXT, octets);
+  if (octets != 0) {
+    takeText(tcb, frame + TEXT, octets);
+    expectNumbers((numbers & ~LOW) | <u64>swap32(tcb.rcvNxt));
+  } else {
+    expectNumbers(numbers);
+  }
   return true;
 }
 
 /**
  * Header prediction: an acknowledgement of what is in flight, or with text of nothing new; text
- * that lies within the window, and none that waits ahead of it. With SACK the sender's side has
- * more to do than is done here, unless nothing is in flight.
+ * that lies within the window, and none that is held ahead of it (tcp/template). With SACK the
+ * sender's side has more to do than is done here, unless nothing is in flight.
  */
-@hot @inline function isExpected(tcb: Tcb, ack: u32, octets: u32): bool {
+@inline function isExpected(tcb: Tcb, ack: u32, octets: u32): bool {
   const flight = tcb.sndNxt - tcb.sndUna;
   if (flight == 0) {
     if (ack != tcb.sndUna) return false;
@@ -148,10 +174,10 @@ export function takeStraight(frame: usize, length: u32): bool {
     if (tcb.flags & Flag.SACK) return false;
     if (octets == 0 && ack == tcb.sndUna) return false; // a duplicate
   }
-  return octets == 0 || (octets <= tcb.rcvAdv - tcb.rcvNxt && !isTextAhead(tcb));
+  return octets <= tcb.rcvAdv - tcb.rcvNxt;
 }
 
-@hot @inline function windowOf(tcb: Tcb, control: u32): u32 {
+@inline function windowOf(tcb: Tcb, control: u32): u32 {
   return swap16(control >> 16) << tcb.sndShift;
 }
 
@@ -199,10 +225,11 @@ function advance(tcb: Tcb, ack: u32): void {
 }
 
 /** Seventh check: text in order goes to its place in the ring. */
-@hot @inline function takeText(tcb: Tcb, text: usize, octets: u32): void {
+@inline function takeText(tcb: Tcb, text: usize, octets: u32): void {
   if (<u32>tcb.rcvMss < octets) tcb.rcvMss = <u16>octets;
   const ring = receiveRingOf(tcb);
-  let offset = <u32>tcb.receiveOffset + tcb.rcvNxt - tcb.rcvRead;
+  const held = tcb.rcvNxt - tcb.rcvRead;
+  let offset = <u32>tcb.receiveOffset + held;
   if (offset >= RECEIVE_RING_OCTETS) offset -= RECEIVE_RING_OCTETS;
   const room = RECEIVE_RING_OCTETS - offset;
   if (octets <= room) {
@@ -211,9 +238,8 @@ function advance(tcb: Tcb, ack: u32): void {
     copyOctets(ring + offset, text, room);
     copyOctets(ring, text + room, octets - room);
   }
-  const wasFull = isRingFull(tcb);
   tcb.rcvNxt += octets;
   acknowledgeText(tcb);
-  if (!wasFull && isRingFull(tcb)) noteStall(tcb);
+  if (isRingFullWith(held + octets) && !isRingFullWith(held)) noteStall(tcb);
   signal(tcb, Event.READABLE);
 }

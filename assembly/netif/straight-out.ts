@@ -22,7 +22,7 @@ import { rotateFlow, withdrawFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
-import { Flag, Tcb, Timer, isTextAhead, sendRingOf } from "../tcp/tcb";
+import { Flag, Tcb, Timer, sendRingOf } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { startRetransmission, startUserTimeout } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve } from "./arp";
@@ -61,6 +61,7 @@ export const enum Straight {
 export function sendStraight(flow: usize): Straight {
   const tcb = changetype<Tcb>(flow);
   if (<u32>tcb.stateAndKind != ESTABLISHED || tcb.flags & UNUSUAL) return Straight.NOT;
+  // Without a template there may be text that came early, of which an acknowledgement has to tell.
   if (templateOf(tcb).sender == 0 || mayFragment(tcb)) return Straight.NOT;
   const cursor = tcb.sndCursor;
   const unsent = tcb.sndEnd - cursor;
@@ -77,8 +78,9 @@ export function sendStraight(flow: usize): Straight {
   emit(tcb, octets, window, neighbourMac(neighbour));
   if (!sendFrame(<u32>TEXT + octets)) return Straight.BUSY;
   count(Counter.SEGMENTS_OUT);
-  tcb.rcvAcked = tcb.rcvNxt;
-  tcb.rcvAdv = tcb.rcvNxt + window;
+  const ack = tcb.rcvNxt;
+  tcb.rcvAcked = ack;
+  tcb.rcvAdv = ack + window;
   tcb.acksDue = 0;
   tcb.timers &= ~(<u8>Timer.DELAYED_ACK);
   if (octets != 0) commitText(tcb, cursor, octets);
@@ -88,10 +90,10 @@ export function sendStraight(flow: usize): Straight {
 }
 
 /** One acknowledgement, of text without holes, while nothing is in flight or waits to be. */
-@hot @inline function isPlainAckDue(tcb: Tcb): bool {
+@inline function isPlainAckDue(tcb: Tcb): bool {
   return (
     tcb.acksDue == 1 && tcb.sndUna == tcb.sndNxt && tcb.sndCursor == tcb.sndNxt &&
-    !isTextAhead(tcb) && (!HAS_SACK || !isDuplicateDue(tcb))
+    (!HAS_SACK || !isDuplicateDue(tcb))
   );
 }
 
@@ -99,9 +101,8 @@ export function sendStraight(flow: usize): Straight {
  * How much text may leave: a full segment, or all there is while nothing is in flight (RFC 9293
  * §3.8.6.2.1); 0 where windows, silly-window avoidance, Nagle or a restart have to be looked at.
  */
-@hot @inline function textToSend(tcb: Tcb, cursor: u32, unsent: u32): u32 {
+@inline function textToSend(tcb: Tcb, cursor: u32, unsent: u32): u32 {
   if (tcb.flags & Flag.SACK || cursor != tcb.sndNxt || tcb.duplicateAcks != 0) return 0;
-  if (isTextAhead(tcb)) return 0;
   const flight = cursor - tcb.sndUna;
   const mss = <u32>tcb.sndMss;
   if (flight == 0) {
@@ -116,13 +117,13 @@ export function sendStraight(flow: usize): Straight {
 }
 
 /** Where the octet `flight` behind SND.UNA lies in the send ring. */
-@hot @inline function ringOffset(tcb: Tcb, flight: u32): u32 {
+@inline function ringOffset(tcb: Tcb, flight: u32): u32 {
   const offset = <u32>tcb.sendOffset + flight;
   return offset >= SEND_RING_OCTETS ? offset - SEND_RING_OCTETS : offset;
 }
 
 /** Writes the frame, the sums of what is written at hand. */
-@hot @inline function emit(tcb: Tcb, octets: u32, window: u32, mac: u64): void {
+@inline function emit(tcb: Tcb, octets: u32, window: u32, mac: u64): void {
   const template = templateOf(tcb);
   const seq = tcb.sndCursor;
   const total = HEADERS_OCTETS + octets;
@@ -155,7 +156,7 @@ export function sendStraight(flow: usize): Straight {
 }
 
 /** Text left: as tcp/output's commitSequence. */
-@hot @inline function commitText(tcb: Tcb, seq: u32, octets: u32): void {
+@inline function commitText(tcb: Tcb, seq: u32, octets: u32): void {
   const end = seq + octets;
   if ((tcb.flags & Flag.TIMING) == 0) {
     tcb.flags |= Flag.TIMING;

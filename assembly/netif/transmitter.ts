@@ -62,7 +62,7 @@ export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
 }
 
 /** Sends the first `octets` of the transmit frame. False, and counted, when BUSY. */
-export function sendFrame(octets: u32): bool {
+@inline export function sendFrame(octets: u32): bool {
   if (transmit(FRAME, octets) != 0) {
     count(Counter.TRANSMIT_BUSY);
     return false;

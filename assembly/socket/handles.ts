@@ -16,7 +16,7 @@ import { Flag, Tcb, has, indexOfTcb, tcbAt } from "../tcp/tcb";
 @inline const GENERATION_SHIFT: u32 = 12;
 @inline const INDEX_MASK: u32 = 0xfff;
 
-@hot @inline export function handleOfTcb(tcb: Tcb): i32 {
+@inline export function handleOfTcb(tcb: Tcb): i32 {
   return <i32>(CONNECTION | ((<u32>tcb.generation) << GENERATION_SHIFT) | indexOfTcb(tcb));
 }
 
@@ -27,7 +27,7 @@ export function handleOfListener(listener: Listener): i32 {
 }
 
 /** The connection with this handle, or null. */
-@hot @inline export function tcbOf(handle: i32): Tcb | null {
+@inline export function tcbOf(handle: i32): Tcb | null {
   const index = <u32>handle & INDEX_MASK;
   if (index >= CONNECTION_COUNT) return null;
   const tcb = tcbAt(index);

@@ -20,7 +20,7 @@ import { concludeEcn, echoBit, takeMark } from "./ecn";
 import { endConnection, resetConnection } from "./end";
 import { Flow, FlowKind } from "./flow";
 import { HalfOpen, arrivesHalfOpen, canOpenHalf, openHalf, sendMssFrom } from "./half-open";
-import { chooseIsn } from "./isn";
+import { chooseIsn, tupleHash } from "./isn";
 import { noteHeard } from "./keep-alive";
 import { findListener } from "./listener";
 import { marksOf } from "./marks";
@@ -139,12 +139,16 @@ function arrivesWithoutRecord(segment: Segment): void {
       replyReset(segment);
     }
   } else if (segment.has(Ctl.SYN)) {
-    const iss = chooseIsn(segment.localAddress, segment.remoteAddress, segment.ports);
+    const iss = chooseIsn(hashOf(segment));
     if (canOpenHalf(listener)) openHalf(listener, segment, iss);
     else if (!offerCookie(listener, segment)) count(Counter.DROP_SYN_BACKLOG);
   } else {
     count(Counter.DROP_TCP_FLAGS);
   }
+}
+
+@inline function hashOf(segment: Segment): u64 {
+  return tupleHash(segment.localAddress, segment.remoteAddress, segment.ports);
 }
 
 /**
@@ -168,7 +172,7 @@ function reopensTimeWait(record: TimeWait, segment: Segment): bool {
     count(Counter.DROP_SYN_BACKLOG);
     return true;
   }
-  const iss = chooseIsn(segment.localAddress, segment.remoteAddress, segment.ports);
+  const iss = chooseIsn(hashOf(segment));
   openHalf(listener, segment, seqGt(iss, record.sndNxt) ? iss : record.sndNxt + ISS_STEP);
   return true;
 }

@@ -7,6 +7,7 @@
  */
 import { HAS_TIMESTAMPS, HAS_URGENT, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
 import { EndReason, State, Status } from "../core/abi";
+import { copyOctets } from "../core/octets";
 import { advanceOffset, contiguousOctets } from "../core/ring";
 import { beginSending } from "./begin";
 import { startCongestion } from "./congestion";
@@ -16,7 +17,14 @@ import { endConnection, reclaimTcb, resetConnection } from "./end";
 import { takeTcb } from "./eviction";
 import { flowAt } from "./flow";
 import { SND_MSS_DEFAULT, dropHalfOpensOf } from "./half-open";
-import { EPHEMERAL_COUNT, EPHEMERAL_FIRST, chooseIsn, portOffset, timestampOffset } from "./isn";
+import {
+  EPHEMERAL_COUNT,
+  EPHEMERAL_FIRST,
+  chooseIsn,
+  portOffset,
+  timestampOffset,
+  tupleHash,
+} from "./isn";
 import { Listener, dequeueAcceptable, findListener, freeListener } from "./listener";
 import { wantOutput } from "./pending";
 import { offerWindow } from "./receive";
@@ -71,11 +79,12 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
   tcb.localAddress = localAddress;
   tcb.remoteAddress = remoteAddress;
   tcb.ports = ports;
-  const iss = chooseIsn(localAddress, remoteAddress, ports);
+  const hash = tupleHash(localAddress, remoteAddress, ports);
+  const iss = chooseIsn(hash);
   tcb.iss = iss;
   beginSending(tcb, iss, RTO_INITIAL_MS);
   tcb.sndEnd = iss + 1; // the text follows our SYN
-  if (HAS_TIMESTAMPS) setTimestampOffset(tcb, timestampOffset(localAddress, remoteAddress, ports));
+  if (HAS_TIMESTAMPS) setTimestampOffset(tcb, timestampOffset(hash));
   raiseFlag(tcb, Flag.SYN_OUTSTANDING);
   offerEcn(tcb);
   tcb.sndMss = <u16>SND_MSS_DEFAULT;
@@ -87,19 +96,23 @@ export function openActive(localAddress: u32, remoteAddress: u32, ports: u32): T
 }
 
 /** The first part of SEND (§3.10.2): the contiguous room in the send ring, or a Status. */
-@hot @inline export function reserve(tcb: Tcb): i32 {
+@inline export function reserve(tcb: Tcb): i32 {
+  const room = roomOf(tcb);
+  return room < 0 ? room : <i32>contiguousOctets(writeOffset(tcb), room, SEND_RING_OCTETS);
+}
+
+/** All the room there is, or a Status. */
+@inline function roomOf(tcb: Tcb): i32 {
   if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
   if (stateOfTcb(tcb) == State.CLOSED) return Status.CONNECTION_ENDED;
   const room = SEND_RING_OCTETS - queuedOctets(tcb);
-  if (room == 0) {
-    raiseFlag(tcb, Flag.WRITE_BLOCKED | Flag.SEND_CUT);
-    return Status.WOULD_BLOCK;
-  }
-  return <i32>contiguousOctets(writeOffset(tcb), room, SEND_RING_OCTETS);
+  if (room != 0) return <i32>room;
+  raiseFlag(tcb, Flag.WRITE_BLOCKED | Flag.SEND_CUT);
+  return Status.WOULD_BLOCK;
 }
 
 /** Where that room is. */
-@hot @inline export function reservedAddress(tcb: Tcb): usize {
+@inline export function reservedAddress(tcb: Tcb): usize {
   return sendRingOf(tcb) + writeOffset(tcb);
 }
 
@@ -109,11 +122,30 @@ export function commit(tcb: Tcb, octets: u32): i32 {
   if (room < 0) return octets == 0 && room == Status.WOULD_BLOCK ? Status.OK : room;
   if (octets > <u32>room) return Status.BAD_ARGUMENT;
   if (octets == 0) return Status.OK;
+  noteSent(tcb, octets);
+  return Status.OK;
+}
+
+/** So many octets more are in the send ring. */
+@inline function noteSent(tcb: Tcb, octets: u32): void {
   tcb.sndEnd += octets;
   clearFlag(tcb, Flag.SEND_CUT);
   if (queuedOctets(tcb) == SEND_RING_OCTETS) raiseFlag(tcb, Flag.WRITE_BLOCKED | Flag.SEND_CUT);
   wantOutput(tcb);
-  return Status.OK;
+}
+
+/** SEND of what lies elsewhere: how many octets were taken, or a Status. */
+export function send(tcb: Tcb, from: usize, octets: u32): i32 {
+  const room = roomOf(tcb);
+  if (room < 0) return octets == 0 && room == Status.WOULD_BLOCK ? 0 : room;
+  const ring = sendRingOf(tcb);
+  const offset = advanceOffset(tcb.sendOffset, SEND_RING_OCTETS - room, SEND_RING_OCTETS);
+  const taken = min(octets, <u32>room);
+  const first = contiguousOctets(offset, taken, SEND_RING_OCTETS);
+  copyOctets(ring + offset, from, first);
+  if (first < taken) copyOctets(ring, from + first, taken - first);
+  if (taken != 0) noteSent(tcb, taken);
+  return <i32>taken;
 }
 
 /** SEND's urgent flag (§3.10.2): everything sent so far is urgent. */
@@ -125,20 +157,20 @@ export function sendUrgent(tcb: Tcb): i32 {
   return Status.OK;
 }
 
-@hot @inline function writeOffset(tcb: Tcb): u32 {
+@inline function writeOffset(tcb: Tcb): u32 {
   return advanceOffset(tcb.sendOffset, queuedOctets(tcb), SEND_RING_OCTETS);
 }
 
 /** The first part of RECEIVE (§3.10.3): contiguous octets, 0 at end-of-file, or a Status. */
-@hot @inline export function peek(tcb: Tcb): i32 {
-  if (has(tcb, Flag.FLUSHED) || has(tcb, Flag.RECEIVE_CLOSED)) return Status.CONNECTION_ENDED;
+@inline export function peek(tcb: Tcb): i32 {
+  if (has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED)) return Status.CONNECTION_ENDED;
   const octets = readableOctets(tcb);
   if (octets != 0) return <i32>contiguousOctets(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
   return has(tcb, Flag.PEER_CLOSED) ? 0 : Status.WOULD_BLOCK;
 }
 
 /** Where those octets are. */
-@hot @inline export function peekedAddress(tcb: Tcb): usize {
+@inline export function peekedAddress(tcb: Tcb): usize {
   return receiveRingOf(tcb) + tcb.receiveOffset;
 }
 
@@ -147,13 +179,32 @@ export function consume(tcb: Tcb, octets: u32): i32 {
   const available = peek(tcb);
   if (available < 0) return octets == 0 && available == Status.WOULD_BLOCK ? 0 : available;
   if (octets > <u32>available) return Status.BAD_ARGUMENT;
+  if (octets != 0) noteRead(tcb, octets);
+  return Status.OK;
+}
+
+/** RECEIVE into memory elsewhere: how many octets, 0 at end-of-file, or a Status. */
+export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
+  const piece = peek(tcb);
+  if (piece <= 0) return piece;
+  const ring = receiveRingOf(tcb);
+  const offset = <u32>tcb.receiveOffset;
+  const taken = min(octets, readableOctets(tcb));
+  const first = min(taken, <u32>piece);
+  copyOctets(to, ring + offset, first);
+  if (first < taken) copyOctets(to + first, ring, taken - first);
+  noteRead(tcb, taken);
+  return <i32>taken;
+}
+
+/** The user has the next `octets`, at least one. */
+@inline function noteRead(tcb: Tcb, octets: u32): void {
   tcb.rcvRead += octets;
-  if (octets != 0) noteStall(tcb);
+  noteStall(tcb);
   readUrgent(tcb, octets);
   tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
   const state = stateOfTcb(tcb);
-  if (octets != 0 && state != State.CLOSED && state != State.TIME_WAIT) offerWindow(tcb);
-  return Status.OK;
+  if (state != State.CLOSED && state != State.TIME_WAIT) offerWindow(tcb);
 }
 
 /** CLOSE (§3.10.4): our FIN follows the last octet sent, RECEIVE goes on. */

@@ -60,7 +60,7 @@ function lossThreshold(tcb: Tcb, flight: u32): u32 {
 }
 
 /** New data was acknowledged. `flight`: octets in flight before. SND.UNA has moved. */
-export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
+@inline export function growWindow(tcb: Tcb, acked: u32, flight: u32): void {
   if (HAS_FAST_RETRANSMIT && has(tcb, Flag.RECOVERING)) {
     continueRecovery(tcb, acked);
     return;

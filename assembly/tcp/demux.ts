@@ -82,7 +82,7 @@ function bucketOf(remoteAddress: u32, ports: u32): usize {
 }
 
 /** The bucket of a tuple in network order: the peer's address in the lower half, then ports. */
-@hot @inline export function bucketOfRaw(tuple: u64): usize {
+@inline export function bucketOfRaw(tuple: u64): usize {
   const hash = (tuple ^ demuxKey()) * demuxMultiplier();
   return BUCKETS + <usize>(hash >> (64 - DEMUX_BITS)) * 2;
 }

@@ -31,7 +31,7 @@ export const enum FlowKind {
   /** The index of the listener of a half-open or not yet accepted connection. */
   listener: u8;
 
-  @hot @inline get state(): u8 {
+  @inline get state(): u8 {
     return this.stateAndKind & 0x0f;
   }
 
@@ -39,7 +39,7 @@ export const enum FlowKind {
     this.stateAndKind = (this.stateAndKind & 0xf0) | state;
   }
 
-  @hot @inline get kind(): u8 {
+  @inline get kind(): u8 {
     return this.stateAndKind >> 4;
   }
 
@@ -108,22 +108,22 @@ export function resetFlows(): void {
 }
 
 /** The link that names `flow`. */
-@hot @inline export function linkTo(flow: Flow): u16 {
+@inline export function linkTo(flow: Flow): u16 {
   return <u16>((changetype<usize>(flow) - FLOW_POOL) / LINK_UNIT);
 }
 
 /** The flow that a link names; the link must not be 0. */
-@hot @inline export function flowAt(link: u32): Flow {
+@inline export function flowAt(link: u32): Flow {
   return changetype<Flow>(FLOW_POOL + link * LINK_UNIT);
 }
 
 /** The flow that a link names, of one of the kinds that lists hold. */
-@hot @inline export function listedAt(link: u32): ListedFlow {
+@inline export function listedAt(link: u32): ListedFlow {
   return changetype<ListedFlow>(flowAt(link));
 }
 
 /** Puts a flow that is on no list at the end of one. */
-@hot @inline export function appendFlow(list: FlowList, flow: ListedFlow): void {
+@inline export function appendFlow(list: FlowList, flow: ListedFlow): void {
   const link = linkTo(flow);
   const last = <u32>list.last;
   flow.listNext = 0;
@@ -134,7 +134,7 @@ export function resetFlows(): void {
 }
 
 /** Takes a flow off the list on which it is. */
-@hot @inline export function unlinkFlow(list: FlowList, flow: ListedFlow): void {
+@inline export function unlinkFlow(list: FlowList, flow: ListedFlow): void {
   const next = <u32>flow.listNext;
   const previous = <u32>flow.listPrevious;
   if (previous != 0) listedAt(previous).listNext = <u16>next;
@@ -144,11 +144,11 @@ export function resetFlows(): void {
 }
 
 /** The flow at a byte offset into the block, for the pools. */
-@hot @inline export function flowAtOffset(offset: u32): Flow {
+@inline export function flowAtOffset(offset: u32): Flow {
   return changetype<Flow>(FLOW_POOL + offset);
 }
 
 /** The byte offset of `flow` in the block, for the pools. */
-@hot @inline export function offsetOf(flow: Flow): u32 {
+@inline export function offsetOf(flow: Flow): u32 {
   return <u32>(changetype<usize>(flow) - FLOW_POOL);
 }

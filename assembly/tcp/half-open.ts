@@ -41,7 +41,7 @@ import {
 } from "./flow";
 import { Listener, enqueueAcceptable, indexOfListener, listenerAt } from "./listener";
 import { INITIAL_RCV_WND, RCV_MSS } from "./receive";
-import { timestampOffset } from "./isn";
+import { timestampOffset, tupleHash } from "./isn";
 import { beginReply, reply, replyReset, replyWith } from "./reply";
 import { setTimestampOffset, stamp, startTimestamps } from "./timestamps";
 import { RTO_AFTER_SYN_LOSS_MS, RTO_INITIAL_MS, RTO_MAX_MS } from "./rtt";
@@ -282,8 +282,10 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   }
   if (HAS_SACK && half.has(Agreed.SACK)) raiseFlag(tcb, Flag.SACK);
   if (HAS_ECN && half.has(Agreed.ECN)) raiseFlag(tcb, Flag.ECN);
-  if (HAS_TIMESTAMPS) setTimestampOffset(tcb, offsetOfTimestamps(half));
-  if (usesTimestamps(half)) startTimestamps(tcb, half.tsRecent);
+  if (usesTimestamps(half)) {
+    setTimestampOffset(tcb, offsetOfTimestamps(half));
+    startTimestamps(tcb, half.tsRecent);
+  }
 }
 
 /** `<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>` with what was agreed. */
@@ -343,7 +345,7 @@ function challengeFrom(half: HalfOpen, segment: Segment): void {
 
 /** Computed afresh where it is needed: a record is small, and few segments ask. */
 function offsetOfTimestamps(half: HalfOpen): u32 {
-  return timestampOffset(half.localAddress, half.remoteAddress, half.ports);
+  return timestampOffset(tupleHash(half.localAddress, half.remoteAddress, half.ports));
 }
 
 function freeHalfOpen(half: HalfOpen): void {

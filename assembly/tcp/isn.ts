@@ -31,18 +31,18 @@ export function resetIsn(): void {
 }
 
 /**
- * The ISN of a connection that begins now. `ports`: remote in the upper half, local in the lower.
+ * The ISN of a connection that begins now, by its `tupleHash`.
  *
  * Our clock stands still within a millisecond. The ISNs that are chosen in one count on, so that
  * two incarnations of a tuple never share theirs: an old duplicate of the first one's SYN would
  * open the second one with a peer that takes it for the first.
  */
-export function chooseIsn(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
+export function chooseIsn(hash: u64): u32 {
   const clock = isnClock();
   const last = load<u32>(LAST_M);
   const m = last - clock < ISN_LEAD_MAX ? last + 1 : clock;
   store<u32>(LAST_M, m);
-  return m + isnOffset(localAddress, remoteAddress, ports);
+  return m + isnOffset(hash);
 }
 
 /** M: the clock that all ISNs follow. */
@@ -50,10 +50,19 @@ export function chooseIsn(localAddress: u32, remoteAddress: u32, ports: u32): u3
   return now() * ISN_STEPS_PER_MS;
 }
 
-/** F: what this tuple's ISNs add to it. */
-export function isnOffset(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
-  const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
-  return <u32>sipHash(addresses, <u64>ports);
+/** What only we know of a tuple. `ports`: remote in the upper half, local in the lower. */
+export function tupleHash(localAddress: u32, remoteAddress: u32, ports: u32): u64 {
+  return sipHash(((<u64>localAddress) << 32) | <u64>remoteAddress, <u64>ports);
+}
+
+/** F: what a tuple's ISNs add to M. */
+@inline export function isnOffset(hash: u64): u32 {
+  return <u32>hash;
+}
+
+/** What a tuple's timestamps add to the clock: the other half (RFC 7323 §7.1). */
+@inline export function timestampOffset(hash: u64): u32 {
+  return <u32>(hash >> 32);
 }
 
 /** What only we know about a tuple and `rest`, which has 40 bits (tcp/syn-cookies). */
@@ -63,16 +72,7 @@ export function cookieHash(
   ports: u32,
   rest: u64,
 ): u32 {
-  const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
-  return <u32>sipHash(sipHash(addresses, <u64>ports), COOKIE_DOMAIN | rest);
-}
-
-/**
- * What this tuple's timestamps add to the clock: the other half of the same hash (RFC 7323 §7.1).
- */
-export function timestampOffset(localAddress: u32, remoteAddress: u32, ports: u32): u32 {
-  const addresses = ((<u64>localAddress) << 32) | <u64>remoteAddress;
-  return <u32>(sipHash(addresses, <u64>ports) >> 32);
+  return <u32>sipHash(tupleHash(localAddress, remoteAddress, ports), COOKIE_DOMAIN | rest);
 }
 
 /** The start of the search for an ephemeral port towards this peer. */

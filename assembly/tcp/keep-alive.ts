@@ -44,7 +44,7 @@ import { noteAnswer } from "./trouble";
 }
 if (HAS_KEEP_ALIVE && offsetof<KeepAlive>() > KEEP_ALIVE_SIZE) ERROR("KeepAlive layout");
 
-@hot @inline function keepAliveOf(tcb: Tcb): KeepAlive {
+@inline function keepAliveOf(tcb: Tcb): KeepAlive {
   return changetype<KeepAlive>(changetype<usize>(tcb) + KEEP_ALIVE_OFFSET);
 }
 
@@ -59,7 +59,7 @@ export function resetKeepAlive(tcb: Tcb): void {
 }
 
 /** The peer has shown that it lives. */
-@hot @inline export function noteHeard(tcb: Tcb): void {
+@inline export function noteHeard(tcb: Tcb): void {
   if (HAS_KEEP_ALIVE) keepAliveOf(tcb).heardAt = now();
 }
 
@@ -76,7 +76,7 @@ export function superviseKeepAlive(tcb: Tcb): void {
 }
 
 /** Something is outstanding, or the user wants no probes any more. */
-@hot @inline export function stopKeepAlive(tcb: Tcb): void {
+@inline export function stopKeepAlive(tcb: Tcb): void {
   if (!HAS_KEEP_ALIVE) return;
   tcb.timers &= ~(<u8>Timer.KEEP_ALIVE);
   clearFlag(tcb, Flag.KEEP_ALIVE_DUE);

@@ -32,10 +32,15 @@ import { Tcb, indexOfTcb, tcbAt } from "./tcb";
 @inline const LISTENER_SIZE: u32 = 20;
 if (offsetof<Listener>() != LISTENER_SIZE) ERROR("Listener layout");
 const LISTENERS: usize = memory.data(LISTENER_SIZE * LISTENER_COUNT, 8);
+/** From so many records on it is worth knowing how far they were ever used. */
+@inline const MANY: u32 = 8;
+/** u32: the records from there on were never used. */
+const EVER_USED: usize = LISTENER_COUNT > MANY ? memory.data(4, 4) : 0;
 
 /** All listeners free, with drawn generations, so that handles from before do not fit. */
 export function resetListeners(): void {
   memory.fill(LISTENERS, 0, LISTENER_SIZE * LISTENER_COUNT);
+  if (LISTENER_COUNT > MANY) store<u32>(EVER_USED, 0);
   for (let i: u32 = 0; i < LISTENER_COUNT; ++i) listenerAt(i).generation = <u16>randomWord();
 }
 
@@ -53,9 +58,13 @@ export function findListener(localAddress: u32, localPort: u32): Listener | null
   return bound != null ? bound : findBound(0, localPort);
 }
 
+@inline function usedCount(): u32 {
+  return LISTENER_COUNT > MANY ? load<u32>(EVER_USED) : LISTENER_COUNT;
+}
+
 /** The listener with just this port, and this address or 0 for any. */
 export function findBound(localAddress: u32, localPort: u32): Listener | null {
-  for (let i: u32 = 0; i < LISTENER_COUNT; ++i) {
+  for (let i: u32 = 0, end = usedCount(); i < end; ++i) {
     const listener = listenerAt(i);
     if (<u32>listener.localPort == localPort && listener.localAddress == localAddress) {
       return listener;
@@ -70,12 +79,21 @@ export function allocateListener(
   localPort: u32,
   backlog: u32,
 ): Listener | null {
-  const listener = findBound(0, 0);
+  const listener = findFree();
   if (listener == null) return null;
   listener.localAddress = localAddress;
   listener.localPort = <u16>localPort;
   listener.backlog = <u8>backlog;
   return listener;
+}
+
+@inline function findFree(): Listener | null {
+  const listener = findBound(0, 0);
+  if (LISTENER_COUNT <= MANY || listener != null) return listener;
+  const index = load<u32>(EVER_USED);
+  if (index == LISTENER_COUNT) return null;
+  store<u32>(EVER_USED, index + 1);
+  return listenerAt(index);
 }
 
 /** Gives a listener back; its half-open records and unaccepted connections are gone before. */

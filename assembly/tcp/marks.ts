@@ -47,7 +47,7 @@ export function marksOf(flow: Flow): u16 {
 }
 
 /** Time to live: the connection's own, or the stack's. */
-@hot @inline export function ttlOf(marks: u32): u32 {
+@inline export function ttlOf(marks: u32): u32 {
   const ttl = HAS_MARKS ? marks & TTL_MASK : 0;
   return ttl != 0 ? ttl : parameter(Parameter.TTL);
 }

@@ -21,7 +21,7 @@ export function resetParameters(): void {
   setParameterValue(Parameter.TTL, TTL_DEFAULT);
 }
 
-@hot @inline export function parameter(which: Parameter): u32 {
+@inline export function parameter(which: Parameter): u32 {
   return load<u32>(VALUES + ((<usize>which) << 2));
 }
 

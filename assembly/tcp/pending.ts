@@ -7,6 +7,7 @@
  * it within `poll`. No packet waits for ARP: a flow whose next hop is unresolved is parked, and
  * when any address resolves all parked flows are asked again, at the cost of one splice.
  */
+import { disturb } from "../core/calm";
 import { FlowList, ListedFlow, appendFlow, linkTo, listedAt, unlinkFlow } from "./flow";
 
 @inline const LIST_SIZE: usize = 4;
@@ -14,7 +15,7 @@ if (offsetof<FlowList>() != LIST_SIZE) ERROR("FlowList layout");
 const PENDING: usize = memory.data(8, 8);
 const PARKED: usize = PENDING + LIST_SIZE;
 
-@hot @inline function pending(): FlowList {
+@inline function pending(): FlowList {
   return changetype<FlowList>(PENDING);
 }
 
@@ -31,15 +32,11 @@ export function wantOutput(flow: ListedFlow): void {
   if (flow.isListed) return;
   flow.isListed = true;
   appendFlow(pending(), flow);
-}
-
-/** Whether any flow waits for its turn. */
-@hot @inline export function isFlowPending(): bool {
-  return pending().first != 0;
+  disturb();
 }
 
 /** The flow whose turn it is, or 0. It stays on the list. */
-@hot @inline export function nextPendingFlow(): usize {
+@inline export function nextPendingFlow(): usize {
   const first = <u32>pending().first;
   return first == 0 ? 0 : changetype<usize>(listedAt(first));
 }
@@ -67,6 +64,7 @@ export function parkFlow(flow: usize): void {
 
 /** Asks all parked flows again: an address resolved, or may be asked for once more. */
 export function unparkFlows(): void {
+  disturb();
   const first = <u32>parked().first;
   if (first == 0) return;
   const last = <u32>pending().last;

@@ -84,11 +84,11 @@ const enum Bit {
 }
 if (HAS_PMTUD && offsetof<Pmtud>() != PMTUD_SIZE) ERROR("Pmtud layout");
 
-@hot @inline function pmtudOf(tcb: Tcb): Pmtud {
+@inline function pmtudOf(tcb: Tcb): Pmtud {
   return changetype<Pmtud>(changetype<usize>(tcb) + PMTUD_OFFSET);
 }
 
-@hot @inline function is(self: Pmtud, bit: Bit): bool {
+@inline function is(self: Pmtud, bit: Bit): bool {
   return ((<u32>self.bits) & (<u32>bit)) != 0;
 }
 
@@ -103,7 +103,7 @@ if (HAS_PMTUD && offsetof<Pmtud>() != PMTUD_SIZE) ERROR("Pmtud layout");
 }
 
 /** Whether routers may fragment what this connection sends. */
-@hot @inline export function mayFragment(tcb: Tcb): bool {
+@inline export function mayFragment(tcb: Tcb): bool {
   return HAS_PMTUD ? is(pmtudOf(tcb), Bit.MAY_FRAGMENT) : true;
 }
 
@@ -170,7 +170,7 @@ function obey(tcb: Tcb, mtu: u32): void {
 // ── What arrives, and what does not ──────────────────────────────────────────────────────────────
 
 /** A segment with the largest text that is allowed was sent; `end` is the number after it. */
-export function noteFullSegment(tcb: Tcb, end: u32): void {
+@inline export function noteFullSegment(tcb: Tcb, end: u32): void {
   if (!HAS_PMTUD) return;
   const self = pmtudOf(tcb);
   if (self.mssMax == 0) self.mssMax = tcb.sndMss;
@@ -180,7 +180,7 @@ export function noteFullSegment(tcb: Tcb, end: u32): void {
 }
 
 /** SND.UNA has moved by `acked`: the path lets something through, and perhaps more than before. */
-export function noteProgress(tcb: Tcb, acked: u32): void {
+@inline export function noteProgress(tcb: Tcb, acked: u32): void {
   if (!HAS_PMTUD) return;
   const self = pmtudOf(tcb);
   self.timeouts = 0;

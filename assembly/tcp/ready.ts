@@ -23,7 +23,7 @@ import { CONNECTION_COUNT, LISTENER_COUNT } from "../config";
 if (offsetof<Link>() != READY_ENTRY_SIZE - 1) ERROR("Link layout");
 const LINKS: usize = memory.data(READY_ENTRY_SIZE * ENTRY_COUNT, 2);
 
-@hot @inline function linkAt(entry: u32): Link {
+@inline function linkAt(entry: u32): Link {
   return changetype<Link>(LINKS + entry * READY_ENTRY_SIZE);
 }
 
@@ -31,7 +31,7 @@ export function resetReady(): void {
   memory.fill(LINKS, 0, READY_ENTRY_SIZE * ENTRY_COUNT);
 }
 
-@hot @inline export function connectionEntry(index: u32): u32 {
+@inline export function connectionEntry(index: u32): u32 {
   return 1 + index;
 }
 
@@ -40,7 +40,7 @@ export function resetReady(): void {
 }
 
 /** Puts an entry at the end of the queue, unless it is in it. */
-@hot @inline export function enqueueReady(entry: u32): void {
+@inline export function enqueueReady(entry: u32): void {
   const link = linkAt(entry);
   if (link.isListed) return;
   const start = linkAt(0);
@@ -52,7 +52,7 @@ export function resetReady(): void {
 }
 
 /** Takes an entry out of the queue, if it is in it. */
-@hot @inline export function withdrawReady(entry: u32): void {
+@inline export function withdrawReady(entry: u32): void {
   const link = linkAt(entry);
   if (!link.isListed) return;
   linkAt(link.previous).next = link.next;
@@ -61,7 +61,7 @@ export function resetReady(): void {
 }
 
 /** Takes the first entry out of the queue, or returns 0. */
-@hot @inline export function takeReady(): u32 {
+@inline export function takeReady(): u32 {
   const entry = <u32>linkAt(0).next;
   if (entry != 0) withdrawReady(entry);
   return entry;

@@ -49,7 +49,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 @inline const DUPLICATE_ACKS_MAX: u8 = 8;
 
 /** RCV.WND as the peer knows it. */
-@hot @inline export function receiveWindow(tcb: Tcb): u32 {
+@inline export function receiveWindow(tcb: Tcb): u32 {
   return tcb.rcvAdv - tcb.rcvNxt;
 }
 
@@ -57,7 +57,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
  * The window to advertise: up to the free part of the ring, but the right edge moves only by a
  * segment or half the ring at least, and never to the left.
  */
-@hot @inline export function windowToAdvertise(tcb: Tcb): u32 {
+@inline export function windowToAdvertise(tcb: Tcb): u32 {
   const free = RECEIVE_RING_OCTETS - (tcb.rcvNxt - tcb.rcvRead);
   const edge = tcb.rcvNxt + free;
   const worthwhile = min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
@@ -66,12 +66,17 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 }
 
 /** Whether the user has left so little room that the window stays closed. */
-@hot @inline export function isRingFull(tcb: Tcb): bool {
-  return RECEIVE_RING_OCTETS - (tcb.rcvNxt - tcb.rcvRead) < min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
+@inline export function isRingFull(tcb: Tcb): bool {
+  return isRingFullWith(tcb.rcvNxt - tcb.rcvRead);
+}
+
+/** The same, with so many octets in it. */
+@inline export function isRingFullWith(octets: u32): bool {
+  return RECEIVE_RING_OCTETS - octets < min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
 }
 
 /** Acknowledges with the next poll. */
-@hot @inline export function acknowledgeNow(tcb: Tcb): void {
+@inline export function acknowledgeNow(tcb: Tcb): void {
   if (tcb.acksDue == 0) tcb.acksDue = 1;
   wantOutput(tcb);
 }
@@ -81,7 +86,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
  * segments fit, nothing holds the peer back, and the acknowledgement of the second one tells it of
  * a step below two segments.
  */
-export function offerWindow(tcb: Tcb): void {
+@inline export function offerWindow(tcb: Tcb): void {
   if (has(tcb, Flag.PEER_CLOSED)) return;
   const window = receiveWindow(tcb);
   const step = windowToAdvertise(tcb) - window;
@@ -186,7 +191,7 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
  * In-order text: every second full-sized segment is acknowledged at once, and each one while the
  * window is below two segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
  */
-export function acknowledgeText(tcb: Tcb): void {
+@inline export function acknowledgeText(tcb: Tcb): void {
   const fullSized = max(<u32>tcb.rcvMss, FULL_SIZED_MIN);
   const unacknowledged = tcb.rcvNxt - tcb.rcvAcked;
   if (

@@ -20,7 +20,7 @@ import { Tcb } from "./tcb";
 @inline const GRANULARITY_MS: u32 = 1;
 
 /** Takes one measured round trip, and forgets the backoff (RFC 6298 §2.2, §2.3, §5). */
-export function takeRttSample(tcb: Tcb, measuredMs: u32): void {
+@inline export function takeRttSample(tcb: Tcb, measuredMs: u32): void {
   const sample = max(measuredMs, GRANULARITY_MS);
   if (tcb.srtt8 == 0) {
     tcb.srtt8 = sample << 3;
@@ -36,7 +36,7 @@ export function takeRttSample(tcb: Tcb, measuredMs: u32): void {
 }
 
 /** The timeout in force: the computed one, doubled for each expiry since the last sample. */
-@hot @inline export function currentRto(tcb: Tcb): u32 {
+@inline export function currentRto(tcb: Tcb): u32 {
   return min(tcb.rto << tcb.backoff, RTO_MAX_MS);
 }
 

@@ -33,7 +33,7 @@ if (HAS_SACK && offsetof<Sack>() > SACK_SIZE) ERROR("Sack layout");
 if (offsetof<Sack>("recent0") != RECENT_OFFSET) ERROR("Sack layout");
 if (RECENT_COUNT != 3) ERROR("Sack layout: recent0 … recent2");
 
-@hot @inline function sackOf(tcb: Tcb): Sack {
+@inline function sackOf(tcb: Tcb): Sack {
   return changetype<Sack>(changetype<usize>(tcb) + SACK_OFFSET);
 }
 
@@ -75,7 +75,7 @@ export function reportRanges(tcb: Tcb, out: OutSegment, room: u32): void {
 }
 
 /** Whether the next acknowledgement has a duplicate to report. */
-@hot @inline export function isDuplicateDue(tcb: Tcb): bool {
+@inline export function isDuplicateDue(tcb: Tcb): bool {
   return sackOf(tcb).duplicateStart != sackOf(tcb).duplicateEnd;
 }
 

@@ -5,27 +5,27 @@
  * of at most 2^30 octets guarantee. A difference `b - a` in u32 needs no helper.
  */
 
-@hot @inline export function seqLt(a: u32, b: u32): bool {
+@inline export function seqLt(a: u32, b: u32): bool {
   return <i32>(a - b) < 0;
 }
 
-@hot @inline export function seqLe(a: u32, b: u32): bool {
+@inline export function seqLe(a: u32, b: u32): bool {
   return <i32>(a - b) <= 0;
 }
 
-@hot @inline export function seqGt(a: u32, b: u32): bool {
+@inline export function seqGt(a: u32, b: u32): bool {
   return <i32>(a - b) > 0;
 }
 
-@hot @inline export function seqGe(a: u32, b: u32): bool {
+@inline export function seqGe(a: u32, b: u32): bool {
   return <i32>(a - b) >= 0;
 }
 
-@hot @inline export function seqMax(a: u32, b: u32): u32 {
+@inline export function seqMax(a: u32, b: u32): u32 {
   return seqLt(a, b) ? b : a;
 }
 
-@hot @inline export function seqMin(a: u32, b: u32): u32 {
+@inline export function seqMin(a: u32, b: u32): u32 {
   return seqLt(a, b) ? a : b;
 }
 

@@ -13,7 +13,7 @@ import { Flag, Tcb, has } from "./tcb";
 @inline const UNIT_SHIFT: u32 = 10;
 
 /** From now on, unless the connection was released. */
-@hot @inline export function noteStall(tcb: Tcb): void {
+@inline export function noteStall(tcb: Tcb): void {
   if (HAS_EVICTION && !has(tcb, Flag.RELEASED)) tcb.stalledAt = <u16>(now() >> UNIT_SHIFT);
 }
 

@@ -22,7 +22,7 @@ import { count } from "../core/counters";
 import { parseOptions } from "../wire/tcp-options";
 import { HALF_OPEN_SIZE } from "./flow";
 import { HalfOpen, establish, fillSynAck, sendMssFrom } from "./half-open";
-import { cookieHash, isnClock, isnOffset } from "./isn";
+import { cookieHash, isnClock, isnOffset, tupleHash } from "./isn";
 import { Listener, indexOfListener } from "./listener";
 import { beginReply } from "./reply";
 import { Segment } from "./segment";
@@ -74,7 +74,7 @@ export function offerCookie(listener: Listener, segment: Segment): bool {
   while (index != 0 && mssAt(index) > half.sndMss) --index;
   const step = isnClock() >> STEP_SHIFT;
   const low = (lowBits(half, step) + index) & LOW_MASK;
-  half.iss = isnOffset(half.localAddress, half.remoteAddress, half.ports);
+  half.iss = isnOffset(tupleHash(half.localAddress, half.remoteAddress, half.ports));
   half.iss += (step << STEP_SHIFT) | low;
   fillSynAck(half, beginReply(segment));
   cookies().givenAt = now();
@@ -95,7 +95,7 @@ export function hasCookie(listener: Listener, segment: Segment): bool {
   if (!HAS_SYN_COOKIES || !areCookiesOut()) return false;
   const half = recall(listener, segment, segment.seq - 1);
   half.iss = segment.ack - 1;
-  const told = half.iss - isnOffset(half.localAddress, half.remoteAddress, half.ports);
+  const told = half.iss - isnOffset(tupleHash(half.localAddress, half.remoteAddress, half.ports));
   const step = told >> STEP_SHIFT;
   if ((((isnClock() >> STEP_SHIFT) - step) & 0xff) > AGE_MAX) return false;
   const index = (told - lowBits(half, step)) & LOW_MASK;

@@ -253,66 +253,66 @@ export function freeTcb(tcb: Tcb): void {
   store<u16>(FREE_TCBS, linkTo(tcb));
 }
 
-@hot @inline export function tcbAt(index: u32): Tcb {
+@inline export function tcbAt(index: u32): Tcb {
   return changetype<Tcb>(flowAtOffset(TCB_OFFSET + index * TCB_SIZE));
 }
 
-@hot @inline export function indexOfTcb(tcb: Tcb): u32 {
+@inline export function indexOfTcb(tcb: Tcb): u32 {
   return (offsetOf(tcb) - TCB_OFFSET) / TCB_SIZE;
 }
 
-@hot @inline export function deadlineOf(tcb: Tcb): u32 {
+@inline export function deadlineOf(tcb: Tcb): u32 {
   return FIRST_CONNECTION_DEADLINE + indexOfTcb(tcb);
 }
 
-@hot @inline export function sendRingOf(tcb: Tcb): usize {
+@inline export function sendRingOf(tcb: Tcb): usize {
   return sendRings() + indexOfTcb(tcb) * SEND_RING_OCTETS;
 }
 
-@hot @inline export function receiveRingOf(tcb: Tcb): usize {
+@inline export function receiveRingOf(tcb: Tcb): usize {
   return receiveRings() + indexOfTcb(tcb) * RECEIVE_RING_OCTETS;
 }
 
 /** What arrived ahead of RCV.NXT. */
-@hot @inline export function receivedRanges(tcb: Tcb): RangeList {
+@inline export function receivedRanges(tcb: Tcb): RangeList {
   return changetype<RangeList>(changetype<usize>(tcb) + RECEIVED_OFFSET);
 }
 
 /** Whether something is there behind a hole. */
-@hot @inline export function isTextAhead(tcb: Tcb): bool {
+@inline export function isTextAhead(tcb: Tcb): bool {
   return HAS_OUT_OF_ORDER && receivedRanges(tcb).count != 0;
 }
 
-@hot @inline export function has(tcb: Tcb, flag: Flag): bool {
+@inline export function has(tcb: Tcb, flag: Flag): bool {
   return (tcb.flags & flag) != 0;
 }
 
-@hot @inline export function raiseFlag(tcb: Tcb, flag: Flag): void {
+@inline export function raiseFlag(tcb: Tcb, flag: Flag): void {
   tcb.flags |= flag;
 }
 
-@hot @inline export function clearFlag(tcb: Tcb, flag: Flag): void {
+@inline export function clearFlag(tcb: Tcb, flag: Flag): void {
   tcb.flags &= ~flag;
 }
 
 /** Whether both sides agreed on timestamps; never in a build without them. */
-@hot @inline export function usesTimestamps(tcb: Tcb): bool {
+@inline export function usesTimestamps(tcb: Tcb): bool {
   return HAS_TIMESTAMPS && has(tcb, Flag.TIMESTAMPS);
 }
 
 /** Whether both sides agreed on selective acknowledgements; never in a build without them. */
-@hot @inline export function usesSack(tcb: Tcb): bool {
+@inline export function usesSack(tcb: Tcb): bool {
   return HAS_SACK && has(tcb, Flag.SACK);
 }
 
-@hot @inline export function stateOfTcb(tcb: Tcb): State {
+@inline export function stateOfTcb(tcb: Tcb): State {
   return <State>tcb.state;
 }
 
 /**
  * Adds `events` (bits of Event) to what the user will be told; nobody is told of a released one.
  */
-@hot @inline export function signal(tcb: Tcb, events: u32): void {
+@inline export function signal(tcb: Tcb, events: u32): void {
   if (has(tcb, Flag.RELEASED)) return;
   tcb.events |= <u16>events;
   // A connection that nobody has accepted yet keeps its events until it has a handle.
@@ -320,19 +320,19 @@ export function freeTcb(tcb: Tcb): void {
 }
 
 /** The number of the first octet in the send ring. */
-@hot @inline export function firstTextSeq(tcb: Tcb): u32 {
+@inline export function firstTextSeq(tcb: Tcb): u32 {
   return tcb.sndUna + (has(tcb, Flag.SYN_OUTSTANDING) ? 1 : 0);
 }
 
 /** Octets in the send ring, sent and unsent: SYN and FIN have numbers but no place there. */
-@hot @inline export function queuedOctets(tcb: Tcb): u32 {
+@inline export function queuedOctets(tcb: Tcb): u32 {
   const octets = tcb.sndEnd - firstTextSeq(tcb);
   // With our FIN acknowledged, SND.UNA is one beyond the data.
   return <i32>octets < 0 ? 0 : octets;
 }
 
 /** Octets that the user can RECEIVE: all up to RCV.NXT but the peer's FIN. */
-@hot @inline export function readableOctets(tcb: Tcb): u32 {
+@inline export function readableOctets(tcb: Tcb): u32 {
   return tcb.rcvNxt - tcb.rcvRead - (has(tcb, Flag.PEER_CLOSED) ? 1 : 0);
 }
 
@@ -352,7 +352,7 @@ export function isWindowClosed(tcb: Tcb, wnd: u32): bool {
 }
 
 /** The number after everything the user asked to be sent, our FIN included. */
-@hot @inline export function sendLimit(tcb: Tcb): u32 {
+@inline export function sendLimit(tcb: Tcb): u32 {
   return tcb.sndEnd + (has(tcb, Flag.SEND_CLOSED) ? 1 : 0);
 }
 

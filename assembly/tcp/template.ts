@@ -8,8 +8,10 @@
  */
 import { CONNECTION_COUNT, HAS_STRAIGHT } from "../config";
 import { State } from "../core/abi";
+import { swap32 } from "../core/octets";
 import { Flow, FlowKind } from "./flow";
-import { Tcb, tcbAt } from "./tcb";
+import { seqGt } from "./seq";
+import { Flag, Tcb, has, isTextAhead, tcbAt } from "./tcb";
 import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 
 /** Where the octets stand in a frame: the sender's MAC and the type; addresses and ports. */
@@ -17,9 +19,12 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 @inline const FRAME_SOURCE: usize = 26;
 @inline export const FRAME_TUPLE: usize = 30;
 
+/** What was agreed on for good makes every segment unusual: such a connection is never expected. */
+@inline const NEVER_STRAIGHT: Flag = Flag.TIMESTAMPS | Flag.ECN;
+
 /** The part of a TCB that the straight ways need. */
 @unmanaged @final export class Template {
-  /** The sender's MAC and the EtherType; 0 while nothing is known. */
+  /** The sender's MAC and the EtherType; 0 while nothing is known or nothing may be expected. */
   sender: u64;
   /** Our address in the lower half, then the peer's port and ours. */
   tuple: u64;
@@ -30,22 +35,67 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 }
 if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layout");
 
-@hot @inline export function templateOf(tcb: Tcb): Template {
+@inline export function templateOf(tcb: Tcb): Template {
   return changetype<Template>(changetype<usize>(tcb) + TEMPLATE_OFFSET);
 }
 
-/** `frame`, of an unfragmented datagram without options, has passed every check up to TCP. */
+/** The connection that had the last frame that went straight, and what its next one may say. */
+@unmanaged @final class Last {
+  /** Its TCB. Memory begins with 0, where no connection is. */
+  tcb: usize;
+  /** RCV.NXT, and SND.UNA in the upper half, as they lie in a frame. */
+  numbers: u64;
+}
+const LAST: usize = HAS_STRAIGHT ? memory.data(16, 8) : 0;
+
+@inline function last(): Last {
+  return changetype<Last>(LAST);
+}
+
+/** The connection that had the last frame: maybe this one's too. */
+@inline export function lastTcb(): Tcb {
+  return changetype<Tcb>(last().tcb);
+}
+
+@inline export function rememberLast(tcb: Tcb): void {
+  last().tcb = changetype<usize>(tcb);
+  last().numbers = <u64>swap32(tcb.rcvNxt) | (<u64>swap32(tcb.sndUna) << 32);
+}
+
+/** SEG.SEQ and SEG.ACK, as they lie in a frame for `lastTcb` that acknowledges nothing new. */
+@inline export function expectedNumbers(): u64 {
+  return last().numbers;
+}
+
+@inline export function expectNumbers(numbers: u64): void {
+  last().numbers = numbers;
+}
+
+/** Something else than a straight way may change what was expected. */
+@inline export function forgetLast(): void {
+  if (HAS_STRAIGHT) last().tcb = 0;
+}
+
+/**
+ * A segment has gone the general way. `frame`: it came in an unfragmented datagram without options,
+ * there, and has passed every check up to TCP; else 0. While text is held that came early, or the
+ * window is that of such a one, nothing is expected.
+ */
 export function learnTemplate(flow: Flow | null, frame: usize): void {
   if (flow == null) return;
   if (<u32>flow.stateAndKind != ((FlowKind.CONNECTION << 4) | State.ESTABLISHED)) return;
-  const template = templateOf(changetype<Tcb>(flow));
+  const tcb = changetype<Tcb>(flow);
+  if (has(tcb, NEVER_STRAIGHT)) return;
+  const template = templateOf(tcb);
+  template.sender = 0;
+  if (frame == 0 || isTextAhead(tcb) || seqGt(tcb.sndWl1, tcb.rcvNxt)) return;
   template.sender = load<u64>(frame, FRAME_SENDER);
   template.tuple = load<u64>(frame, FRAME_TUPLE);
   template.source = load<u32>(frame, FRAME_SOURCE);
 }
 
 /** SND.WND was taken from another segment. */
-@hot @inline export function forgetWindow(tcb: Tcb): void {
+@inline export function forgetWindow(tcb: Tcb): void {
   if (HAS_STRAIGHT) templateOf(tcb).control = 0;
 }
 

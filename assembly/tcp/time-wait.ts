@@ -34,7 +34,7 @@ import {
   unlinkFlow,
 } from "./flow";
 import { receiveWindow } from "./receive";
-import { timestampOffset } from "./isn";
+import { timestampOffset, tupleHash } from "./isn";
 import { reply, replyWith } from "./reply";
 import { Segment } from "./segment";
 import { Flag, Tcb, has, indexOfTcb, setState, tcbAt, usesTimestamps } from "./tcb";
@@ -174,8 +174,8 @@ function acknowledgeFrom(record: TimeWait, segment: Segment): void {
   replyWith(segment, Ctl.ACK, record.sndNxt, record.rcvNxt);
   reply().wnd = record.rcvWnd;
   if (!HAS_TIMESTAMPS || !record.hasTimestamps) return;
-  const offset = timestampOffset(record.localAddress, record.remoteAddress, record.ports);
-  stamp(reply(), offset, record.tsRecent);
+  const hash = tupleHash(record.localAddress, record.remoteAddress, record.ports);
+  stamp(reply(), timestampOffset(hash), record.tsRecent);
 }
 
 function appendRecord(record: TimeWait): void {

@@ -17,16 +17,16 @@ import { Flag, Tcb, Timer, clearFlag, deadlineOf, has, sendLimit, stateOfTcb } f
 /** R2 (RFC 9293 §3.8.3): the default user timeout of §3.9.1.1, above the 3 minutes of MUST-23. */
 @inline export const USER_TIMEOUT_DEFAULT_MS: u32 = 300_000;
 
-@hot @inline export function isRunning(tcb: Tcb, timer: Timer): bool {
+@inline export function isRunning(tcb: Tcb, timer: Timer): bool {
   return (tcb.timers & timer) != 0;
 }
 
-@hot @inline export function stopTimer(tcb: Tcb, timer: Timer): void {
+@inline export function stopTimer(tcb: Tcb, timer: Timer): void {
   tcb.timers &= ~(<u8>timer);
 }
 
 /** (Re)starts the retransmission timer with the timeout in force. */
-export function startRetransmission(tcb: Tcb): void {
+@inline export function startRetransmission(tcb: Tcb): void {
   tcb.retransmissionAt = now() + currentRto(tcb);
   tcb.timers |= <u8>Timer.RETRANSMISSION;
   armDeadline(deadlineOf(tcb), tcb.retransmissionAt);
@@ -41,7 +41,7 @@ export function stopRetransmission(tcb: Tcb): void {
 }
 
 /** Starts the delayed-ACK timer, unless it runs. */
-@hot @inline export function startDelayedAck(tcb: Tcb, delayMs: u32): void {
+@inline export function startDelayedAck(tcb: Tcb, delayMs: u32): void {
   if (isRunning(tcb, Timer.DELAYED_ACK)) return;
   tcb.delayedAckAt = now() + delayMs;
   tcb.timers |= <u8>Timer.DELAYED_ACK;
@@ -49,7 +49,7 @@ export function stopRetransmission(tcb: Tcb): void {
 }
 
 /** (Re)starts the user timeout: there was progress, or the wait has just begun. */
-export function startUserTimeout(tcb: Tcb): void {
+@inline export function startUserTimeout(tcb: Tcb): void {
   stopKeepAlive(tcb);
   tcb.userTimeoutAt = now() + tcb.userTimeoutMs;
   tcb.timers |= <u8>Timer.USER_TIMEOUT;
@@ -60,7 +60,7 @@ export function startUserTimeout(tcb: Tcb): void {
  * Whether the user timeout must run: something is to be sent or acknowledged, a fully closed
  * connection waits in FIN-WAIT-2 for a FIN that may never come, or nobody has accepted it.
  */
-@hot @inline export function isWaitingForPeer(tcb: Tcb): bool {
+@inline export function isWaitingForPeer(tcb: Tcb): bool {
   if (tcb.sndUna != sendLimit(tcb) || has(tcb, Flag.UNACCEPTED)) return true;
   return stateOfTcb(tcb) == State.FIN_WAIT_2 && has(tcb, Flag.RECEIVE_CLOSED);
 }
@@ -71,7 +71,7 @@ export function startUserTimeout(tcb: Tcb): void {
  * closed window is probed it runs from a probe to its answer only; but nobody waits for the window
  * of a peer on behalf of a connection that was closed in full.
  */
-export function superviseUserTimeout(tcb: Tcb): void {
+@inline export function superviseUserTimeout(tcb: Tcb): void {
   if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) return;
   if (!isWaitingForPeer(tcb)) {
     stopTimer(tcb, Timer.USER_TIMEOUT);

@@ -38,7 +38,7 @@ export function noteExpiry(tcb: Tcb): void {
 }
 
 /** The peer has answered. */
-@hot @inline export function noteAnswer(tcb: Tcb): void {
+@inline export function noteAnswer(tcb: Tcb): void {
   if (HAS_TROUBLE) tcb.softError = 0;
   if (HAS_TROUBLE || HAS_PMTUD) tcb.expiries = 0;
 }

@@ -24,7 +24,7 @@ import { URGENT_OFFSET, URGENT_SIZE } from "./tcb-layout";
 if (HAS_URGENT && offsetof<Urgent>() != URGENT_SIZE) ERROR("Urgent layout");
 if (HAS_URGENT && SEND_RING_OCTETS > 0xffff) ERROR("the urgent pointer has 16 bits");
 
-@hot @inline function urgentOf(tcb: Tcb): Urgent {
+@inline function urgentOf(tcb: Tcb): Urgent {
   return changetype<Urgent>(changetype<usize>(tcb) + URGENT_OFFSET);
 }
 
@@ -38,7 +38,7 @@ export function takeUrgent(tcb: Tcb, segment: Segment): void {
 }
 
 /** The user has read so many octets, the urgent ones first (MUST-33). */
-export function readUrgent(tcb: Tcb, octets: u32): void {
+@inline export function readUrgent(tcb: Tcb, octets: u32): void {
   if (HAS_URGENT) urgentOf(tcb).unread -= min(urgentOf(tcb).unread, octets);
 }
 

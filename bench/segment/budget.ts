@@ -24,7 +24,7 @@ export function readBudget(): Budget {
 }
 
 export function measureBudget(): Budget {
-  const module = buildLinger("default");
+  const module = buildLinger();
   const costs = SCENARIOS.map((scenario): [string, number] => [
     scenario.name,
     Number(totalOperations(module, scenario).toFixed(DIGITS)),

@@ -30,8 +30,8 @@ export type M3Program = "lwip-native" | "ahead-linger" | "ahead-like-lwip" | "ah
 
 /** The modules of those that are compiled ahead of time, as host/CMakeLists.txt calls them. */
 const MODULES: Readonly<Partial<Record<M3Program, [name: string, build: () => string]>>> = {
-  "ahead-linger": ["BENCH_LINGER", () => buildLinger("default")],
-  "ahead-like-lwip": ["BENCH_LIKE_LWIP", () => buildLinger("default", "like-lwip")],
+  "ahead-linger": ["BENCH_LINGER", () => buildLinger()],
+  "ahead-like-lwip": ["BENCH_LIKE_LWIP", () => buildLinger("like-lwip")],
   "ahead-lwip": ["BENCH_LWIP", () => buildLwip()],
 };
 

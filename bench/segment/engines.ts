@@ -36,12 +36,12 @@ const NATIVE_CHECKSUM = {
 /** The module in which an interpreter executes a subject. */
 function moduleOf(subject: Subject): string {
   if (subject === "lwip") return buildLwip();
-  return buildLinger("default", VARIANTS[subject]);
+  return buildLinger(VARIANTS[subject]);
 }
 
 function nativeChecksumModuleOf(subject: Subject): string {
   if (subject === "lwip") return buildLwip("native-checksum");
-  return buildLinger("default", NATIVE_CHECKSUM[subject]);
+  return buildLinger(NATIVE_CHECKSUM[subject]);
 }
 
 function sideOf(subject: Subject): Side {
@@ -77,7 +77,7 @@ const AHEAD: Readonly<Record<Subject, M3Program>> = {
 const AHEAD_AND_NATIVE = { ...AHEAD, lwip: "lwip-native" } as const;
 
 async function measureInV8(subject: Subject, scenario: Scenario): Promise<number> {
-  const module = subject === "lwip" ? buildLwip() : buildLinger("host", VARIANTS[subject]);
+  const module = moduleOf(subject);
   const { best, errors } = await timeInV8(sideOf(subject), module, scenario);
   if (errors !== 0) throw new BenchError(`v8, ${scenario.name}: ${subject}: ${errors} errors`);
   return best;

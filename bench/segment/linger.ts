@@ -1,6 +1,6 @@
 /**
- * Linger's module of the benchmark: the stack as a profile has it, with every feature and with its
- * assertions, larger pools, and linger/driver.ts around it.
+ * Linger's module of the benchmark: the stack as the release module `host` has it, with every
+ * feature and with its assertions, other pools, and linger/driver.ts around it.
  *
  * The pools: 256 receive slots, so that a batch of frames lies ready as in a MAC's ring; 1,024
  * connections; and rings of four segments, as lwIP's windows are.
@@ -13,11 +13,10 @@ import { BUILD, makeOnce, ROOT, runTool, SOURCES } from "./tools.ts";
 const PRESET = join(ROOT, "asconfig.app.json");
 const TRANSFORM = join(ROOT, "scripts/asc-transform.mjs");
 
-export type Profile = "default" | "host";
+/** What is compiled for speed: `tiny` and `default` are compiled for size. */
+const PROFILE = "host";
 
-/** The straight ways too, which the `default` that is shipped leaves out for its size. */
 const POOLS = [
-  "STRAIGHT=1",
   ...["RX_SLOT_COUNT=256", "CONNECTION_COUNT=1024", "TIME_WAIT_COUNT=1024", "DEMUX_BITS=11"],
   ...["SEND_RING_OCTETS=5840", "RECEIVE_RING_OCTETS=5840"],
 ];
@@ -34,13 +33,13 @@ interface Target {
 }
 
 /** The preset of applications with other pools, as a file that asc reads. */
-function writeConfig(path: string, profile: Profile, settings: readonly string[]): void {
+function writeConfig(path: string, settings: readonly string[]): void {
   const preset = JSON.parse(readFileSync(PRESET, "utf8")) as {
     targets: Record<string, Target>;
     options: { transform: string[] };
   };
   const names = new Set(settings.map((setting) => setting.split("=")[0]));
-  const target = preset.targets[profile]!;
+  const target = preset.targets[PROFILE]!;
   const kept = (target.use ?? []).filter((use) => !names.has(use.split("=")[0]));
   target.use = [...kept, ...settings];
   preset.options.transform = [TRANSFORM];
@@ -54,8 +53,8 @@ function writeConfig(path: string, profile: Profile, settings: readonly string[]
 type Variant = "whole" | "named" | "native-checksum" | "like-lwip" | "like-lwip-native-checksum";
 
 /** Builds it. */
-export function buildLinger(profile: Profile, variant: Variant = "whole"): string {
-  const name = `linger-${profile}-${variant}.wasm`;
+export function buildLinger(variant: Variant = "whole"): string {
+  const name = `linger-${variant}.wasm`;
   const named = variant === "named";
   const settings = [
     ...[...POOLS, ...(variant.startsWith("like-lwip") ? LWIP_LIKE : [])],
@@ -63,25 +62,25 @@ export function buildLinger(profile: Profile, variant: Variant = "whole"): strin
   ].map((one) => `CONFIG_${one}`);
   const driver = join(SOURCES, "linger");
   const inputs = [
-    ...[join(ROOT, "assembly"), driver, PRESET, TRANSFORM, profile, ...settings],
-    ...WASM_OPTIMIZATIONS[profile],
+    ...[join(ROOT, "assembly"), driver, PRESET, TRANSFORM, ...settings],
+    ...WASM_OPTIMIZATIONS[PROFILE],
   ];
   return makeOnce(name, inputs, () => {
     const raw = join(BUILD, `raw-${name}`);
     const config = join(BUILD, `${name}.json`);
-    writeConfig(config, profile, settings);
+    writeConfig(config, settings);
     runTool("assemblyscript/bin/asc.js", [
-      ...[join(driver, "driver.ts"), "--config", config, "--target", profile],
+      ...[join(driver, "driver.ts"), "--config", config, "--target", PROFILE],
       ...["--noColors", ...(named ? ["--debug"] : []), "-o", raw],
     ]);
     const output = join(BUILD, name);
     const names = named ? ["-g"] : [];
-    const args = [raw, ...WASM_FEATURES, ...names, ...WASM_OPTIMIZATIONS[profile], "-o", output];
+    const args = [raw, ...WASM_FEATURES, ...names, ...WASM_OPTIMIZATIONS[PROFILE], "-o", output];
     runTool("binaryen/bin/wasm-opt", args);
   });
 }
 
 /** Octets of a release module. */
-export function moduleSize(profile: "tiny" | Profile): number {
+export function moduleSize(profile: "tiny" | "default" | "host"): number {
   return statSync(join(ROOT, `dist/wasm/linger-${profile}.wasm`)).size;
 }

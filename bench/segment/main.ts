@@ -87,9 +87,8 @@ function readArguments(args: string[]): Arguments {
 /** Judges what both sides send. */
 function verifyAll(scenarios: readonly Scenario[]): void {
   const modules: [Side, string][] = [
-    ["linger", buildLinger("default")],
-    ["linger", buildLinger("host")],
-    ["linger", buildLinger("default", "native-checksum")],
+    ["linger", buildLinger()],
+    ["linger", buildLinger("native-checksum")],
     ["lwip", buildLwip()],
     ["lwip", buildLwip("native-checksum")],
   ];
@@ -150,7 +149,7 @@ async function measureLimits(engine: Engine): Promise<Record<string, number>> {
 
 /** What each function executes, for scenarios by which one sees most. */
 function countFunctions(scenarios: readonly Scenario[]): Map<Scenario, Map<string, Work>> {
-  const module = buildLinger("default", "named");
+  const module = buildLinger("named");
   return new Map(scenarios.map((scenario) => [scenario, countOperations(module, scenario)]));
 }
 

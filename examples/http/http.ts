@@ -15,20 +15,18 @@ import {
   tcpAbort,
   tcpAccept,
   tcpCloseWrite,
-  tcpCommit,
   tcpConsume,
   tcpListen,
   tcpPeek,
   tcpPeekedAddress,
   tcpRelease,
-  tcpReserve,
-  tcpReservedAddress,
   tcpSetOption,
   tcpStatus,
   tcpStatusAt,
 } from "linger-tcp/assembly";
 import { CONNECTION_COUNT, RECEIVE_RING_OCTETS } from "linger-tcp/assembly/config";
 import { Counter, Event, Option, State, StatusField } from "linger-tcp/assembly/core/abi";
+import { tcpSend } from "linger-tcp/assembly/socket/copying";
 import { putNumber, putText, startsWith } from "./text";
 
 @inline const PORT: u32 = 80;
@@ -184,12 +182,10 @@ function serve(session: Session): void {
 function sendAnswer(session: Session): bool {
   const handle = session.handle;
   while (session.answerSent < session.answerLength) {
-    const room = tcpReserve(handle);
-    if (room < 0) return false;
-    const octets = min(<u32>room, session.answerLength - session.answerSent);
-    memory.copy(tcpReservedAddress(handle), answerOf(session) + session.answerSent, octets);
-    tcpCommit(handle, octets);
-    session.answerSent += octets;
+    const from = answerOf(session) + session.answerSent;
+    const taken = tcpSend(handle, from, session.answerLength - session.answerSent);
+    if (taken < 0) return false;
+    session.answerSent += taken;
   }
   if (session.answerLength != 0 && session.isLast) tcpCloseWrite(handle);
   session.answerLength = 0;

@@ -30,7 +30,7 @@ describe(`Linger costs what bench/segment/budget.json says, ± ${TOLERANCE * 100
 describe("operations are counted where they are executed", () => {
   const countsOf = (name: string) =>
     countOperations(
-      buildLinger("default", "named"),
+      buildLinger("named"),
       SCENARIOS.find((one) => one.name === name)!,
     );
   const find = (name: string, ending: string) =>

@@ -49,7 +49,7 @@ for (const engine of ENGINES.filter(({ unit }) => unit === "instructions")) {
 
 describe("with the host's checksum", () => {
   const builds = {
-    linger: [false, () => buildLinger("default", "native-checksum")],
+    linger: [false, () => buildLinger("native-checksum")],
     lwip: [whatHinders(LWIP_NEEDS), () => buildLwip("native-checksum")],
   } as const;
   for (const [side, [skip, build]] of Object.entries(builds)) {

@@ -10,7 +10,7 @@ import { verify } from "../../bench/segment/verify.ts";
 
 describe("what Linger sends in the benchmark is right", () => {
   let module: string;
-  before(() => (module = buildLinger("default")));
+  before(() => (module = buildLinger()));
   for (const scenario of SCENARIOS) {
     test(scenario.name, () => {
       const judge = verify(module, scenario);
@@ -48,7 +48,7 @@ describe("the judge notices", () => {
     test(what, () => {
       const scenario = SCENARIOS.find(({ name }) => name === "S3")!;
       let count = 0;
-      const judge = verify(buildLinger("default"), scenario, (frame) => {
+      const judge = verify(buildLinger(), scenario, (frame) => {
         // The first one with text, behind the handshake.
         if (frame.length > 1000 && count++ === 0) spoil(frame);
         return frame;

@@ -180,10 +180,15 @@ test("a tick with nothing due costs the same with 1 and with 1,000 idle connecti
 });
 
 test("an arriving segment costs the same with 1 and with 1,000 connections", () => {
+  /** The first one on a connection finds timers that never ran. */
+  const second = (rig: Rig, index: number): number => {
+    countArrival(rig, index);
+    return countArrival(rig, index);
+  };
   const alone = openConnections(1);
-  const one = mean(Array.from({ length: 8 }, () => countArrival(alone, 0)));
+  const one = mean(Array.from({ length: 8 }, () => second(alone, 0)));
   const crowd = openConnections(MANY);
-  const many = mean(Array.from({ length: MANY }, (_, i) => countArrival(crowd, i)));
+  const many = mean(Array.from({ length: MANY }, (_, i) => second(crowd, i)));
   // A bucket of the tuple table holds 1,000 / 2,048 others on average, each looked at once or
   // twice; where in the wheel a deadline lies makes one more or less.
   const difference = Math.abs(many - one);

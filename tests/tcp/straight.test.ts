@@ -1,7 +1,8 @@
 /**
- * The straight ways (assembly/netif/straight-in, straight-out) do what the general way does: two
- * modules, one of which has none of them, get the same random traffic and calls, and must send the
- * same frames, and agree on every counter, every field of STATUS, every event and every octet.
+ * The straight ways (assembly/netif/straight-in, straight-out) do what the general way does, and
+ * the calls that copy (assembly/socket/copying) what those do that work in the rings: two modules,
+ * one of which has none of them, get the same random traffic and calls, and must send the same
+ * frames, and agree on every counter, every field of STATUS, every event and every octet.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -191,6 +192,49 @@ class Duel {
     while (this.call("nextReady") !== 0) this.call("takeEvents", this.#handle);
   }
 
+  /** RECEIVE: the one side into its buffer, the other piece by piece out of the ring. */
+  receive(octets: number): void {
+    const [copying, plainly] = this.sides;
+    const handle = this.#handle;
+    const at = copying.exports["buffer"]!();
+    const count = copying.exports["tcpReceive"]!(handle, at, octets);
+    const copied = Buffer.from(copying.exports.memory.buffer, at, Math.max(count, 0));
+    const pieces: Buffer[] = [];
+    let piece = 0;
+    for (let left = octets; left > 0; left -= piece) {
+      const whole = plainly.exports["tcpPeek"]!(handle);
+      if (pieces.length === 0 && whole <= 0) assert.equal(count, whole);
+      if (whole <= 0) break;
+      piece = Math.min(whole, left);
+      const from = plainly.exports["tcpPeekedAddress"]!(handle);
+      pieces.push(Buffer.from(plainly.exports.memory.buffer.slice(from, from + piece)));
+      assert.equal(plainly.exports["tcpConsume"]!(handle, piece), 0);
+    }
+    assert.ok(copied.equals(Buffer.concat(pieces)), "what was received differs");
+  }
+
+  /** SEND: the one side out of its buffer, the other piece by piece into the ring. */
+  send(octets: number, random: Seeded): void {
+    const [copying, plainly] = this.sides;
+    const handle = this.#handle;
+    const text = Uint8Array.from({ length: octets }, () => random.below(256));
+    const at = copying.exports["buffer"]!();
+    new Uint8Array(copying.exports.memory.buffer).set(text, at);
+    const count = copying.exports["tcpSend"]!(handle, at, octets);
+    let sent = 0;
+    while (sent < octets) {
+      const room = plainly.exports["tcpReserve"]!(handle);
+      if (sent === 0 && room < 0) assert.equal(count, room);
+      if (room < 0) break;
+      const part = text.subarray(sent, sent + room);
+      const to = plainly.exports["tcpReservedAddress"]!(handle);
+      new Uint8Array(plainly.exports.memory.buffer).set(part, to);
+      assert.equal(plainly.exports["tcpCommit"]!(handle, part.length), 0);
+      sent += part.length;
+    }
+    assert.equal(Math.max(count, 0), sent);
+  }
+
   read(octets: number): void {
     const count = Math.min(this.call("tcpPeek", this.#handle), octets);
     if (count <= 0) return;
@@ -240,8 +284,10 @@ class Duel {
   step(random: Seeded, timestamp: number[]): void {
     const kind = random.below(20);
     if (kind < 11) this.feed(this.segment(random, timestamp));
-    else if (kind < 13) this.read(random.below(3_000));
-    else if (kind < 16) this.write(1 + random.below(2_000), random);
+    else if (kind < 12) this.read(random.below(3_000));
+    else if (kind < 13) this.receive(1 + random.below(3_000));
+    else if (kind < 15) this.write(1 + random.below(2_000), random);
+    else if (kind < 16) this.send(1 + random.below(2_000), random);
     else if (kind < 17) this.feed(arp());
     else if (kind < 19) this.poll(random.below(30));
     else this.poll(random.below(20) === 0 ? random.below(5_000) : 0);

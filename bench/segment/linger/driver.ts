@@ -11,9 +11,9 @@
 import { Event, Option } from "../../../assembly/core/abi";
 import {
   frameReceived, init, nextReady, poll, rxSlotAddress, setAddress, setLinkAddress, takeEvents,
-  tcpAccept, tcpCommit, tcpConnect, tcpConsume, tcpListen, tcpPeek, tcpPeekedAddress, tcpRelease,
-  tcpReserve, tcpReservedAddress, tcpSetOption,
+  tcpAccept, tcpConnect, tcpListen, tcpRelease, tcpSetOption,
 } from "../../../assembly/index";
+import { tcpReceive, tcpSend } from "../../../assembly/socket/copying";
 
 export * from "../../../assembly/index";
 
@@ -48,7 +48,6 @@ const enum Scenario {
   TICK_TIME_WAIT = 11,
 }
 const enum Mode {
-  APPLICATION_COPIES = 2,
   VERIFY = 8,
 }
 const enum Ctl {
@@ -113,28 +112,29 @@ const PEERS: usize = memory.data(20 * 1024, 8);
 const RUN: usize = memory.data(64, 8);
 const LENGTHS: usize = memory.data(4 * 256, 4);
 const PAYLOAD: usize = memory.data(1460, 8);
+@inline const BUFFER_OCTETS: i32 = 2920;
 const BUFFER: usize = memory.data(2920, 8);
 
-@hot @inline function run(): Run {
+@inline function run(): Run {
   return changetype<Run>(RUN);
 }
 
-@hot @inline function peerAt(index: u32): Peer {
+@inline function peerAt(index: u32): Peer {
   return changetype<Peer>(PEERS + <usize>index * PEER_SIZE);
 }
 
-@hot @inline function expect(isRight: bool): void {
+@inline function expect(isRight: bool): void {
   if (!isRight) run().errors += 1;
 }
 
 // ── The peer's frames ────────────────────────────────────────────────────────────────────────────
 
-@hot @inline function put16(at: usize, value: u32): void {
+@inline function put16(at: usize, value: u32): void {
   store<u8>(at, <u8>(value >> 8));
   store<u8>(at, <u8>value, 1);
 }
 
-@hot @inline function put32(at: usize, value: u32): void {
+@inline function put32(at: usize, value: u32): void {
   put16(at, value >> 16);
   put16(at + 2, value);
 }
@@ -219,28 +219,22 @@ function serve(): void {
 
 /** Reads all there is, and then does as the scenario asks. */
 function read(handle: i32): void {
-  let octets = tcpPeek(handle);
-  if (octets == 0) {
-    run().closed += 1;
-    tcpRelease(handle);
-    return;
-  }
+  let octets: i32;
   do {
-    if (run().mode & Mode.APPLICATION_COPIES) {
-      memory.copy(BUFFER, <usize>tcpPeekedAddress(handle), octets);
+    octets = tcpReceive(handle, BUFFER, BUFFER_OCTETS);
+    if (octets == 0) {
+      run().closed += 1;
+      tcpRelease(handle);
+      return;
     }
-    tcpConsume(handle, octets);
     run().received += octets;
-    octets = tcpPeek(handle);
-  } while (octets > 0);
+  } while (octets == BUFFER_OCTETS);
   if (run().replyOctets != 0) write(handle, run().replyOctets);
   if (run().closesAfterRead) tcpRelease(handle);
 }
 
 function write(handle: i32, octets: u32): void {
-  expect(tcpReserve(handle) >= <i32>octets);
-  memory.copy(<usize>tcpReservedAddress(handle), PAYLOAD, octets);
-  tcpCommit(handle, octets);
+  expect(tcpSend(handle, PAYLOAD, octets) == <i32>octets);
 }
 
 function accept(listener: i32): void {
@@ -253,7 +247,7 @@ function accept(listener: i32): void {
 // ── The driver ───────────────────────────────────────────────────────────────────────────────────
 
 /** Hands over the frame in a slot, lets the application have what came, lets the stack answer. */
-@hot @inline function feed(slot: u32): void {
+@inline function feed(slot: u32): void {
   const octets = load<u32>(LENGTHS + (slot << 2));
   if (run().mode & Mode.VERIFY) arrived(<usize>rxSlotAddress(slot), octets);
   frameReceived(slot, octets, run().nowMs);
@@ -321,7 +315,7 @@ function openPassive(peer: Peer): void {
 
 // ── The scenarios ────────────────────────────────────────────────────────────────────────────────
 
-@hot @inline function nextPeer(): Peer {
+@inline function nextPeer(): Peer {
   const r = run();
   const peer = peerAt(r.turn);
   if (++r.turn >= r.peerCount) r.turn = 0;
