@@ -194,7 +194,7 @@ export class Station implements Receiver {
       this.watch.noteSleep(this.world.agenda.nowMs - sleptAtMs);
       const postponed = this.#postponed!;
       this.#postponed = undefined;
-      this.act(() => undefined); // time passes first
+      this.act(() => demand(this.call("wake") === Status.OK, "wake", () => `host ${this.id}`));
       for (const run of postponed) run();
     };
   }

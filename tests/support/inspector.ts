@@ -429,8 +429,7 @@ function judgeSegment(
   if ((tcp.flags & Flag.ACK) !== 0) judgeAck(incarnation, record, tcp);
   judgeNegotiated(incarnation, tcp);
   const isEmpty = end === tcp.seq;
-  const isKeepAlive =
-    isEmpty && allowsKeepAlive && isNextNumber(incarnation, (tcp.seq + 1) >>> 0);
+  const isKeepAlive = isEmpty && allowsKeepAlive && isNextNumber(incarnation, (tcp.seq + 1) >>> 0);
   // That repeats a number which has been acknowledged, urgent or not; and SYN knows no URG.
   if (!isKeepAlive && (tcp.flags & Flag.SYN) === 0) judgeUrgent(incarnation, tcp);
   if (isEmpty) {
