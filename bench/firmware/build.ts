@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { Engine, Image, Profile } from "./images.ts";
+import { type Engine, findImage, type Image, type Profile } from "./images.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const FOLDER = join(ROOT, "build/firmware");
@@ -48,6 +48,14 @@ function buildTargets(names: string[]): void {
     `-DLINGER_MODULE_TINY=${modulePath("tiny")}`,
   ]);
   run("ninja", ["-C", IMAGES_FOLDER, ...names]);
+}
+
+/** Builds the image of mps2-an385 that can be put away, with the release module. */
+export function buildSleeper(engine: Engine): BuiltImage {
+  const image = findImage("mps2-an385", engine)!;
+  const name = `${image.name}-sleeper`;
+  buildTargets([name]);
+  return found(IMAGES_FOLDER, { ...image, name }, modulePath(image.board.profile));
 }
 
 /** Builds an image for any module. */

@@ -22,7 +22,12 @@ export interface BoardOptions {
   settings: Settings;
   netdev: Netdev;
   mac: string;
+  /** A file for what is kept without power: the PSRAM, where a sleeper has its snapshots. */
+  store?: string;
 }
+
+/** Octets of the board's PSRAM. */
+const STORE_OCTETS = 16 * 1024 * 1024;
 
 /** The command line that starts the board; `discard` removes its files. */
 export interface BoardCommand {
@@ -33,7 +38,7 @@ export interface BoardCommand {
 }
 
 export function prepareBoard(options: BoardOptions): BoardCommand {
-  const { built, module, settings, netdev, mac } = options;
+  const { built, module, settings, netdev, mac, store } = options;
   const { board, engine } = built.image;
   const folder = mkdtempSync(join(tmpdir(), "linger-board-"));
   const load = (name: string, octets: Uint8Array, address: number): string[] => {
@@ -43,7 +48,9 @@ export function prepareBoard(options: BoardOptions): BoardCommand {
   };
   const monitor = join(folder, "monitor");
   const args = [
-    ...["-M", board.machine, "-display", "none", "-serial", "stdio"],
+    ...["-M", store === undefined ? board.machine : `${board.machine},memory-backend=psram`],
+    ...(store === undefined ? [] : keptIn(store)),
+    ...["-display", "none", "-serial", "stdio"],
     ...["-monitor", "none", "-qmp", `unix:${monitor},server=on,wait=off`],
     ...["-kernel", built.elf],
     ...load("settings", makeSettings(settings), board.settingsAddress),
@@ -54,4 +61,10 @@ export function prepareBoard(options: BoardOptions): BoardCommand {
     ...["-net", `nic,netdev=wire,model=${board.nic},macaddr=${mac}`],
   ];
   return { args, monitor, discard: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** What is written there is in the file at once, however QEMU ends. */
+function keptIn(store: string): string[] {
+  const where = `size=${STORE_OCTETS},mem-path=${store},share=on`;
+  return ["-object", `memory-backend-file,id=psram,${where}`];
 }

@@ -39,6 +39,8 @@ export interface BoardSetup {
   settings?: Partial<Settings>;
   /** QEMU's `-netdev`, without id. Default: none is heard. */
   netdev?: string;
+  /** The file that is the board's flash for snapshots. */
+  store?: string;
 }
 
 /** What the board answers when a key is pressed. */
@@ -83,13 +85,19 @@ export class BoardMachine {
       settings: { ...SETTINGS, ...setup.settings },
       netdev: setup.netdev ?? "hubport,hubid=0",
       mac: MAC,
+      ...(setup.store === undefined ? {} : { store: setup.store }),
     });
     return new BoardMachine(QEMU, command);
   }
 
   /** The board that is a process on Linux; `wire` in its own words. */
-  static asProcess(engine: "fast" | "watched", module: string, wire: string): BoardMachine {
-    const args = [module, wire, formatSettings(SETTINGS)];
+  static asProcess(
+    engine: "fast" | "watched",
+    module: string,
+    wire: string,
+    store?: string,
+  ): BoardMachine {
+    const args = [module, wire, formatSettings(SETTINGS), ...(store === undefined ? [] : [store])];
     const program = buildProcess(engine, module);
     return new BoardMachine(program, { args, monitor: "", discard: () => undefined });
   }
@@ -159,7 +167,15 @@ export class BoardMachine {
     assert.doesNotMatch(said, /^\{"error"/m, said);
   }
 
-  async close(): Promise<void> {
+  /** Presses the key that puts the stack away, and takes the power when that is done. */
+  async fallAsleep(): Promise<void> {
+    this.#process.stdin!.write("z");
+    await this.says("linger: asleep");
+    await this.cutPower();
+  }
+
+  /** The board is gone, whatever it was about to do. */
+  async cutPower(): Promise<void> {
     const { exitCode, signalCode } = this.#process;
     if (exitCode === null && signalCode === null) {
       const ended = once(this.#process, "exit");
@@ -168,6 +184,11 @@ export class BoardMachine {
     }
     this.#monitor?.destroy();
     this.#discard();
+  }
+
+  async close(): Promise<void> {
+    const { exitCode, signalCode } = this.#process;
+    await this.cutPower();
     assert.deepEqual(
       [exitCode, signalCode],
       [null, null],

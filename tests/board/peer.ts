@@ -58,6 +58,12 @@ export class HeldWire implements Wire {
     while (this.#held.length > 0) this.releaseOne();
   }
 
+  /** What waits is lost, and no more is held. */
+  drop(): void {
+    this.#begins = undefined;
+    this.#held.length = 0;
+  }
+
   send(frame: Uint8Array): boolean {
     this.toBoard.push(frame.slice());
     return this.#wire.send(frame);
@@ -77,7 +83,7 @@ export class HeldWire implements Wire {
 }
 
 /** A UDP port that is free now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const socket = createSocket("udp4").bind(0, "127.0.0.1");
   await once(socket, "listening");
   const { port } = socket.address();

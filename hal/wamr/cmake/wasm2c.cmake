@@ -4,9 +4,10 @@
 # As a command, which the function below has the build run:
 #   cmake -D WASM=x.wasm -D OUTPUT=FOLDER -P wasm2c.cmake
 # makes FOLDER/linger-module.c and .h, with the names `Z_lingerZ_…`, and linger-module-facts.h: the
-# size of linear memory, and whether there is an application. Compile it with hal/wamr/wasm2c in the
-# path of include files; who links it has `linger_memory_octets` and `wasm_rt_trap`. No Linger module
-# has a table of functions; TABLES lets one through that has, for whoever brings the operations.
+# size of linear memory, the module's SHA-256, and whether there is an application. Compile it with
+# hal/wamr/wasm2c in the path of include files; who links it has `linger_memory_octets` and
+# `wasm_rt_trap`. No Linger module has a table of functions; TABLES lets one through that has, for
+# whoever brings the operations.
 
 set(LINGER_WASM2C_FOLDER ${CMAKE_CURRENT_LIST_DIR}/../wasm2c)
 set(LINGER_WASM2C_SCRIPT ${CMAKE_CURRENT_LIST_FILE})
@@ -61,6 +62,9 @@ function(linger_translate_module wasm folder)
     message(FATAL_ERROR "${wasm} is no Linger module: it exports no __heap_base")
   endif()
   set(facts "#define LINGER_MEMORY_OCTETS ${CMAKE_MATCH_1}u\n")
+  file(SHA256 ${wasm} digest)
+  string(REGEX REPLACE "(..)" "0x\\1, " digest ${digest})
+  string(APPEND facts "#define LINGER_MODULE_SHA256 { ${digest}}\n")
   if(text MATCHES "Z_lingerZ_appInit" AND text MATCHES "Z_lingerZ_appPoll")
     string(APPEND facts "#define LINGER_HAS_APPLICATION\n")
   endif()

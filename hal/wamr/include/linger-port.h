@@ -36,7 +36,7 @@ bool linger_port_transmit(const uint8_t *frame, uint32_t octets);
 /** Milliseconds since any time; wraps at 2^32, never runs backwards. */
 uint32_t linger_port_now_ms(void);
 
-/** 32 bits that nobody can predict. Called eight times for each start of the stack. */
+/** 32 bits that nobody can predict. Called eight times for each start of the stack, or twice. */
 uint32_t linger_port_entropy(void);
 
 /**
@@ -62,6 +62,12 @@ void linger_port_attach(uint8_t *const *slots, uint32_t count, uint32_t capacity
 
 /** Whether somebody asks for the counters: a key was pressed on the UART, say. Once. */
 bool linger_port_status_is_asked(void);
+
+/** Whether the stack is to be put away, as `linger_sleep` asks for it: a low battery, say. Once. */
+bool linger_port_sleep_is_asked(void);
+
+/** How long the board has slept since the stack was put away, in ms; 0 if nobody knows. */
+uint32_t linger_port_slept_ms(void);
 
 /** The least address that the stack of calls may reach; NULL if there is no such. */
 uint8_t *linger_port_stack_limit(void);

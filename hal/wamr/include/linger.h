@@ -26,6 +26,12 @@ struct linger_application {
    * longest time to the next call in ms, or LINGER_NEVER_MS.
    */
   uint32_t (*poll)(uint32_t now_ms);
+  /**
+   * What it keeps beside the module's memory, plain octets without a pointer: saved with a snapshot
+   * and put back in the place of `start` (`docs/snapshots.md`). NULL and 0 if that is nothing.
+   */
+  void *kept;
+  uint32_t kept_octets;
 };
 
 /** A module as it lies in flash. Firmware that was compiled ahead of time has none. */
@@ -62,10 +68,18 @@ struct linger_counters {
 };
 
 /**
- * Starts the module and runs it. Returns only if it cannot be started, which was reported by
- * `linger_port_log` then. A trap is reported and counted, and the stack begins anew.
+ * Starts the module, or takes up its snapshot, and runs it. Returns 0 once the stack is put away
+ * (`linger_sleep`), and 1 if it cannot be started, which was reported by `linger_port_log` then. A
+ * trap is reported and counted, and the stack begins anew.
  */
-void linger_run(const struct linger_settings *settings);
+int linger_run(const struct linger_settings *settings);
+
+/**
+ * Asks for the stack to be put away at the end of this turn, for the next start of the board to go
+ * on with; then `linger_run` returns 0. If that fails, it is reported, and the stack goes on. Only
+ * firmware that is built with SNAPSHOTS can.
+ */
+void linger_sleep(void);
 
 const struct linger_counters *linger_counters(void);
 

@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "report.h"
+#include "sha256.h"
 #include "wasm_export.h"
 
 #ifndef LINGER_POOL_OCTETS
@@ -220,6 +221,18 @@ void *linger_memory(uint32_t address, uint32_t octets) {
     return NULL;
   }
   return wasm_runtime_addr_app_to_native(engine.instance, address);
+}
+
+/* The loader has cut linear memory off at __heap_base. */
+uint32_t linger_engine_image_octets(void) {
+  const wasm_memory_inst_t memory = wasm_runtime_get_default_memory(engine.instance);
+  return (uint32_t)(wasm_memory_get_cur_page_count(memory) *
+                    wasm_memory_get_bytes_per_page(memory));
+}
+
+/* Of the module in flash, which no interpreter changes. */
+void linger_engine_digest(const struct linger_module *module, uint8_t digest[32]) {
+  linger_sha256(module->octets, module->length, digest);
 }
 
 /** The result comes back in the place of the first parameter. */

@@ -4,6 +4,7 @@
  * against linear memory, and one beyond it is a trap (`wasm2c/operations.h`).
  */
 #include <stddef.h>
+#include <string.h>
 
 #include "engine.h"
 #include "linger-module-facts.h"
@@ -56,6 +57,16 @@ void linger_engine_report_memory(void) {
 void *linger_memory(uint32_t address, uint32_t octets) {
   if (octets > LINGER_MEMORY_OCTETS || address > LINGER_MEMORY_OCTETS - octets) return NULL;
   return linger_memory_octets + address;
+}
+
+uint32_t linger_engine_image_octets(void) {
+  return LINGER_MEMORY_OCTETS;
+}
+
+void linger_engine_digest(const struct linger_module *module, uint8_t digest[32]) {
+  static const uint8_t of_module[32] = LINGER_MODULE_SHA256;
+  (void)module;
+  memcpy(digest, of_module, sizeof of_module);
 }
 
 u32 Z_halZ_transmit(struct Z_hal_instance_t *hal, u32 frame, u32 octets) {

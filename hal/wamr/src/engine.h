@@ -30,6 +30,10 @@ void linger_engine_report_memory(void);
 bool linger_engine_has_application(void);
 LINGER_APPLICATION_EXPORTS(LINGER_PROTOTYPE_0, LINGER_PROTOTYPE_1)
 
+/** For snapshots: how much of linear memory is in use, from 0 on; SHA-256 of the module. */
+uint32_t linger_engine_image_octets(void);
+void linger_engine_digest(const struct linger_module *module, uint8_t digest[32]);
+
 /** The module's imports, for the engine to link. The frame is in bounds: the engine has checked. */
 uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets);
 uint32_t linger_hal_entropy(void);

@@ -12,6 +12,7 @@
 #include "engine.h"
 #include "linger-port.h"
 #include "report.h"
+#include "snapshot.h"
 
 #define ABI_VERSION LINGER_ABI_VERSION
 /** So many frames are handed over before the stack is polled: in a flood its timers go on. */
@@ -34,9 +35,13 @@ static struct {
   uint32_t slot_count;
   uint32_t slot_size;
   uint32_t next_slot;
+  /** So far the module's time is ahead of the port's: it goes on after a snapshot. */
+  uint32_t ahead_ms;
   uint8_t link_address[6];
   bool link_is_up;
   bool was_busy;
+  bool is_sleep_asked;
+  bool is_asleep;
 } hal;
 
 /** Ports without DMA into the slots, without a limit of the stack or keys have nothing to do. */
@@ -53,6 +58,38 @@ __attribute__((weak)) uint8_t *linger_port_stack_limit(void) {
 
 __attribute__((weak)) bool linger_port_status_is_asked(void) {
   return false;
+}
+
+__attribute__((weak)) bool linger_port_sleep_is_asked(void) {
+  return false;
+}
+
+__attribute__((weak)) uint32_t linger_port_slept_ms(void) {
+  return 0;
+}
+
+/** Firmware without SNAPSHOTS has none. */
+__attribute__((weak)) enum linger_snapshot
+linger_snapshot_save(const struct linger_settings *settings, uint32_t module_ms, uint32_t *octets) {
+  (void)settings;
+  (void)module_ms;
+  (void)octets;
+  return LINGER_SNAPSHOT_NONE;
+}
+
+__attribute__((weak)) enum linger_snapshot
+linger_snapshot_take(const struct linger_settings *settings, uint32_t *module_ms) {
+  (void)settings;
+  (void)module_ms;
+  return LINGER_SNAPSHOT_NONE;
+}
+
+void linger_sleep(void) {
+  hal.is_sleep_asked = true;
+}
+
+static uint32_t module_now_ms(void) {
+  return linger_port_now_ms() + hal.ahead_ms;
 }
 
 uint32_t linger_hal_entropy(void) {
@@ -122,11 +159,72 @@ static bool start_application(void) {
   return application == NULL || succeeds("the application", application->start());
 }
 
+static const char *why_not(enum linger_snapshot verdict) {
+  switch (verdict) {
+    case LINGER_SNAPSHOT_FORMAT:
+      return "it is damaged";
+    case LINGER_SNAPSHOT_VERSION:
+      return "it has another version";
+    case LINGER_SNAPSHOT_MODULE:
+      return "it is of another module or firmware";
+    case LINGER_SNAPSHOT_STORE:
+      return "the flash has failed";
+    case LINGER_SNAPSHOT_SIZE:
+      return "it is too large";
+    default:
+      return "there is none";
+  }
+}
+
+/** Puts the stack away; from then on nothing may use its sequence numbers. */
+static void fall_asleep(void) {
+  uint32_t octets = 0;
+  const uint32_t began = linger_port_now_ms();
+  const enum linger_snapshot verdict =
+      linger_snapshot_save(hal.settings, module_now_ms(), &octets);
+  hal.is_sleep_asked = false;
+  hal.is_asleep = verdict == LINGER_SNAPSHOT_OK;
+  if (!hal.is_asleep) linger_report("no snapshot is made: %s", why_not(verdict));
+  else {
+    linger_report("asleep: a snapshot of %u octets, made in %u ms", (unsigned)octets,
+                  (unsigned)(linger_port_now_ms() - began));
+  }
+}
+
+/** Time passes in the module, then its peers are asked. Two calls must not lie too far apart. */
+static void catch_up(uint32_t slept_ms) {
+  for (uint32_t left = slept_ms; left > IDLE_MS_MAX; left -= IDLE_MS_MAX) {
+    linger_poll(module_now_ms() - left + IDLE_MS_MAX);
+  }
+  linger_poll(module_now_ms());
+  linger_wake();
+}
+
+/** Takes up the snapshot, if there is one. Only after power-on: a trap must not come again. */
+static bool wake_up(void) {
+  uint32_t module_ms;
+  if (hal.counters.traps != 0) return false;
+  const uint32_t began = linger_port_now_ms();
+  const enum linger_snapshot verdict = linger_snapshot_take(hal.settings, &module_ms);
+  if (verdict == LINGER_SNAPSHOT_NONE) return false;
+  if (verdict != LINGER_SNAPSHOT_OK || !attach_slots()) {
+    linger_report("the snapshot is not taken up: %s", why_not(verdict));
+    return false;
+  }
+  const uint32_t slept_ms = linger_port_slept_ms();
+  hal.ahead_ms = module_ms + slept_ms - began;
+  linger_report("awake: the snapshot was taken up in %u ms, after %u ms of sleep",
+                (unsigned)(linger_port_now_ms() - began), (unsigned)slept_ms);
+  catch_up(slept_ms);
+  return true;
+}
+
 static bool start_stack(void) {
   const struct linger_settings *const settings = hal.settings;
   const uint8_t *const link = hal.link_address;
   if (!check_version()) return false;
-  if (!succeeds("init", linger_init(linger_port_now_ms(), settings->msl_ms))) return false;
+  if (wake_up()) return true;
+  if (!succeeds("init", linger_init(module_now_ms(), settings->msl_ms))) return false;
   const uint32_t high = (uint32_t)link[0] << 8 | link[1];
   const uint32_t low =
       (uint32_t)link[2] << 24 | (uint32_t)link[3] << 16 | (uint32_t)link[4] << 8 | link[5];
@@ -191,16 +289,20 @@ static uint32_t poll_all(uint32_t now_ms) {
 static void turn(void) {
   ++hal.counters.wakes;
   hal.was_busy = false;
-  const uint32_t now_ms = linger_port_now_ms();
+  const uint32_t now_ms = module_now_ms();
   watch_link();
   if (linger_port_status_is_asked()) report_status();
   const bool is_drained = hand_over_frames(now_ms);
   uint32_t sleep_ms = poll_all(now_ms);
+  if (linger_port_sleep_is_asked() || hal.is_sleep_asked) {
+    fall_asleep();
+    return;
+  }
   if (!is_drained) return;
   if (hal.was_busy && sleep_ms < BUSY_RETRY_MS) sleep_ms = BUSY_RETRY_MS;
   if (sleep_ms > IDLE_MS_MAX) sleep_ms = IDLE_MS_MAX;
   // What the work itself took is part of the time to the deadline.
-  const uint32_t worked_ms = linger_port_now_ms() - now_ms;
+  const uint32_t worked_ms = module_now_ms() - now_ms;
   if (worked_ms < sleep_ms) linger_port_idle(sleep_ms - worked_ms);
 }
 
@@ -211,16 +313,17 @@ static bool bring_up(void) {
   return linger_engine_load(&hal.settings->module);
 }
 
-void linger_run(const struct linger_settings *settings) {
+int linger_run(const struct linger_settings *settings) {
   hal.settings = settings;
-  if (!bring_up()) return;
+  if (!bring_up()) return 1;
   if (setjmp(hal.restart) != 0) {
     ++hal.counters.traps;
     linger_report("trap %u: %s; the stack starts again", (unsigned)hal.counters.traps, hal.trap);
     linger_port_idle(RESTART_MS);
   }
-  if (!linger_engine_instantiate() || !start_stack()) return;
+  if (!linger_engine_instantiate() || !start_stack()) return 1;
   if (hal.counters.traps == 0) linger_engine_report_memory();
   linger_report("ready");
-  for (;;) turn();
+  while (!hal.is_asleep) turn();
+  return 0;
 }

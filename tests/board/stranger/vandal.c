@@ -27,4 +27,4 @@ static uint32_t poll(uint32_t now_ms) {
   return LINGER_NEVER_MS;
 }
 
-const struct linger_application linger_services = {start, poll};
+const struct linger_application linger_services = {start, poll, NULL, 0};

@@ -50,6 +50,5 @@ int main(void) {
                   (unsigned)(wrong - text));
     return 1;
   }
-  if (find_module()) linger_run(&settings);
-  return 1;
+  return find_module() ? linger_run(&settings) : 1;
 }

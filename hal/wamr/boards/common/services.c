@@ -114,4 +114,5 @@ static uint32_t poll(uint32_t now_ms) {
 }
 
 /** A project that has an application of its own defines this itself. */
-__attribute__((weak)) const struct linger_application linger_services = {start, poll};
+__attribute__((weak)) const struct linger_application linger_services = {
+    start, poll, &services, sizeof services};

@@ -29,11 +29,14 @@
 
 #define TUN "/dev/net/tun"
 #define FRAME_OCTETS_MIN 14
+/** The stack is put away. Any other key asks for the counters. */
+#define SLEEP_KEY 'z'
 
 static struct {
   int wire;
   uint8_t link_address[6];
   bool is_status_asked;
+  bool is_sleep_asked;
   bool is_terminal_gone;
 } board = {.wire = -1, .link_address = {2, 0, 0, 0x0a, 9, 2}};
 
@@ -112,8 +115,9 @@ void linger_port_idle(uint32_t ms) {
   struct pollfd ends[2] = {{board.wire, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
   poll(ends, board.is_terminal_gone ? 1 : 2, ms > INT32_MAX ? -1 : (int)ms);
   if (board.is_terminal_gone || ends[1].revents == 0) return;
-  if (read(STDIN_FILENO, &key, 1) == 1) board.is_status_asked = true;
-  else board.is_terminal_gone = true;
+  if (read(STDIN_FILENO, &key, 1) != 1) board.is_terminal_gone = true;
+  else if (key == SLEEP_KEY) board.is_sleep_asked = true;
+  else board.is_status_asked = true;
 }
 
 bool linger_port_link_is_up(void) {
@@ -123,6 +127,12 @@ bool linger_port_link_is_up(void) {
 bool linger_port_status_is_asked(void) {
   const bool is_asked = board.is_status_asked;
   board.is_status_asked = false;
+  return is_asked;
+}
+
+bool linger_port_sleep_is_asked(void) {
+  const bool is_asked = board.is_sleep_asked;
+  board.is_sleep_asked = false;
   return is_asked;
 }
 

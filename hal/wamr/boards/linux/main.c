@@ -3,7 +3,9 @@
  *
  *     linger-fast MODULE.wasm tap:tap0 "ip=10.9.0.2/24 gateway=10.9.0.1"
  *     linger-wasm2c udp:7001:7002
+ *     linger-fast MODULE.wasm tap:tap0 "ip=10.9.0.2/24" flash.bin
  *
+ * The last word is a file for snapshots: the key z puts the stack away, the next start takes it up.
  * Reads the module from a file, where a board has it in flash, and the settings from an argument.
  */
 #include <stdio.h>
@@ -47,20 +49,21 @@ static bool read_module(const char *path) {
 #endif
 
 int main(int count, char **words) {
-  if (count != WIRE + 1 && count != WIRE + 2) {
-    fprintf(stderr, "usage: %s%s WIRE [SETTINGS]\n", words[0], WIRE == 2 ? " MODULE" : "");
+  if (count < WIRE + 1 || count > WIRE + 3) {
+    fprintf(stderr, "usage: %s%s WIRE [SETTINGS [STORE]]\n", words[0], WIRE == 2 ? " MODULE" : "");
     return 2;
   }
   if (!read_module(words[1])) {
     fprintf(stderr, "%s: cannot be read\n", words[1]);
     return 1;
   }
-  const char *const text = count == WIRE + 2 ? words[WIRE + 1] : "";
+  const char *const text = count > WIRE + 1 ? words[WIRE + 1] : "";
+  const char *const store = count > WIRE + 2 ? board_open_store(words[WIRE + 2]) : NULL;
   const char *const unknown = linger_read_settings(text, (uint32_t)strlen(text), &settings);
   const char *const wrong = board_open_wire(words[WIRE]);
   if (unknown != NULL) fprintf(stderr, "settings: %s\n", unknown);
   if (wrong != NULL) fprintf(stderr, "%s: %s\n", words[WIRE], wrong);
-  if (unknown != NULL || wrong != NULL) return 2;
-  linger_run(&settings);
-  return 1;
+  if (store != NULL) fprintf(stderr, "%s: %s\n", words[WIRE + 2], store);
+  if (unknown != NULL || wrong != NULL || store != NULL) return 2;
+  return linger_run(&settings);
 }

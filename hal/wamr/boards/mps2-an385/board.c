@@ -27,6 +27,10 @@
 #define UART_TX_RX_RX_INTERRUPT 0x0bu
 #define UART_RX_INTERRUPT 2u
 #define BAUD 115200u
+/** On the UART: the stack is put away. Any other key asks for the counters. */
+#define SLEEP_KEY 'z'
+
+static bool is_sleep_asked;
 
 void board_start(void);
 void board_start(void) {
@@ -72,9 +76,16 @@ bool linger_port_link_is_up(void) {
 
 bool linger_port_status_is_asked(void) {
   if ((UART_STATE & UART_RX_FULL) == 0) return false;
-  (void)UART_DATA;
+  const bool is_sleep = (UART_DATA & 0xff) == SLEEP_KEY;
   UART_INTCLEAR = UART_RX_INTERRUPT;
-  return true;
+  if (is_sleep) is_sleep_asked = true;
+  return !is_sleep;
+}
+
+bool linger_port_sleep_is_asked(void) {
+  const bool is_asked = is_sleep_asked;
+  is_sleep_asked = false;
+  return is_asked;
 }
 
 void linger_port_log(const char *text) {

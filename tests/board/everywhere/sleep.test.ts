@@ -1,0 +1,109 @@
+/**
+ * A board's power cycle with an open connection: it is put away into its flash, which is a file,
+ * the power is cut, and another start goes on where it was.
+ *
+ * The peer is the host emulator, whose wire loses what was in flight from the board.
+ */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { openDatagram, RealClock, Stack } from "../../../hal/host/index.ts";
+import { parseFrame } from "../../../hal/host/packet/index.ts";
+import { octets, sha256, until } from "../../interop/traffic.ts";
+import { BOARD_ADDRESS, type BoardMachine } from "../board.ts";
+import { freePort, HeldWire, PEER_ADDRESS } from "../peer.ts";
+import { Flash, queuedIn, type Sleeper, SLEEPERS } from "../sleepers.ts";
+
+const ECHO_PORT = 7;
+const SUITE_TIMEOUT_MS = 240_000;
+const LENGTH = 60_000;
+const SLEEPS = 2;
+
+const hasText = (frame: Uint8Array): boolean => (parseFrame(frame).tcp?.payload.length ?? 0) > 0;
+
+/** A peer that outlives the board, and starts it again. */
+class Bench {
+  readonly flash = new Flash();
+  readonly stack: Stack;
+  readonly wire: HeldWire;
+  readonly #start: () => BoardMachine;
+  board: BoardMachine;
+
+  static async open(sleeper: Sleeper): Promise<Bench> {
+    const port = await freePort();
+    const datagrams = await openDatagram({ local: { port: 0 }, remote: { port } });
+    return new Bench(sleeper, port, datagrams.localPort, new HeldWire(datagrams));
+  }
+
+  private constructor(sleeper: Sleeper, boardPort: number, peerPort: number, wire: HeldWire) {
+    const end = (name: string, port: number) =>
+      `${name}.type=inet,${name}.host=127.0.0.1,${name}.port=${port}`;
+    const netdev = `dgram,${end("local", boardPort)},${end("remote", peerPort)}`;
+    const ways = { netdev, wire: `udp:${boardPort}:${peerPort}` };
+    this.#start = () => this.flash.start(sleeper, ways);
+    this.board = this.#start();
+    this.wire = wire;
+    this.stack = Stack.create({ wire, clock: new RealClock(), address: `${PEER_ADDRESS}/24` });
+  }
+
+  async wake(): Promise<void> {
+    this.board = this.#start();
+    await this.board.says("linger: ready\n");
+  }
+
+  async close(): Promise<void> {
+    this.stack.close();
+    await this.board.cutPower();
+    this.flash.discard();
+  }
+}
+
+describe("a connection across a board's power cycle", { timeout: SUITE_TIMEOUT_MS }, () => {
+  for (const sleeper of SLEEPERS) {
+    test(`${sleeper}: data in flight both ways, byte for byte`, async () => {
+      const bench = await Bench.open(sleeper);
+      try {
+        await bench.board.says("linger: ready\n");
+        const sent = octets(LENGTH, LENGTH);
+        const connection = bench.stack.connect(BOARD_ADDRESS, ECHO_PORT);
+        await connection.connected;
+        const written = connection.writeAll(sent).then(() => connection.closeWrite());
+        const back: Uint8Array[] = [];
+        let received = 0;
+        let cycles = 0;
+        for await (const chunk of connection) {
+          back.push(chunk.slice());
+          received += chunk.length;
+          if (cycles === SLEEPS || received < ((cycles + 1) * LENGTH) / (SLEEPS + 2)) continue;
+          cycles++;
+          await cycle(bench, cycles);
+          assert.ok(connection.status().SEND_QUEUED > 0, "nothing was on its way to the board");
+        }
+        await written;
+        assert.equal(cycles, SLEEPS);
+        assert.equal(received, LENGTH);
+        assert.equal(sha256(Buffer.concat(back)), sha256(sent));
+        assert.equal(await connection.ended, "CLOSED");
+        assert.deepEqual(bench.flash.snapshots(), [], "a snapshot may be taken up twice");
+      } finally {
+        await bench.close();
+      }
+    });
+  }
+});
+
+/** What the board sends is on its way when it falls asleep, and is lost. */
+async function cycle(bench: Bench, times: number): Promise<void> {
+  bench.wire.holdFrom(hasText);
+  await until(
+    "text of the board on its way",
+    () => bench.board.log,
+    () => bench.wire.heldCount > 0,
+  );
+  await bench.board.fallAsleep();
+  const [snapshot, ...others] = bench.flash.snapshots();
+  assert.ok(snapshot !== undefined && others.length === 0, `sleep ${times}`);
+  assert.ok(queuedIn(snapshot).toSend > 0, "nothing was on its way to the peer");
+  bench.wire.drop();
+  await bench.wake();
+  assert.match(bench.board.log, /linger: awake: /);
+}

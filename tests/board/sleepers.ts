@@ -1,0 +1,64 @@
+/**
+ * Boards that are put away and taken up again, with the file that is their flash.
+ *
+ * Used by the tests of this folder. What lies in the flash is read by the host's own reader.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildSleeper, modulePath } from "../../bench/firmware/build.ts";
+import { Status, StatusField } from "../../hal/host/abi.ts";
+import { LingerModule } from "../../hal/host/module.ts";
+import { pasteSnapshot, readSnapshot } from "../../hal/host/snapshot/format.ts";
+import { BoardMachine } from "./board.ts";
+
+/** The board that is a process, and mps2-an385 with each engine. */
+export const SLEEPERS = ["process", "fast", "classic", "wasm2c"] as const;
+export type Sleeper = (typeof SLEEPERS)[number];
+
+const SLOT_OCTETS = 128 * 1024;
+const HEAD_OCTETS = 16;
+const MARK = "LSLP";
+/** Where a snapshot has its length. */
+const TOTAL_AT = 64;
+
+/** A flash in a file, and how the board is started on it. */
+export class Flash {
+  readonly #folder = mkdtempSync(join(tmpdir(), "linger-flash-"));
+  readonly path = join(this.#folder, "flash");
+
+  /** `wire` for the process, `netdev` for QEMU. */
+  start(sleeper: Sleeper, { wire, netdev }: { wire: string; netdev: string }): BoardMachine {
+    if (sleeper === "process") {
+      return BoardMachine.asProcess("fast", modulePath("default"), wire, this.path);
+    }
+    return BoardMachine.inQemu(buildSleeper(sleeper), { netdev, store: this.path });
+  }
+
+  /** The snapshots that may be taken up, by slot. */
+  snapshots(): Uint8Array[] {
+    const flash = readFileSync(this.path);
+    return [0, 1].flatMap((slot) => {
+      const head = flash.subarray(slot * SLOT_OCTETS, (slot + 1) * SLOT_OCTETS);
+      if (head.toString("latin1", 0, MARK.length) !== MARK) return [];
+      const total = head.readUInt32LE(HEAD_OCTETS + TOTAL_AT);
+      return [new Uint8Array(head.subarray(HEAD_OCTETS, HEAD_OCTETS + total))];
+    });
+  }
+
+  discard(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** What the first connection of a snapshot has in its rings. */
+export function queuedIn(snapshot: Uint8Array): { toSend: number; toRead: number } {
+  const module = LingerModule.load("default");
+  readSnapshot(snapshot, module);
+  const instance = module.instantiate({ transmit: () => true, entropy: () => 0 });
+  pasteSnapshot(snapshot, instance);
+  const address = instance.calls.tcpStatusAt(0);
+  if (address <= Status.OK) return { toSend: 0, toRead: 0 };
+  const field = (which: number): number => instance.readU32(address + 4 * which);
+  return { toSend: field(StatusField.SEND_QUEUED), toRead: field(StatusField.RECEIVE_QUEUED) };
+}
