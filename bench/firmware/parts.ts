@@ -1,8 +1,9 @@
 /**
  * What an image takes of flash and RAM, by part, out of the linker's map.
  *
- * Used by `npm run firmware` and by tests. Every octet of the output sections is counted once: what
- * no part claims is "other", alignment included, so that the sums are those of the image.
+ * Used by `npm run firmware`, by `npm run bench` and by tests. Every octet of the output sections
+ * is counted once: what no part claims is "other", alignment included, so that the sums are those
+ * of the image.
  */
 import { readFileSync, statSync } from "node:fs";
 import { WebAssembly } from "../../hal/host/web-assembly.ts";
@@ -18,7 +19,7 @@ export interface Footprint {
 }
 
 /** An input section: where it went, where it came from. */
-interface Section {
+export interface Section {
   output: string;
   name: string;
   octets: number;
@@ -32,14 +33,14 @@ interface Map {
 }
 
 /** What of an output section is flash, and what RAM: initialised data is both. */
-const FLASH = [".text", ".ARM.exidx", ".data"];
-const RAM = [".stack", ".handler_stack", ".noinit", ".data", ".bss"];
+export const FLASH = [".text", ".ARM.exidx", ".data"];
+export const RAM = [".stack", ".handler_stack", ".noinit", ".data", ".bss"];
 
 const OUTPUT = /^(\.[\w.]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)/;
 const INPUT = /^ (\.[\w.$-]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S.*)$/;
 
 /** Reads the part of a map that says what went where. */
-function readMap(text: string): Map {
+export function readMap(text: string): Map {
   const [, body = ""] = text.split("Linker script and memory map");
   // A long name stands alone, and its numbers on the next line.
   const lines = body.replace(/^( ?\.\S+)\n\s+0x/gm, "$1 0x").split("\n");

@@ -25,8 +25,12 @@ export const M3_NEEDS = [
   ...["arm-none-eabi-gcc", "newlib-arm", "qemu-system-arm", "cmake", "ninja", "wasm2c", "cargo"],
 ];
 
-/** `ahead-…`: a module by wasm2c. */
-export type M3Program = "lwip-native" | "ahead-linger" | "ahead-like-lwip" | "ahead-lwip" | "wamr";
+/** As many as the module `default` has. */
+export const SMALL_CONNECTIONS = 8;
+
+/** `ahead-…`: a module by wasm2c; `lwip-small`: for its size, with SMALL_CONNECTIONS. */
+export type M3Program =
+  "lwip-native" | "lwip-small" | "ahead-linger" | "ahead-like-lwip" | "ahead-lwip" | "wamr";
 
 /** The modules of those that are compiled ahead of time, as host/CMakeLists.txt calls them. */
 const MODULES: Readonly<Partial<Record<M3Program, [name: string, build: () => string]>>> = {
@@ -36,7 +40,7 @@ const MODULES: Readonly<Partial<Record<M3Program, [name: string, build: () => st
 };
 
 /** Builds one of them; the path of its ELF file. */
-function buildM3(program: M3Program): string {
+export function buildM3(program: M3Program): string {
   const [name, build] = MODULES[program] ?? [];
   const modules = build === undefined ? [] : [build()];
   const { files, folders } = lwipFiles();
@@ -47,6 +51,7 @@ function buildM3(program: M3Program): string {
     run("cmake", [
       ...["-G", "Ninja", "-S", HOST, "-B", FOLDER, `-DWAMR_ROOT_DIR=${wamrFolder()}`],
       `-DCMAKE_TOOLCHAIN_FILE=${join(hal, "cmake/arm-none-eabi.cmake")}`,
+      `-DBENCH_CONNECTIONS=${SMALL_CONNECTIONS}`,
       `-DBENCH_LWIP_FILES=${files.join(";")}`,
       `-DBENCH_LWIP_FOLDERS=${headers.join(";")}`,
       ...modules.map((path) => `-D${name}=${path}`),

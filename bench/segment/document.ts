@@ -10,6 +10,7 @@ import type { Work } from "./operations.ts";
 import { plotBars, plotLines } from "./plot.ts";
 import { type Cost, type Costs, formatNumber, formatRatio, targetOf } from "./report.ts";
 import { LIMITS, type Scenario, SCENARIOS } from "./scenarios.ts";
+import { formatSizes, type Sizes } from "./sizes.ts";
 import { ROOT } from "./tools.ts";
 
 const DOCUMENT = join(ROOT, "docs/performance.md");
@@ -23,7 +24,7 @@ export interface Results {
   engines: readonly Engine[];
   costs: Costs;
   limits: Readonly<Record<string, Record<string, number>>>;
-  sizes: Readonly<Record<string, number>>;
+  sizes: Sizes;
   /** By scenario: what each function executes. */
   functions: ReadonlyMap<Scenario, ReadonlyMap<string, Work>>;
 }
@@ -113,7 +114,6 @@ export function writeDocument(results: Results): void {
     );
     return aims.length === 0 ? "" : `${name} ${reached.length} of ${aims.length}`;
   });
-  const modules = Object.entries(sizes).map(([name, size]) => `${name} ${formatNumber(size)}`);
   const text = `# What a segment costs
 
 Written by \`npm run bench\`: do not edit it by hand.
@@ -121,7 +121,9 @@ Written by \`npm run bench\`: do not edit it by hand.
 Linger and lwIP 2.1.3 play the same scenarios, in turn, in one run. Frames come in and go out by the
 boundary that every HAL uses; checksums are computed both ways. Before anything is measured, code of
 neither side judges each frame that is sent: checksums, numbers, window, text. lwIP is compiled to
-Wasm at its best (\`-O3 -flto\`, its fastest checksum, \`wasm-opt -O3\`).
+Wasm at its best (\`-O3 -flto\`, its fastest checksum, \`wasm-opt -O3\`). Callgrind counts what WAMR
+executes on a PC; on a Cortex-M3 in QEMU, time passes by instructions (\`-icount\`) and a timer of
+the board counts them. All but V8's figures are the same in each run.
 
 **What is measured** is the release module \`host\` with other pools: all protocol features, all
 assertions, compiled for speed. \`tiny\` and \`default\` are compiled for size and leave the
@@ -137,7 +139,12 @@ code: they cost more than this page says.
 
 **What it does not say**: instructions are not cycles, and operations of Wasm are not instructions.
 An interpreter takes some 10 instructions for an operation, 20 for an access to memory and 240 for a
-call. V8's nanoseconds are the least of many runs on a shared machine, and differ from run to run.
+call. A Cortex-M3 loads several words in one instruction, which takes as many cycles as words: a
+count of instructions does not show that. V8's nanoseconds are the least of many runs on a shared
+machine, and differ from run to run. In \`m3-wasm2c\` lwIP is not in a sandbox and Linger is. Its
+checksum is the best that gcc makes of C; one in assembler would be shorter. lwIP takes its initial
+sequence numbers from a counter, Linger from the keyed hash of RFC 6528: that counts against Linger
+in S6.
 
 ![by engine](performance/engines.svg)
 
@@ -162,8 +169,7 @@ ${formatFunctions(functions)}
 
 ## Sizes
 
-Octets of the release modules: ${modules.join(", ")}. README.md has what each needs in memory, and
-\`npm run firmware\` what each board's image does.
+${formatSizes(sizes)}
 `;
   writeFileSync(DOCUMENT, text);
 }

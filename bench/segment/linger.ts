@@ -5,7 +5,7 @@
  * The pools: 256 receive slots, so that a batch of frames lies ready as in a MAC's ring; 1,024
  * connections; and rings of four segments, as lwIP's windows are.
  */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { WASM_FEATURES, WASM_OPTIMIZATIONS } from "../../scripts/wasm-optimizations.mjs";
 import { BUILD, makeOnce, ROOT, runTool, SOURCES } from "./tools.ts";
@@ -78,9 +78,4 @@ export function buildLinger(variant: Variant = "whole"): string {
     const args = [raw, ...WASM_FEATURES, ...names, ...WASM_OPTIMIZATIONS[PROFILE], "-o", output];
     runTool("binaryen/bin/wasm-opt", args);
   });
-}
-
-/** Octets of a release module. */
-export function moduleSize(profile: "tiny" | "default" | "host"): number {
-  return statSync(join(ROOT, `dist/wasm/linger-${profile}.wasm`)).size;
 }

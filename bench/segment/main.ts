@@ -16,11 +16,12 @@ import { openJson, readOptions, runProgram, UsageError } from "../command.ts";
 import { storeBudget } from "./budget.ts";
 import { formatFunctions, writeDocument } from "./document.ts";
 import { type Engine, ENGINES, type Subject } from "./engines.ts";
-import { buildLinger, moduleSize } from "./linger.ts";
+import { buildLinger } from "./linger.ts";
 import { buildLwip } from "./lwip.ts";
 import { countOperations, type Work } from "./operations.ts";
 import { type Cost, type Costs, formatTable } from "./report.ts";
 import { LIMITS, type Scenario, SCENARIOS, type Side } from "./scenarios.ts";
+import { measureModules, measureSizes } from "./sizes.ts";
 import { BenchError, checkNeeds, mapConcurrently } from "./tools.ts";
 import { verify } from "./verify.ts";
 
@@ -173,11 +174,10 @@ async function main(args: string[]): Promise<number> {
     limits[engine.name] = await measureLimits(engine);
     console.log(`${formatTable(engine, scenarios, costs[engine.name]!)}\n`);
   }
-  const profiles = ["tiny", "default", "host"] as const;
-  const sizes = Object.fromEntries(profiles.map((profile) => [profile, moduleSize(profile)]));
-  writeJson({ engines: costs, limits, sizes });
+  const sizes = options.isWhole ? measureSizes() : undefined;
+  writeJson({ engines: costs, limits, sizes: sizes ?? { modules: measureModules() } });
   if (options.functions) console.log(formatFunctions(countFunctions(scenarios)));
-  if (options.isWhole) {
+  if (sizes !== undefined) {
     const shown = scenarios.filter(({ name }) => SHOWN_BY_FUNCTION.includes(name));
     writeDocument({ engines: chosen, costs, limits, sizes, functions: countFunctions(shown) });
   }

@@ -53,6 +53,7 @@ export function formatNumber(value: number): string {
 }
 
 export function formatRatio(ratio: number): string {
+  if (ratio < 0.0005) return ratio.toFixed(5);
   return ratio < 0.0995 ? ratio.toFixed(3) : ratio.toFixed(2);
 }
 
