@@ -19,6 +19,7 @@ const TEST_TIMEOUT_SHARE = 0.8;
 const FIRMWARE = [
   ...["arm-none-eabi-gcc", "newlib-arm", "cmake", "ninja", "wasm2c", "cargo"],
   "qemu-system-arm",
+  "cc",
 ];
 
 /**

@@ -3,7 +3,7 @@
  *
  * Used by the tests of this folder. What lies in the flash is read by the host's own reader.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSleeper, modulePath } from "../../bench/firmware/build.ts";
@@ -44,6 +44,13 @@ export class Flash {
       const total = head.readUInt32LE(HEAD_OCTETS + TOTAL_AT);
       return [new Uint8Array(head.subarray(HEAD_OCTETS, HEAD_OCTETS + total))];
     });
+  }
+
+  /** Damages an octet, or mends it. */
+  flip(place: number): void {
+    const flash = readFileSync(this.path);
+    flash[place]! ^= 0x10;
+    writeFileSync(this.path, flash);
   }
 
   discard(): void {

@@ -53,11 +53,10 @@ bool linger_store_finish(uint32_t slot) {
   uint32_t other;
   uint32_t sequence;
   const uint32_t mark = MARK;
-  const bool has_other = find(&other, &sequence);
-  if (!has_other) sequence = 0;
+  if (!find(&other, &sequence)) sequence = 0;
   const uint32_t numbers[2] = {sequence + 1, ~(sequence + 1)};
   return linger_port_store_program(slot, SEQUENCE_AT, numbers, 2) &&
-         linger_port_store_program(slot, 0, &mark, 1) && (!has_other || consume(other));
+         linger_port_store_program(slot, 0, &mark, 1);
 }
 
 bool linger_store_consume(void) {

@@ -14,7 +14,7 @@ bool linger_store_find(uint32_t *slot);
 /** Erases the slot that does not hold the newest one. False if the flash has failed. */
 bool linger_store_begin(uint32_t *slot);
 
-/** The snapshot is written: from now on it is the newest, and the only one. */
+/** The snapshot is written: from now on it is the newest. */
 bool linger_store_finish(uint32_t slot);
 
 /** Marks all as consumed, the newest last. False if the flash has failed. */

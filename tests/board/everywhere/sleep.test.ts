@@ -6,10 +6,11 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { modulePath } from "../../../bench/firmware/build.ts";
 import { openDatagram, RealClock, Stack } from "../../../hal/host/index.ts";
 import { parseFrame } from "../../../hal/host/packet/index.ts";
 import { octets, sha256, until } from "../../interop/traffic.ts";
-import { BOARD_ADDRESS, type BoardMachine } from "../board.ts";
+import { BOARD_ADDRESS, BoardMachine } from "../board.ts";
 import { freePort, HeldWire, PEER_ADDRESS } from "../peer.ts";
 import { Flash, queuedIn, type Sleeper, SLEEPERS } from "../sleepers.ts";
 
@@ -17,6 +18,8 @@ const ECHO_PORT = 7;
 const SUITE_TIMEOUT_MS = 240_000;
 const LENGTH = 60_000;
 const SLEEPS = 2;
+/** An octet of the first slot that a snapshot covers. */
+const PLACE_IN_SNAPSHOT = 300;
 
 const hasText = (frame: Uint8Array): boolean => (parseFrame(frame).tcp?.payload.length ?? 0) > 0;
 
@@ -88,6 +91,33 @@ describe("a connection across a board's power cycle", { timeout: SUITE_TIMEOUT_M
         await bench.close();
       }
     });
+  }
+});
+
+test("what does not fit is refused by name, stays, and the stack begins anew", async () => {
+  const flash = new Flash();
+  const ways = { netdev: "", wire: `udp:${await freePort()}:${await freePort()}` };
+  const says = async (board: BoardMachine, text: string): Promise<void> => {
+    try {
+      await board.says(text);
+      await board.says("linger: ready\n");
+    } finally {
+      await board.cutPower();
+    }
+  };
+  try {
+    const board = flash.start("process", ways);
+    await board.says("linger: ready\n");
+    await board.fallAsleep();
+    flash.flip(PLACE_IN_SNAPSHOT);
+    await says(flash.start("process", ways), "not taken up: it is damaged");
+    flash.flip(PLACE_IN_SNAPSHOT);
+    const other = BoardMachine.asProcess("fast", modulePath("tiny"), ways.wire, flash.path);
+    await says(other, "not taken up: it is of another module or firmware");
+    await says(flash.start("process", ways), "linger: awake: ");
+    assert.deepEqual(flash.snapshots(), []);
+  } finally {
+    flash.discard();
   }
 });
 
