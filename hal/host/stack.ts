@@ -202,9 +202,10 @@ export class Stack extends EventEmitter<StackEvents> {
 
   /**
    * Takes up a stack that `snapshot` put away, connections and listeners with it, and has every
-   * peer asked at once (`docs/snapshots.md`). A snapshot may be restored only once: its sequence
-   * numbers must not be used twice; `SnapshotStore` sees to that. Throws SNAPSHOT_… for what does
-   * not fit, BAD_OPTION; the wire is closed then.
+   * peer asked at once (`docs/snapshots.md`). A snapshot may be restored only once, or its sequence
+   * numbers would be used twice: `octets` are used up, so that a second attempt is refused, and
+   * `SnapshotStore` sees to files. Throws SNAPSHOT_… for what does not fit, BAD_OPTION; the wire is
+   * closed then.
    */
   static restore(octets: Uint8Array, options: RestoreOptions): Stack {
     try {

@@ -101,7 +101,8 @@ export function writeSnapshot(
 export function readSnapshot(octets: Uint8Array, module: Build): Snapshot {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   if (octets.length < HEADER.LIMITS || MAGIC.some((octet, index) => octets[index] !== octet)) {
-    throw new LingerError("SNAPSHOT_FORMAT", "this is no snapshot");
+    const text = "this is no snapshot, or one that was restored already";
+    throw new LingerError("SNAPSHOT_FORMAT", text);
   }
   const version = view.getUint16(HEADER.VERSION, true);
   if (version !== VERSION) {
@@ -126,9 +127,13 @@ export function readSnapshot(octets: Uint8Array, module: Build): Snapshot {
   };
 }
 
-/** Puts the memory of a snapshot that `readSnapshot` has checked into a fresh instance. */
+/**
+ * Puts the memory of a snapshot that `readSnapshot` has checked into a fresh instance, and uses it
+ * up: these octets are no snapshot any more.
+ */
 export function pasteSnapshot(octets: Uint8Array, instance: Imaged): void {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  octets.fill(0, 0, MAGIC.length);
   let at = view.getUint16(HEADER.LENGTH, true) + view.getUint32(HEADER.HOST_OCTETS, true);
   instance.memory.fill(0, 0, instance.imageOctets);
   for (let count = view.getUint32(HEADER.RUN_COUNT, true); count > 0; count--) {

@@ -31,8 +31,8 @@ static uint32_t rotate(uint32_t word, uint32_t bits) {
 
 static void take_block(uint32_t state[8], const uint8_t *block) {
   uint32_t schedule[BLOCK_WORDS];
-  uint32_t v[8];
-  memcpy(v, state, sizeof v);
+  uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+  uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
   for (uint32_t i = 0; i < ROUNDS; ++i) {
     uint32_t *const word = &schedule[i % BLOCK_WORDS];
     if (i < BLOCK_WORDS) {
@@ -44,15 +44,21 @@ static void take_block(uint32_t state[8], const uint8_t *block) {
       *word += schedule[(i - 7) % BLOCK_WORDS] + (rotate(near, 7) ^ rotate(near, 18) ^ near >> 3) +
                (rotate(late, 17) ^ rotate(late, 19) ^ late >> 10);
     }
-    const uint32_t first = v[7] + (rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)) +
-                           ((v[4] & v[5]) ^ (~v[4] & v[6])) + constants[i] + *word;
-    const uint32_t second = (rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)) +
-                            ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-    memmove(v + 1, v, 7 * sizeof v[0]);
-    v[4] += first;
-    v[0] = first + second;
+    const uint32_t first = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) +
+                           ((e & f) ^ (~e & g)) + constants[i] + *word;
+    const uint32_t second =
+        (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+    h = g;
+    g = f;
+    f = e;
+    e = d + first;
+    d = c;
+    c = b;
+    b = a;
+    a = first + second;
   }
-  for (uint32_t i = 0; i < 8; ++i) state[i] += v[i];
+  const uint32_t end[8] = {a, b, c, d, e, f, g, h};
+  for (uint32_t i = 0; i < 8; ++i) state[i] += end[i];
 }
 
 void linger_sha256(const uint8_t *octets, uint32_t length, uint8_t digest[LINGER_SHA256_OCTETS]) {
