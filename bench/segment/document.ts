@@ -5,6 +5,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readSection, withSection } from "../end-to-end/run.ts";
 import type { Engine } from "./engines.ts";
 import type { Work } from "./operations.ts";
 import { plotBars, plotLines } from "./plot.ts";
@@ -171,5 +172,5 @@ ${formatFunctions(functions)}
 
 ${formatSizes(sizes)}
 `;
-  writeFileSync(DOCUMENT, text);
+  writeFileSync(DOCUMENT, withSection(text, readSection()));
 }

@@ -6,6 +6,7 @@
  *     npm run bench -- --json FILE                   and the results as data
  *     npm run bench -- --functions --scenario S1     and what each function executes
  *     npm run bench -- --store-budget                what tests/bench holds from now on
+ *     npm run bench -- --end-to-end                  what passes in a second, over a TAP
  *
  * First every frame that both sides send in the scenarios is judged (verify.ts); then they are
  * measured in turn. A run of everything writes docs/performance.md and its plots. The exit status
@@ -13,6 +14,7 @@
  */
 import { availableParallelism } from "node:os";
 import { openJson, readOptions, runProgram, UsageError } from "../command.ts";
+import { runEndToEnd } from "../end-to-end/run.ts";
 import { storeBudget } from "./budget.ts";
 import { formatFunctions, writeDocument } from "./document.ts";
 import { type Engine, ENGINES, type Subject } from "./engines.ts";
@@ -32,6 +34,8 @@ const HELP = `usage: npm run bench [-- OPTIONS]
   --functions       and what each function of Linger executes
   --json FILE       writes the results as data
   --store-budget    stores what Linger costs as what the tests hold, and stops
+  --end-to-end      measures Linger in the host emulator, and lwIP, against the kernel over a TAP
+                    in a private network, writes that section of docs/performance.md, and stops
 
 Without --engine and --scenario docs/performance.md is written anew.`;
 
@@ -45,6 +49,7 @@ interface Arguments {
   help: boolean;
   functions: boolean;
   storesBudget: boolean;
+  isEndToEnd: boolean;
   isWhole: boolean;
 }
 
@@ -70,6 +75,7 @@ function readArguments(args: string[]): Arguments {
     json: { type: "string" },
     functions: { type: "boolean" },
     "store-budget": { type: "boolean" },
+    "end-to-end": { type: "boolean" },
     help: { type: "boolean", short: "h" },
   } as const;
   const { values } = readOptions({ args, options });
@@ -79,6 +85,7 @@ function readArguments(args: string[]): Arguments {
     scenarios: choose("scenario", scenario, SCENARIOS),
     functions,
     storesBudget: values["store-budget"] ?? false,
+    isEndToEnd: values["end-to-end"] ?? false,
     isWhole: engine === undefined && scenario === undefined,
     help,
   };
@@ -164,6 +171,7 @@ async function main(args: string[]): Promise<number> {
     storeBudget();
     return 0;
   }
+  if (options.isEndToEnd) return runEndToEnd(args, openJson(json));
   for (const engine of chosen) checkNeeds(engine.needs, `the engine ${engine.name}`);
   const writeJson = openJson(json);
   verifyAll(scenarios);
