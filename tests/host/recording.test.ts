@@ -10,7 +10,7 @@ import { after, describe, test } from "node:test";
 import { LingerError } from "../../hal/host/errors.ts";
 import { LingerModule, type Profile } from "../../hal/host/module.ts";
 import { parseFrame } from "../../hal/host/packet/index.ts";
-import { callShape, checkOf } from "../../hal/host/recording/format.ts";
+import { callShape, checkOf, Kind } from "../../hal/host/recording/format.ts";
 import { ImageHash } from "../../hal/host/recording/image-hash.ts";
 import {
   readRecording,
@@ -407,6 +407,34 @@ describe("docs/recording.md", () => {
     assert.equal(callShape(listed.length + 1), undefined);
     // The first record is the first call: init, its number from the document.
     assert.equal(octets[readHeaderLength(octets)], listed.find(([, name]) => name === "init")![0]);
+  });
+
+  test("may have checks of either kind, and each finds what is damaged", () => {
+    const { octets } = recordTransfer({ octets: 500 });
+    const last = octets.length - 5;
+    assert.equal(octets[last], Kind.CRC);
+    const other = new Uint8Array(octets);
+    other[last] = Kind.CHECK;
+    new DataView(other.buffer).setUint32(last + 1, checkOf(other.subarray(0, last)), true);
+    assert.ok(readRecording(other).steps.length > 0);
+    for (const whole of [octets, other]) {
+      const damaged = new Uint8Array(whole);
+      damaged[last >> 1]! ^= 4;
+      assertRefused(() => readRecording(damaged), /damaged/);
+    }
+  });
+
+  test("leaves out what changes nothing", () => {
+    const { recording } = recordTransfer();
+    const calls = new Set(recording.steps.map(({ call }) => call));
+    for (const question of ["tcpPeek", "tcpPeekedAddress", "tcpLookup"] as const) {
+      assert.ok(!calls.has(question), question);
+    }
+    assert.ok(calls.has("tcpCommit") && calls.has("tcpConsume"));
+    const refused = recording.steps.filter(({ call }) => call === "tcpReserve");
+    assert.ok(refused.length > 0 && refused.every(({ result }) => result! < 0));
+    const ready = recording.steps.filter(({ call }) => call === "nextReady");
+    assert.ok(ready.length > 0 && ready.every(({ result }) => result !== 0));
   });
 
   test("defines the check and the state hash as they are computed", () => {

@@ -38,6 +38,7 @@ export const Kind = {
   HASH: 70,
   CHECK: 71,
   END: 72,
+  CRC: 73,
 } as const;
 
 export type CallName = keyof LingerCalls | keyof ApplicationCalls;
@@ -51,7 +52,14 @@ interface CallShape {
   readonly data?: number;
   /** The result is a place in memory, which another build of the module may choose otherwise. */
   readonly isAddress?: true;
+  /** Whether a call that answers this has changed nothing, so that it is no input. */
+  readonly isQuestion?: (result: number) => boolean;
 }
+
+const always = (): boolean => true;
+/** A refusal is remembered, and an event follows. */
+const unlessRefused = (result: number): boolean => result > 0;
+const ifNone = (result: number): boolean => result === 0;
 
 /** The calls by number, from 1 on. New ones come at the end; a number never changes. */
 const CALLS: readonly CallShape[] = [
@@ -64,12 +72,12 @@ const CALLS: readonly CallShape[] = [
   { name: "tcpListen", parameters: 3 },
   { name: "tcpAccept", parameters: 1 },
   { name: "tcpConnect", parameters: 4 },
-  { name: "tcpReserve", parameters: 1 },
-  { name: "tcpReservedAddress", parameters: 1, isAddress: true },
+  { name: "tcpReserve", parameters: 1, isQuestion: unlessRefused },
+  { name: "tcpReservedAddress", parameters: 1, isAddress: true, isQuestion: unlessRefused },
   { name: "tcpCommit", parameters: 2, data: 1 },
   { name: "tcpUrgent", parameters: 1 },
-  { name: "tcpPeek", parameters: 1 },
-  { name: "tcpPeekedAddress", parameters: 1, isAddress: true },
+  { name: "tcpPeek", parameters: 1, isQuestion: always },
+  { name: "tcpPeekedAddress", parameters: 1, isAddress: true, isQuestion: always },
   { name: "tcpConsume", parameters: 2 },
   { name: "tcpCloseWrite", parameters: 1 },
   { name: "tcpClose", parameters: 1 },
@@ -78,8 +86,8 @@ const CALLS: readonly CallShape[] = [
   { name: "tcpSetOption", parameters: 3 },
   { name: "tcpStatus", parameters: 1, isAddress: true },
   { name: "tcpStatusAt", parameters: 1, isAddress: true },
-  { name: "tcpLookup", parameters: 3 },
-  { name: "nextReady", parameters: 0 },
+  { name: "tcpLookup", parameters: 3, isQuestion: always },
+  { name: "nextReady", parameters: 0, isQuestion: ifNone },
   { name: "takeEvents", parameters: 1 },
   { name: "pingSend", parameters: 3 },
   { name: "pingTake", parameters: 0 },

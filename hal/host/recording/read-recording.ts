@@ -5,6 +5,7 @@
  * and RECORDING_FORMAT, which say what is wrong and how far the file is sound.
  */
 import { readFileSync } from "node:fs";
+import { crc32 } from "node:zlib";
 import { Limit } from "../abi.ts";
 import { LingerError } from "../errors.ts";
 import type { Limits } from "../module.ts";
@@ -144,9 +145,9 @@ class Reader {
 
   #record(): void {
     const begin = this.#at;
-    if (this.#hasEnded && this.#octets[begin] !== Kind.CHECK) throw this.#damaged();
     const kind = this.#octet();
-    if (kind === Kind.CHECK) return this.#check(begin);
+    if (kind === Kind.CHECK || kind === Kind.CRC) return this.#check(kind, begin);
+    if (this.#hasEnded) throw this.#damaged();
     if (kind < Kind.RETURN_ZERO) return this.#call(kind);
     if (kind === Kind.HASH) return this.#hash();
     if (kind === Kind.END && this.#open === undefined) {
@@ -157,9 +158,11 @@ class Reader {
     this.#answer(kind, this.#open);
   }
 
-  #check(begin: number): void {
+  #check(kind: number, begin: number): void {
     const check = this.#word();
-    if (check !== checkOf(this.#octets.subarray(this.#uncheckedFrom, begin))) throw this.#damaged();
+    const octets = this.#octets.subarray(this.#uncheckedFrom, begin);
+    const found = kind === Kind.CRC ? crc32(octets) : checkOf(octets);
+    if (check !== found) throw this.#damaged();
     this.#uncheckedFrom = this.#at;
     this.#checkedSteps = this.#steps.length;
   }

@@ -7,6 +7,7 @@
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import { basename } from "node:path";
+import { crc32 } from "node:zlib";
 import { Abi } from "../abi.ts";
 import { LingerError } from "../errors.ts";
 import type { InstanceTap, LingerInstance, LingerModule, RawImports } from "../module.ts";
@@ -23,7 +24,6 @@ import {
   VERSION,
 } from "./format.ts";
 import { type ImageExtent, ImageHash } from "./image-hash.ts";
-import { Rooms } from "./rooms.ts";
 
 /** The path of a file, which is created or emptied, or who takes the octets as they come. */
 export type RecordingSink = string | ((octets: Uint8Array) => void);
@@ -69,7 +69,9 @@ export class Recorder implements InstanceTap {
   #hash: ImageHash | undefined;
   #hashEvery = 0;
   #lastMs = 0;
-  readonly #rooms = new Rooms();
+  /** The calls behind SEND, to find its octets: asked again they answer the same. */
+  #reserve: WasmCall = () => 0;
+  #reservedAddress: WasmCall = () => 0;
   #isClosed = false;
 
   /** RECORDING_FILE if the file cannot be made. */
@@ -131,28 +133,36 @@ export class Recorder implements InstanceTap {
     const number = callNumber(name);
     const shape = number === undefined ? undefined : callShape(number);
     if (number === undefined || shape === undefined) return call;
-    const { parameters, time, data } = shape;
-    const isRoom = /^tcp(Reserve|ReservedAddress|Commit|Release)$/.test(name);
-    return (a = 0, b = 0, c = 0, d = 0): number => {
-      if (this.#isClosed) return call(a, b, c, d);
+    if (name === "tcpReserve") this.#reserve = call;
+    if (name === "tcpReservedAddress") this.#reservedAddress = call;
+    const { parameters, time, data, isQuestion } = shape;
+    const write = (a: number, b: number, c: number, d: number): void => {
       const written = data === undefined ? undefined : this.#written(name, a, b);
       this.#begin(number, written?.length);
       if (parameters > 0) this.#argument(a, time === 0);
       if (parameters > 1) this.#argument(b, time === 1);
       if (parameters > 2) this.#argument(c, time === 2);
       if (parameters > 3) this.#argument(d, time === 3);
-      if (written !== undefined) {
-        this.#varint(written.length);
-        this.#octets(written);
-      }
+      if (written === undefined) return;
+      this.#varint(written.length);
+      this.#octets(written);
+    };
+    return (a = 0, b = 0, c = 0, d = 0): number => {
+      if (this.#isClosed) return call(a, b, c, d);
+      // An input is written before the call: it may trap, or ask the host for something.
+      if (isQuestion === undefined) write(a, b, c, d);
       let result: number;
       try {
         result = call(a, b, c, d);
       } catch (error) {
+        if (isQuestion !== undefined) write(a, b, c, d);
         this.#trapped();
         throw error;
       }
-      if (isRoom) this.#rooms.note(name, a, b, result);
+      if (isQuestion !== undefined) {
+        if (isQuestion(result)) return result;
+        write(a, b, c, d);
+      }
       this.#returned(result);
       return result;
     };
@@ -173,8 +183,8 @@ export class Recorder implements InstanceTap {
     clearTimeout(this.#flushing);
     this.#flushing = undefined;
     if (this.#at === 0) return;
-    const check = checkRange(this.#view, 0, this.#at);
-    this.#chunk[this.#at++] = Kind.CHECK;
+    const check = crc32(this.#chunk.subarray(0, this.#at));
+    this.#chunk[this.#at++] = Kind.CRC;
     this.#word(check);
     const octets = this.#chunk.subarray(0, this.#at);
     this.#at = 0;
@@ -218,10 +228,11 @@ export class Recorder implements InstanceTap {
 
   /** The octets that the host wrote for this call: a frame in its slot, or SEND's in their room. */
   #written(name: string, first: number, octets: number): Uint8Array {
-    if (name !== "frameReceived") return this.#rooms.find(this.#memory, first, octets);
-    const begin = this.#slots[first];
-    if (begin === undefined) return this.#memory.subarray(0, 0);
-    return this.#memory.subarray(begin, begin + Math.min(octets >>> 0, this.#slotOctets));
+    const isFrame = name === "frameReceived";
+    const begin = isFrame ? (this.#slots[first] ?? 0) : this.#reservedAddress(first);
+    const room = isFrame ? this.#slotOctets : this.#reserve(first);
+    if (begin <= 0 || room <= 0) return this.#memory.subarray(0, 0);
+    return this.#memory.subarray(begin, begin + Math.min(octets >>> 0, room));
   }
 
   #returned(result: number): void {

@@ -12,7 +12,6 @@ import { type ConnectionStatus, readStatus } from "../names.ts";
 import { type CallName, callNumber, callShape, checkOf, FRAME_CHECK_OCTETS } from "./format.ts";
 import { ImageHash } from "./image-hash.ts";
 import type { RecordedImport, RecordedStep, Recording } from "./read-recording.ts";
-import { Rooms } from "./rooms.ts";
 
 /** A frame that passed, in the order in which the module had it. */
 export interface ReplayedFrame {
@@ -38,7 +37,6 @@ export interface Divergence {
 interface Checkpoint {
   readonly position: number;
   readonly frameCount: number;
-  readonly rooms: Rooms;
   readonly divergence: Divergence | undefined;
   /** The blocks that are not all zeros, by their place. */
   readonly blocks: Map<number, Uint8Array>;
@@ -63,7 +61,6 @@ export class Replay {
   #hash: ImageHash;
   #position = 0;
   #frames: ReplayedFrame[] = [];
-  #rooms = new Rooms();
   #divergence: Divergence | undefined;
   #checkpoints: Checkpoint[] = [];
   #checkpointSteps = CHECKPOINT_STEPS;
@@ -192,14 +189,13 @@ export class Replay {
       if (address > 0) memory.set(step.data, address);
       this.#note("in", step.data, true);
     } else if (step.data !== undefined) {
-      const room = this.#rooms.find(memory, a, step.data.length);
-      room.set(step.data.subarray(0, room.length));
+      const address = calls.tcpReservedAddress(a);
+      const room = address > 0 ? calls.tcpReserve(a) : 0;
+      memory.set(step.data.subarray(0, Math.max(room, 0)), Math.max(address, 0));
     }
     const exports = (step.call.startsWith("app") ? application : calls) as unknown as Exports;
     try {
-      const result = exports[step.call](a, b, c, d) | 0;
-      this.#rooms.note(step.call, a, b, result);
-      return result;
+      return exports[step.call](a, b, c, d) | 0;
     } catch (error) {
       if (!(error instanceof LingerError) || error.code !== "MODULE_TRAP") throw error;
       this.#hasTrapped = true;
@@ -268,7 +264,6 @@ export class Replay {
     this.#checkpoints.push({
       position: this.#position,
       frameCount: this.#frames.length,
-      rooms: this.#rooms.copy(),
       divergence: this.#divergence,
       blocks: copyBlocks(this.#image()),
     });
@@ -290,7 +285,6 @@ export class Replay {
     pasteBlocks(this.#image(), found.blocks);
     this.#position = found.position;
     this.#frames.length = found.frameCount;
-    this.#rooms = found.rooms.copy();
     this.#divergence = found.divergence;
   }
 
