@@ -17,6 +17,7 @@ import { openJson, readOptions, runProgram, UsageError } from "../command.ts";
 import { runEndToEnd } from "../end-to-end/run.ts";
 import { storeBudget } from "./budget.ts";
 import { formatFunctions, writeDocument } from "./document.ts";
+import { verifyOnM3 } from "./cortex-m3.ts";
 import { type Engine, ENGINES, type Subject } from "./engines.ts";
 import { buildLinger } from "./linger.ts";
 import { buildLwip } from "./lwip.ts";
@@ -25,7 +26,7 @@ import { type Cost, type Costs, formatTable } from "./report.ts";
 import { LIMITS, type Scenario, SCENARIOS, type Side } from "./scenarios.ts";
 import { measureModules, measureSizes } from "./sizes.ts";
 import { BenchError, checkNeeds, mapConcurrently } from "./tools.ts";
-import { verify } from "./verify.ts";
+import { type Judge, verify } from "./verify.ts";
 
 const HELP = `usage: npm run bench [-- OPTIONS]
 
@@ -92,22 +93,28 @@ function readArguments(args: string[]): Arguments {
   return json === undefined ? read : { ...read, json };
 }
 
-/** Judges what both sides send. */
-function verifyAll(scenarios: readonly Scenario[]): void {
-  const modules: [Side, string][] = [
+/** Judges what both sides send, in V8 and, if that is measured, on a Cortex-M3. */
+async function verifyAll(engines: readonly Engine[], scenarios: readonly Scenario[]) {
+  const modules: [side: Side, module: string][] = [
     ["linger", buildLinger()],
     ["linger", buildLinger("native-checksum")],
     ["lwip", buildLwip()],
     ["lwip", buildLwip("native-checksum")],
   ];
+  const programs = ["ahead-linger-told", "lwip-native-told"] as const;
+  const isOnM3 = engines.some(({ name }) => name.startsWith("m3-"));
   let frames = 0;
-  for (const [side, module] of modules) {
-    for (const scenario of scenarios) {
-      const judge = verify(module, scenario);
-      frames += judge.frames;
-      const [complaint] = judge.complaints;
-      if (complaint !== undefined) throw new BenchError(`${scenario.name}, ${side}: ${complaint}`);
-    }
+  const hear = (who: string, scenario: Scenario, judge: Judge) => {
+    frames += judge.frames;
+    const [complaint] = judge.complaints;
+    if (complaint !== undefined) throw new BenchError(`${scenario.name}, ${who}: ${complaint}`);
+  };
+  for (const scenario of scenarios) {
+    for (const [side, module] of modules) hear(side, scenario, verify(module, scenario));
+    const onM3 = isOnM3 ? programs : [];
+    await mapConcurrently(onM3, availableParallelism(), async (program) =>
+      hear(program, scenario, await verifyOnM3(program, scenario)),
+    );
   }
   console.log(`${frames} frames judged: checksums, numbers, windows and texts are right\n`);
 }
@@ -174,7 +181,7 @@ async function main(args: string[]): Promise<number> {
   if (options.isEndToEnd) return runEndToEnd(args, openJson(json));
   for (const engine of chosen) checkNeeds(engine.needs, `the engine ${engine.name}`);
   const writeJson = openJson(json);
-  verifyAll(scenarios);
+  await verifyAll(chosen, scenarios);
   const costs: Costs = {};
   const limits: Record<string, Record<string, number>> = {};
   for (const engine of chosen) {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { messageOf } from "../../bench/command.ts";
+import { M3_NEEDS, verifyOnM3 } from "../../bench/segment/cortex-m3.ts";
 import { ENGINES } from "../../bench/segment/engines.ts";
 import { buildLinger } from "../../bench/segment/linger.ts";
 import { buildLwip, LWIP_NEEDS, lwipFiles } from "../../bench/segment/lwip.ts";
@@ -46,6 +47,16 @@ for (const engine of ENGINES.filter(({ unit }) => unit === "instructions")) {
     });
   });
 }
+
+describe("on a Cortex-M3", { skip: whatHinders([...LWIP_NEEDS, ...M3_NEEDS]) }, () => {
+  for (const program of ["ahead-linger-told", "lwip-native-told"] as const) {
+    test(`what ${program} sends is right`, async () => {
+      const { complaints, frames } = await verifyOnM3(program, { ...find("S3"), count: 32 });
+      assert.deepEqual(complaints, []);
+      assert.ok(frames > 32, `${frames}`); // and a handshake
+    });
+  }
+});
 
 describe("with the host's checksum", () => {
   const builds = {

@@ -27,7 +27,8 @@ void Z_envZ_prof_stop(struct Z_env_instance_t *env) {
 }
 
 void Z_envZ_arrived(struct Z_env_instance_t *env, u32 frame, u32 octets) {
-  (void)env, (void)frame, (void)octets;
+  (void)env;
+  host_tell("arrived", linger_memory_octets + frame, octets);
 }
 
 u32 Z_envZ_sent_count(struct Z_env_instance_t *env) {
@@ -56,7 +57,7 @@ u32 Z_halZ_transmit(struct Z_hal_instance_t *hal, u32 frame, u32 octets) {
   if (octets > LINGER_MEMORY_OCTETS || frame > LINGER_MEMORY_OCTETS - octets) {
     wasm_rt_trap(WASM_RT_TRAP_OOB);
   }
-  note_frame(linger_memory_octets + frame);
+  note_frame(linger_memory_octets + frame, octets);
   return 0;
 }
 

@@ -24,6 +24,14 @@ void host_fail(const char *what, const char *why) {
   exit(1);
 }
 
+#ifdef BENCH_TELLS
+void host_tell(const char *what, const uint8_t *frame, uint32_t octets) {
+  printf("%s ", what);
+  for (uint32_t i = 0; i < octets; i++) printf("%02x", frame[i]);
+  printf("\n");
+}
+#endif
+
 /** lwIP's own code is there already. */
 __attribute__((weak)) void side_load(const char *module) { (void)module; }
 

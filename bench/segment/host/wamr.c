@@ -29,12 +29,13 @@ static void prof_stop(wasm_exec_env_t env) {
 }
 
 static void arrived(wasm_exec_env_t env, uint8_t *frame, uint32_t octets) {
-  (void)env, (void)frame, (void)octets;
+  (void)env;
+  host_tell("arrived", frame, octets);
 }
 
 static int32_t transmit(wasm_exec_env_t env, uint8_t *frame, uint32_t octets) {
-  (void)env, (void)octets;
-  note_frame(frame);
+  (void)env;
+  note_frame(frame, octets);
   return 0;
 }
 

@@ -3,9 +3,10 @@
 #define PROF_START() mark_start()
 #define PROF_STOP() mark_stop()
 #define EXPORT(name)
-static inline void arrived(const void *frame, u32_t octets) { (void)frame, (void)octets; }
+static inline void arrived(const void *frame, u32_t octets) {
+  host_tell("arrived", frame, octets);
+}
 static inline int hal_transmit(const void *frame, u32_t octets) {
-  (void)octets;
-  note_frame(frame);
+  note_frame(frame, octets);
   return 0;
 }
