@@ -3,7 +3,7 @@
  *
  * Used by the tests of this folder. What lies in the flash is read by the host's own reader.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSleeper, modulePath } from "../../bench/firmware/build.ts";
@@ -51,6 +51,12 @@ export class Flash {
     const flash = readFileSync(this.path);
     flash[place]! ^= 0x10;
     writeFileSync(this.path, flash);
+  }
+
+  /** As if what is in the flash had been written so long ago. */
+  age(ms: number): void {
+    const then = new Date(Date.now() - ms);
+    utimesSync(this.path, then, then);
   }
 
   discard(): void {

@@ -8,7 +8,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { modulePath } from "../../../bench/firmware/build.ts";
 import { openDatagram, RealClock, Stack } from "../../../hal/host/index.ts";
+import { LingerModule } from "../../../hal/host/module.ts";
 import { parseFrame } from "../../../hal/host/packet/index.ts";
+import { readSnapshot } from "../../../hal/host/snapshot/format.ts";
 import { octets, sha256, until } from "../../interop/traffic.ts";
 import { BOARD_ADDRESS, BoardMachine } from "../board.ts";
 import { freePort, HeldWire, PEER_ADDRESS } from "../peer.ts";
@@ -53,6 +55,13 @@ class Bench {
     await this.board.says("linger: ready\n");
   }
 
+  /** Puts the board away, and says what time it was for its module. */
+  async moduleMs(): Promise<number> {
+    await this.board.fallAsleep();
+    const [snapshot] = this.flash.snapshots();
+    return readSnapshot(snapshot!, LingerModule.load("default")).moduleMs;
+  }
+
   async close(): Promise<void> {
     this.stack.close();
     await this.board.cutPower();
@@ -93,6 +102,32 @@ describe("a connection across a board's power cycle", { timeout: SUITE_TIMEOUT_M
     });
   }
 });
+
+/** Beyond 2^29 ms, which a module can pass in one step, and 2^30, which it must not. */
+const DAYS_MS = [3_600_000, 20 * 86_400_000];
+
+for (const sleptMs of DAYS_MS) {
+  test(`${sleptMs} ms of sleep are time for the module, and none for its idle connections`, async () => {
+    const bench = await Bench.open("process");
+    try {
+      await bench.board.says("linger: ready\n");
+      const connection = bench.stack.connect(BOARD_ADDRESS, ECHO_PORT);
+      await connection.connected;
+      const before = await bench.moduleMs();
+      bench.flash.age(sleptMs);
+      await bench.wake();
+      const [slept] = /after \d+ ms of sleep/.exec(bench.board.log)!;
+      assert.ok(Math.abs(Number(/\d+/.exec(slept)![0]) - sleptMs) < 60_000, slept);
+      await connection.writeAll(octets(1, 1000));
+      for (let received = 0; received < 1000;) received += (await connection.receive())!.length;
+      const passed = ((await bench.moduleMs()) - before) >>> 0;
+      assert.ok(passed >= sleptMs % 2 ** 32 && passed < sleptMs + 120_000, `${passed} ms`);
+      connection.close();
+    } finally {
+      await bench.close();
+    }
+  });
+}
 
 test("what does not fit is refused by name, stays, and the stack begins anew", async () => {
   const flash = new Flash();
