@@ -45,7 +45,6 @@ static struct {
   wasm_module_inst_t instance;
   wasm_exec_env_t environment;
   wasm_function_inst_t functions[FUNCTION_COUNT];
-  bool has_application;
 } engine;
 
 /* WAMR has translated the pointer and checked that the frame lies in linear memory: "(*~)i". */
@@ -165,8 +164,6 @@ static void find_functions(void) {
   for (uint32_t i = 0; i < FUNCTION_COUNT; ++i) {
     engine.functions[i] = wasm_runtime_lookup_function(engine.instance, names[i]);
   }
-  engine.has_application =
-      engine.functions[FUNCTION_appInit] != NULL && engine.functions[FUNCTION_appPoll] != NULL;
 }
 
 static bool has_function(enum function function) {
@@ -212,7 +209,7 @@ void linger_engine_report_memory(void) {
 }
 
 bool linger_engine_has_application(void) {
-  return engine.has_application;
+  return engine.functions[FUNCTION_appInit] != NULL && engine.functions[FUNCTION_appPoll] != NULL;
 }
 
 void *linger_memory(uint32_t address, uint32_t octets) {

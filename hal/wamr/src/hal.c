@@ -32,11 +32,11 @@ static struct {
   jmp_buf restart;
   const char *trap;
   uint8_t *slots[RX_SLOTS_MAX];
-  uint32_t slot_count;
-  uint32_t slot_size;
-  uint32_t next_slot;
   /** So far the module's time is ahead of the port's: it goes on after a snapshot. */
   uint32_t ahead_ms;
+  uint16_t slot_size;
+  uint8_t slot_count;
+  uint8_t next_slot;
   uint8_t link_address[6];
   bool link_is_up;
   bool was_busy;
@@ -137,8 +137,8 @@ static bool check_version(void) {
 static bool attach_slots(void) {
   const int32_t count = linger_limit(LINGER_LIMIT_RX_SLOT_COUNT);
   const int32_t size = linger_limit(LINGER_LIMIT_RX_SLOT_SIZE);
-  hal.slot_count = count > RX_SLOTS_MAX ? RX_SLOTS_MAX : (uint32_t)count;
-  hal.slot_size = (uint32_t)size;
+  hal.slot_count = (uint8_t)(count > RX_SLOTS_MAX ? RX_SLOTS_MAX : count);
+  hal.slot_size = (uint16_t)size;
   hal.next_slot = 0;
   for (uint32_t i = 0; i < hal.slot_count; ++i) {
     hal.slots[i] = linger_memory((uint32_t)linger_rx_slot_address(i), hal.slot_size);
@@ -258,7 +258,7 @@ static bool hand_over_frames(uint32_t now_ms) {
     const uint32_t slot = hal.next_slot;
     const uint32_t octets = linger_port_receive(hal.slots[slot], hal.slot_size);
     if (octets == 0) return true;
-    hal.next_slot = slot + 1 == hal.slot_count ? 0 : slot + 1;
+    hal.next_slot = (uint8_t)(slot + 1 == hal.slot_count ? 0 : slot + 1);
     ++hal.counters.frames_received;
     linger_frame_received(slot, octets, now_ms);
   }
