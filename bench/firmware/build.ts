@@ -50,12 +50,12 @@ function buildTargets(names: string[]): void {
   run("ninja", ["-C", IMAGES_FOLDER, ...names]);
 }
 
-/** Builds the image of mps2-an385 that can be put away, with the release module. */
-export function buildSleeper(engine: Engine): BuiltImage {
+/** Builds the image of mps2-an385 that can be put away; ahead of time with the release module. */
+export function buildSleeper(engine: Engine, module = modulePath("default")): BuiltImage {
   const image = findImage("mps2-an385", engine)!;
   const name = `${image.name}-sleeper`;
   buildTargets([name]);
-  return found(IMAGES_FOLDER, { ...image, name }, modulePath(image.board.profile));
+  return found(IMAGES_FOLDER, { ...image, name }, module);
 }
 
 /** Builds an image for any module. */

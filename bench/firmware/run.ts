@@ -14,7 +14,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { parseWireSpec, WIRE_HELP, type WireSpec } from "../../hal/host/cli/wire-spec.ts";
 import { readOptions, runProgram, UsageError } from "../command.ts";
-import { buildImageWith, buildProcess, modulePath } from "./build.ts";
+import { buildImageWith, buildProcess, buildSleeper, modulePath } from "./build.ts";
 import { BOARDS, type Engine, findImage, type Image } from "./images.ts";
 import { prepareBoard, QEMU } from "./machine.ts";
 import { formatSettings, makeModulePartition, type Settings } from "./partitions.ts";
@@ -30,6 +30,8 @@ machine without QEMU, on the wires tap:NAME and udp:LOCALPORT:127.0.0.1:PORT.
   --wire SPEC     how it is connected (default: user, see below)
   --ip CIDR       its IPv4 address (default 10.9.0.2/24)
   --gateway IP    its gateway (default 10.9.0.1)
+  --flash FILE    mps2-an385 and linux: the key z puts the stack away in it, and the next start
+                  with this file goes on from there (docs/snapshots.md)
   --msl MS        maximum segment lifetime, 100 to 120,000 (default 30,000)
   --mac MAC       its link address (default 02:00:00:0a:09:02)
 
@@ -46,6 +48,8 @@ const MSL_MIN_MS = 100;
 const MSL_MAX_MS = 120_000;
 
 const LINUX = "linux";
+/** The board whose images can be put away. */
+const SLEEPER = "mps2-an385";
 
 const OPTIONS = {
   engine: { type: "string" },
@@ -56,6 +60,7 @@ const OPTIONS = {
   gateway: { type: "string" },
   msl: { type: "string" },
   mac: { type: "string" },
+  flash: { type: "string" },
   help: { type: "boolean" },
 } as const;
 
@@ -188,7 +193,9 @@ function startProcess(values: Values): void {
   console.error(`building linger-${engine} …`);
   const program = buildProcess(engine, module);
   const words = formatSettings(settings);
-  run(program, [...(engine === "wasm2c" ? [] : [module]), place, words], () => undefined);
+  const flash = text(values, "flash");
+  const last = flash === undefined ? [] : [flash];
+  run(program, [...(engine === "wasm2c" ? [] : [module]), place, words, ...last], () => undefined);
 }
 
 function start(board: string, values: Values): void {
@@ -196,11 +203,23 @@ function start(board: string, values: Values): void {
   const { app, wire, settings, mac } = readOrder(values);
   const netdev = wire === undefined ? userNetdev(settings.ip) : toNetdev(wire);
   const path = app ?? modulePath(image.board.profile);
+  const store = text(values, "flash");
+  if (store !== undefined) checkSleeper(board, image, app);
   console.error(`building ${image.name} …`);
-  const built = buildImageWith(image, path);
+  const built =
+    store === undefined ? buildImageWith(image, path) : buildSleeper(image.engine, path);
   const module = makeModulePartition(readFileSync(path));
-  const { args, discard } = prepareBoard({ built, module, settings, netdev, mac });
+  const kept = store === undefined ? {} : { store };
+  const { args, discard } = prepareBoard({ built, module, settings, netdev, mac, ...kept });
   run(QEMU, args, discard);
+}
+
+/** Which firmware there is that can be put away. */
+function checkSleeper(board: string, image: Image, app: string | undefined): void {
+  if (board !== SLEEPER) throw new UsageError(`--flash is for ${SLEEPER} and ${LINUX}`);
+  if (image.engine === "wasm2c" && app !== undefined) {
+    throw new UsageError("--flash with --aot runs the release's module: leave --app out");
+  }
 }
 
 /** Runs a program on the terminal, and exits as it does. */
