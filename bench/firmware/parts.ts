@@ -68,7 +68,7 @@ function flashPart({ file }: Section): string {
 }
 
 function ramPart(section: Section): string {
-  if (section.name === ".bss.engine") return "pool";
+  if (section.name === ".bss.pool") return "pool";
   if (section.name === ".bss.linger_memory_octets") return "linear memory";
   if (section.output.endsWith("stack")) return "stacks";
   return flashPart(section);

@@ -44,13 +44,12 @@ function(linger_add_sources target)
 endfunction()
 
 # ENGINE fast | classic | wasm2c, and for
-#   fast, classic: POOL octets for WAMR, linear memory included; RESERVE octets of it that loading
-#     must leave together for that (0); WASM_STACK octets (4096);
+#   fast, classic: POOL octets for WAMR, linear memory included; WASM_STACK octets (4096);
 #     WATCHDOG instructions that a call may take at most (none)
 #   wasm2c: MODULE file; OPTIMIZE flags for the module's code (-O2)
 # SNAPSHOTS: the stack can be put away in flash; the port has `include/linger-store.h`.
 function(linger_add_hal target)
-  cmake_parse_arguments(HAL "SNAPSHOTS" "ENGINE;POOL;RESERVE;WASM_STACK;WATCHDOG;MODULE;OPTIMIZE" "" ${ARGN})
+  cmake_parse_arguments(HAL "SNAPSHOTS" "ENGINE;POOL;WASM_STACK;WATCHDOG;MODULE;OPTIMIZE" "" ${ARGN})
   set(source ${LINGER_FOLDER}/src)
   linger_add_sources(${target} ${source}/hal.c ${source}/natives.c ${source}/report.c)
   if(HAL_SNAPSHOTS)
@@ -67,12 +66,9 @@ function(linger_add_hal target)
   if(NOT HAL_ENGINE MATCHES "^(fast|classic)$" OR NOT HAL_POOL)
     message(FATAL_ERROR "linger_add_hal: ENGINE fast, classic or wasm2c; POOL for the first two")
   endif()
-  linger_add_sources(${target} ${source}/engine-wamr.c ${source}/sha256.c)
+  linger_add_sources(${target} ${source}/engine-wamr.c ${source}/pool.c ${source}/sha256.c)
   string(TOUPPER ${HAL_ENGINE} engine)
   target_compile_definitions(${target} PRIVATE LINGER_ENGINE_${engine} LINGER_POOL_OCTETS=${HAL_POOL})
-  if(HAL_RESERVE)
-    target_compile_definitions(${target} PRIVATE LINGER_RESERVE_OCTETS=${HAL_RESERVE})
-  endif()
   if(HAL_WASM_STACK)
     target_compile_definitions(${target} PRIVATE LINGER_WASM_STACK_OCTETS=${HAL_WASM_STACK})
   endif()

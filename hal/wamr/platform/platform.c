@@ -1,6 +1,6 @@
 /**
  * What WAMR asks of the machine, for one without an operating system. WAMR allocates from the pool
- * that the engine gives it (`src/engine-wamr.c`), linear memory included, so there is no other heap.
+ * of the engine (`src/pool.c`), linear memory included, so there is no other heap.
  *
  * Called by WAMR only. Never blocks: there is one thread, so a lock is always free.
  */
@@ -9,6 +9,7 @@
 
 #include "bh_platform.h"
 #include "linger-port.h"
+#include "../src/pool.h"
 
 #define MESSAGE_OCTETS 160
 
@@ -18,7 +19,7 @@ int bh_platform_init(void) {
 
 void bh_platform_destroy(void) {}
 
-/* Only a runtime without a pool of its own would allocate here. */
+/* Only a runtime without an allocator of its own would come here. */
 void *os_malloc(unsigned size) {
   (void)size;
   return NULL;
@@ -34,20 +35,19 @@ void os_free(void *ptr) {
   (void)ptr;
 }
 
-/* Linear memory: from the pool, and zero as WebAssembly has it. */
+/* Linear memory: from the pool's top, and zero as WebAssembly has it. */
 void *os_mmap(void *hint, size_t size, int prot, int flags, os_file_handle file) {
   (void)hint;
   (void)prot;
   (void)flags;
   (void)file;
-  void *const memory = wasm_runtime_malloc((unsigned)size);
+  void *const memory = linger_pool_take((uint32_t)size);
   if (memory != NULL) memset(memory, 0, size);
   return memory;
 }
 
 void os_munmap(void *addr, size_t size) {
-  (void)size;
-  wasm_runtime_free(addr);
+  linger_pool_give_back(addr, (uint32_t)size);
 }
 
 void *os_mremap(void *old_addr, size_t old_size, size_t new_size) {

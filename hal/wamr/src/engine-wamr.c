@@ -3,26 +3,19 @@
  *
  * The fast interpreter translates the module while loading and leaves the original where it is, in
  * flash. The classic one changes the module in place, so it gets a copy in the pool. Linear memory
- * lies in the pool too (`platform/platform.c`).
+ * lies in the pool too (`platform/platform.c`, `pool.c`).
  */
 #include <stddef.h>
 #include <string.h>
 
 #include "engine.h"
+#include "pool.h"
 #include "report.h"
 #include "sha256.h"
 #include "wasm_export.h"
 
-#ifndef LINGER_POOL_OCTETS
-#error "LINGER_POOL_OCTETS: what WAMR may allocate, linear memory included"
-#endif
 #ifndef LINGER_WASM_STACK_OCTETS
 #define LINGER_WASM_STACK_OCTETS 4096
-#endif
-
-/** Kept together for linear memory while the loader divides the pool; a tight one needs it. */
-#ifndef LINGER_RESERVE_OCTETS
-#define LINGER_RESERVE_OCTETS 0
 #endif
 
 #define ERROR_OCTETS 128
@@ -40,7 +33,6 @@ static const char *const names[FUNCTION_COUNT] = {
     LINGER_APPLICATION_EXPORTS(NAME_OF, NAME_OF)};
 
 static struct {
-  uint64_t pool[LINGER_POOL_OCTETS / sizeof(uint64_t)];
   wasm_module_t module;
   wasm_module_inst_t instance;
   wasm_exec_env_t environment;
@@ -73,9 +65,13 @@ static int32_t native_copy(wasm_exec_env_t environment, uint32_t to, const uint8
   return 0;
 }
 
-/* WAMR's table holds functions as pointers to data, as POSIX has it and ISO C does not. */
+/* WAMR's tables hold functions as pointers to data, as POSIX has it and ISO C does not. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpedantic"
+static const MemAllocOption allocator = {
+    .allocator = {.malloc_func = (void *)linger_pool_allocate,
+                  .realloc_func = (void *)linger_pool_reallocate,
+                  .free_func = (void *)linger_pool_free}};
 static NativeSymbol natives[] = {
     {"transmit", (void *)native_transmit, "(*~)i", NULL},
     {"entropy", (void *)native_entropy, "()i", NULL},
@@ -93,14 +89,14 @@ void wasm_trap_delete(void *trap) {
 static bool start_runtime(void) {
   RuntimeInitArgs arguments;
   memset(&arguments, 0, sizeof arguments);
-  arguments.mem_alloc_type = Alloc_With_Pool;
-  arguments.mem_alloc_option.pool.heap_buf = engine.pool;
-  arguments.mem_alloc_option.pool.heap_size = sizeof engine.pool;
+  arguments.mem_alloc_type = Alloc_With_Allocator;
+  arguments.mem_alloc_option = allocator;
   arguments.native_module_name = "hal";
   arguments.native_symbols = natives;
   arguments.n_native_symbols = sizeof natives / sizeof natives[0];
   if (wasm_runtime_full_init(&arguments)) return true;
-  linger_report("WAMR does not start with a pool of %u octets", (unsigned)sizeof engine.pool);
+  linger_report("WAMR does not start with a pool of %u octets",
+                (unsigned)linger_pool_state().octets);
   return false;
 }
 
@@ -110,7 +106,7 @@ static uint8_t *place_module(const struct linger_module *module) {
 }
 #else
 static uint8_t *place_module(const struct linger_module *module) {
-  uint8_t *const copy = wasm_runtime_malloc(module->length);
+  uint8_t *const copy = linger_pool_take(module->length);
   if (copy == NULL) linger_report("no room for a module of %u octets", (unsigned)module->length);
   else memcpy(copy, module->octets, module->length);
   return copy;
@@ -141,10 +137,7 @@ bool linger_engine_load(const struct linger_module *module) {
 #ifdef LINGER_ENGINE_FAST
   arguments.wasm_binary_freeable = true;
 #endif
-  const uint32_t reserved = LINGER_RESERVE_OCTETS;
-  void *const reserve = reserved == 0 ? NULL : wasm_runtime_malloc(reserved);
   engine.module = wasm_runtime_load_ex(octets, module->length, &arguments, error, sizeof error);
-  if (reserve != NULL) wasm_runtime_free(reserve);
   if (engine.module == NULL) {
     linger_report("the module does not load: %s", error);
     return false;
@@ -202,10 +195,9 @@ bool linger_engine_instantiate(void) {
 }
 
 void linger_engine_report_memory(void) {
-  mem_alloc_info_t pool;
-  if (!wasm_runtime_get_mem_alloc_info(&pool)) return;
-  linger_report("WAMR's pool: %u octets, %u in use, %u at most", (unsigned)pool.total_size,
-                (unsigned)(pool.total_size - pool.total_free_size), (unsigned)pool.highmark_size);
+  const struct linger_pool_state pool = linger_pool_state();
+  linger_report("WAMR's pool: %u octets, %u of them free between tables and linear memory",
+                (unsigned)pool.octets, (unsigned)pool.free);
 }
 
 bool linger_engine_has_application(void) {
