@@ -1,10 +1,10 @@
 /**
  * Times one module in V8, its optimizing compiler alone (node --no-liftoff):
  *
- *     node --no-liftoff v8-child.mjs FILE.wasm LINGER|LWIP SCENARIOS(JSON)
+ *     node --no-liftoff v8-child.mjs FILE.wasm linger|lwip { scenario, markNs }(JSON)
  *
  * Prints nanoseconds per unit, best and median, as JSON. Started by v8.ts, in a process of its own
- * for each side, so that no side warms up the other's code.
+ * for each side and scenario, so that none warms up another's code.
  */
 import { readFileSync } from "node:fs";
 import { performance } from "node:perf_hooks";
@@ -17,7 +17,7 @@ const PORTS_OFFSET = 34;
 const SEQ_OFFSET = 38;
 const NS_PER_MS = 1e6;
 
-const [, , file, side, list] = process.argv;
+const [, , file, side, order] = process.argv;
 const module = new WebAssembly.Module(readFileSync(file));
 
 let startedAt = 0;
@@ -67,6 +67,5 @@ function time({ code, mode, connections, count, marks }, markNs) {
   return { best: samples[0], median: samples[samples.length >> 1], errors };
 }
 
-const { calibration, scenarios } = JSON.parse(list);
-const markNs = time(calibration, 0).median / calibration.marks[side];
-console.log(JSON.stringify(scenarios.map((scenario) => time(scenario, markNs))));
+const { scenario, markNs } = JSON.parse(order);
+console.log(JSON.stringify(time(scenario, markNs)));
