@@ -4,8 +4,8 @@
  * Called by document.ts. No library: two kinds of plot, a few shapes each.
  */
 
-const WIDTH = 860;
-const MARGIN = { left: 70, right: 190, top: 40, bottom: 40 };
+const WIDTH = 880;
+const MARGIN = { left: 70, right: 210, top: 40, bottom: 40 };
 const HEIGHT = 320;
 const COLOURS = [...["#1f6f8b", "#e07a1f", "#5a8f29", "#8a3ffc", "#c2185b", "#8d6e63", "#333333"]];
 const STYLE = "font-family='sans-serif' font-size='12' fill='#333'";
