@@ -167,9 +167,13 @@ export class BoardMachine {
     assert.doesNotMatch(said, /^\{"error"/m, said);
   }
 
+  press(key: string): void {
+    this.#process.stdin!.write(key);
+  }
+
   /** Presses the key that puts the stack away, and takes the power when that is done. */
   async fallAsleep(): Promise<void> {
-    this.#process.stdin!.write("z");
+    this.press("z");
     await this.says("linger: asleep");
     await this.cutPower();
   }

@@ -19,6 +19,8 @@ export type Sleeper = (typeof SLEEPERS)[number];
 const SLOT_OCTETS = 128 * 1024;
 const HEAD_OCTETS = 16;
 const MARK = "LSLP";
+const MODULE_HEAD_OCTETS = 8;
+const SECTION_GLOBALS = 6;
 /** Where a snapshot has its length. */
 const TOTAL_AT = 64;
 
@@ -53,6 +55,13 @@ export class Flash {
     writeFileSync(this.path, flash);
   }
 
+  /** A module with a mutable global, which none of ours has, by path. */
+  globalModule(): string {
+    const path = join(this.#folder, "global.wasm");
+    writeFileSync(path, withGlobal(readFileSync(modulePath("default"))));
+    return path;
+  }
+
   /** As if what is in the flash had been written so long ago. */
   age(ms: number): void {
     const then = new Date(Date.now() - ms);
@@ -61,6 +70,32 @@ export class Flash {
 
   discard(): void {
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** The module with one more global, `(mut i32) (i32.const 0)`. */
+function withGlobal(module: Buffer): Buffer {
+  for (let at = MODULE_HEAD_OCTETS; ;) {
+    const id = module[at]!;
+    const [octets, body] = readNumber(module, at + 1);
+    const end = body + octets;
+    if (id === SECTION_GLOBALS) {
+      const globals = module.subarray(body + 1, end);
+      const section = [module[body]! + 1, ...globals, 0x7f, 1, 0x41, 0, 0x0b];
+      const length = [(section.length & 0x7f) | 0x80, section.length >> 7];
+      const before = module.subarray(0, at + 1);
+      return Buffer.concat([before, Buffer.from([...length, ...section]), module.subarray(end)]);
+    }
+    at = end;
+  }
+}
+
+/** LEB128, and where it ends. */
+function readNumber(octets: Uint8Array, from: number): [number, number] {
+  let number = 0;
+  for (let at = from, shift = 0; ; at++, shift += 7) {
+    number |= (octets[at]! & 0x7f) << shift;
+    if (octets[at]! < 0x80) return [number, at + 1];
   }
 }
 

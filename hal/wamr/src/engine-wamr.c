@@ -20,6 +20,11 @@
 
 #define ERROR_OCTETS 128
 #define PARAMETERS_MAX 4
+/* Of a module's binary format. */
+#define MODULE_HEAD_OCTETS 8
+#define SECTION_GLOBALS 6
+#define OPERATION_F32 0x43
+#define OPERATION_F64 0x44
 
 #define INDEX_OF(type, name, ours) FUNCTION_##name,
 enum function {
@@ -222,6 +227,43 @@ uint32_t linger_engine_image_octets(void) {
 /* Of the module in flash, which no interpreter changes. */
 void linger_engine_digest(const struct linger_module *module, uint8_t digest[32]) {
   linger_sha256(module->octets, module->length, digest);
+}
+
+/** A number of the module's binary format: LEB128, of which only small ones matter here. */
+static uint32_t take_number(const uint8_t **at) {
+  uint32_t number = 0;
+  uint32_t shift = 0;
+  do {
+    if (shift < 32) number |= (uint32_t)(**at & 0x7f) << shift;
+    shift += 7;
+  } while ((*(*at)++ & 0x80) != 0);
+  return number;
+}
+
+/** The section of globals; each has a type, whether it is mutable, and how it begins. */
+static bool has_mutable(const uint8_t *at) {
+  for (uint32_t left = take_number(&at); left > 0; --left) {
+    if (at[1] != 0) return true;
+    const uint8_t operation = at[2];
+    at += 3;
+    if (operation == OPERATION_F32) at += 4;
+    else if (operation == OPERATION_F64) at += 8;
+    else take_number(&at);
+    ++at; // the end of its expression
+  }
+  return false;
+}
+
+/* The loader has found the module to be well-formed. */
+bool linger_engine_has_globals(const struct linger_module *module) {
+  const uint8_t *at = module->octets + MODULE_HEAD_OCTETS;
+  while (at < module->octets + module->length) {
+    const uint8_t section = *at++;
+    const uint32_t octets = take_number(&at);
+    if (section == SECTION_GLOBALS) return has_mutable(at);
+    at += octets;
+  }
+  return false;
 }
 
 /** The result comes back in the place of the first parameter. */

@@ -69,6 +69,15 @@ void linger_engine_digest(const struct linger_module *module, uint8_t digest[32]
   memcpy(digest, of_module, sizeof of_module);
 }
 
+bool linger_engine_has_globals(const struct linger_module *module) {
+  (void)module;
+#ifdef LINGER_HAS_GLOBALS
+  return true;
+#else
+  return false;
+#endif
+}
+
 u32 Z_halZ_transmit(struct Z_hal_instance_t *hal, u32 frame, u32 octets) {
   (void)hal;
   const uint8_t *const at = linger_memory(frame, octets);

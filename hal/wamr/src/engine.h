@@ -34,6 +34,9 @@ LINGER_APPLICATION_EXPORTS(LINGER_PROTOTYPE_0, LINGER_PROTOTYPE_1)
 uint32_t linger_engine_image_octets(void);
 void linger_engine_digest(const struct linger_module *module, uint8_t digest[32]);
 
+/** Whether the module has mutable globals: state that a snapshot of its memory would lose. */
+bool linger_engine_has_globals(const struct linger_module *module);
+
 /** The module's imports, for the engine to link. The frame is in bounds: the engine has checked. */
 uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets);
 uint32_t linger_hal_entropy(void);

@@ -171,6 +171,8 @@ static const char *why_not(enum linger_snapshot verdict) {
       return "the flash has failed";
     case LINGER_SNAPSHOT_SIZE:
       return "it is too large";
+    case LINGER_SNAPSHOT_GLOBALS:
+      return "the module has mutable globals";
     default:
       return "there is none";
   }

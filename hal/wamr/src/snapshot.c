@@ -193,6 +193,7 @@ enum linger_snapshot linger_snapshot_save(const struct linger_settings *settings
   uint32_t slot;
   uint32_t end;
   uint32_t runs = 0;
+  if (linger_engine_has_globals(&settings->module)) return LINGER_SNAPSHOT_GLOBALS;
   const struct image image = find_image();
   *octets = HEADER_OCTETS + own_octets(settings) + CHECK_OCTETS;
   for (uint32_t from = 0; next_run(&image, &from, &end); from = end) {

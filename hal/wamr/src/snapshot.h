@@ -23,7 +23,9 @@ enum linger_snapshot {
   /** The flash has failed. */
   LINGER_SNAPSHOT_STORE,
   /** It is larger than a slot. */
-  LINGER_SNAPSHOT_SIZE
+  LINGER_SNAPSHOT_SIZE,
+  /** The module keeps state in globals, outside of its memory. */
+  LINGER_SNAPSHOT_GLOBALS
 };
 
 /** Writes the module's memory away, and what the application keeps; `octets`: how much that was. */

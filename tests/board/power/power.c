@@ -68,6 +68,11 @@ void linger_engine_digest(const struct linger_module *module, uint8_t digest[32]
   memset(digest, 0x5a, 32);
 }
 
+bool linger_engine_has_globals(const struct linger_module *module) {
+  (void)module;
+  return false;
+}
+
 bool linger_engine_has_application(void) {
   return false;
 }
