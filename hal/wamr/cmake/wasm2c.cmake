@@ -66,7 +66,7 @@ function(linger_translate_module wasm folder)
   string(REGEX REPLACE "(..)" "0x\\1, " digest ${digest})
   string(APPEND facts "#define LINGER_MODULE_SHA256 { ${digest}}\n")
   # What code puts into a global comes from a variable.
-  if(text MATCHES "instance->w2c_[a-zA-Z0-9_]+ = var_")
+  if(text MATCHES "instance->w2c_[a-zA-Z0-9_]+ = [a-z]")
     string(APPEND facts "#define LINGER_HAS_GLOBALS\n")
   endif()
   if(text MATCHES "Z_lingerZ_appInit" AND text MATCHES "Z_lingerZ_appPoll")
