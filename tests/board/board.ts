@@ -29,6 +29,8 @@ export const BOARD_ADDRESS = "10.9.0.2";
 const MAC = "02:00:00:0a:09:02";
 /** So TIME-WAIT lasts 400 ms. */
 const MSL_MS = 200;
+/** Linux tells processor time in hundredths of a second. */
+const TICK_MS = 10;
 const SETTINGS: Settings = { ip: `${BOARD_ADDRESS}/24`, mslMs: MSL_MS, seed: "board1" };
 
 export interface BoardSetup {
@@ -114,6 +116,14 @@ export class BoardMachine {
   /** Everything that the board and QEMU have said. */
   get log(): string {
     return this.#log;
+  }
+
+  /** Milliseconds of processor time that it has used, for a board that is a process. */
+  get processorMs(): number {
+    const stat = readFileSync(`/proc/${this.#process.pid}/stat`, "latin1");
+    // After the name, which may hold anything: state is the first, then 14 and 15 of proc(5).
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   }
 
   /** Waits until the log has this, so many times. */

@@ -72,7 +72,11 @@ describe("flash and RAM", () => {
   }
 });
 
-for (const { name } of IMAGES) {
+/** 500 octets of code are up to 1,500 of the fast interpreter's; `tiny` is at its bound of size. */
+const POOL_FREE_MIN = { default: 1500, tiny: 128 };
+
+for (const { name, board, engine } of IMAGES) {
+  const isAhead = engine === "wasm2c";
   describe(name, { timeout: SUITE_TIMEOUT_MS }, () => {
     let bench: Bench;
     before(async () => {
@@ -197,6 +201,11 @@ for (const { name } of IMAGES) {
         return resets().includes(true);
       };
       await until("a reset from CLOSED", askAgain, (isReset) => isReset);
+    });
+
+    test("has room in its pool for a module that grows a little", { skip: isAhead }, () => {
+      const [, free] = /pool: \d+ octets, (\d+) of them free/.exec(bench.board.log) ?? [];
+      assert.ok(Number(free) >= POOL_FREE_MIN[board.profile], bench.board.log);
     });
 
     test("has run without a trap, and its peer is still there", async () => {
