@@ -3,7 +3,7 @@
  *
  * On this machine MODULE is its file, and WAMR allocates as any program does. On the board the
  * module lies at MODULE_ADDRESS, where QEMU has put it, and MODULE says how long it is; WAMR
- * allocates from a pool in the board's large memory, linear memory included.
+ * allocates from the firmware's pool (hal/wamr/src/pool.c), here in the board's large memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 #include "engine.h"
 #include "host.h"
+#include "pool.h"
 #include "wasm_export.h"
 
 enum { STACK_OCTETS = 64 * 1024, ERROR_OCTETS = 128 };
@@ -80,14 +81,13 @@ static NativeSymbol hal_symbols[] = {
 };
 
 #ifdef __arm__
-enum { MODULE_ADDRESS = 0x200000, POOL_OCTETS = 0xff0000 };
-
-static uint8_t pool[POOL_OCTETS] __attribute__((section(".large"), aligned(8)));
+enum { MODULE_ADDRESS = 0x200000 };
 
 static void set_memory(RuntimeInitArgs *args) {
-  args->mem_alloc_type = Alloc_With_Pool;
-  args->mem_alloc_option.pool.heap_buf = pool;
-  args->mem_alloc_option.pool.heap_size = sizeof pool;
+  args->mem_alloc_type = Alloc_With_Allocator;
+  args->mem_alloc_option.allocator.malloc_func = (void *)linger_pool_allocate;
+  args->mem_alloc_option.allocator.realloc_func = (void *)linger_pool_reallocate;
+  args->mem_alloc_option.allocator.free_func = (void *)linger_pool_free;
 }
 
 static uint8_t *find_module(const char *module, uint32_t *octets) {
