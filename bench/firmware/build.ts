@@ -52,8 +52,17 @@ function buildTargets(names: string[]): void {
 
 /** Builds the image of mps2-an385 that can be put away; ahead of time with the release module. */
 export function buildSleeper(engine: Engine, module = modulePath("default")): BuiltImage {
+  return buildOther(engine, "sleeper", module);
+}
+
+/** Builds the one that records, with the release module. */
+export function buildRecorder(engine: "fast" | "wasm2c"): BuiltImage {
+  return buildOther(engine, "recorder", modulePath("default"));
+}
+
+function buildOther(engine: Engine, kind: string, module: string): BuiltImage {
   const image = findImage("mps2-an385", engine)!;
-  const name = `${image.name}-sleeper`;
+  const name = `${image.name}-${kind}`;
   buildTargets([name]);
   return found(IMAGES_FOLDER, { ...image, name }, module);
 }
@@ -74,7 +83,7 @@ export function buildImageWith(image: Image, module: string): BuiltImage {
 }
 
 /** Builds the board that is a process on this machine; the path of its program. */
-export function buildProcess(engine: Engine | "watched", module: string): string {
+export function buildProcess(engine: Engine | "watched" | "recorded", module: string): string {
   const path = resolve(module);
   const folder = join(FOLDER, engine === "wasm2c" ? `linux-${nameOf(path)}` : "linux");
   run("cmake", [

@@ -24,6 +24,8 @@ export interface BoardOptions {
   mac: string;
   /** A file for what is kept without power: the PSRAM, where a sleeper has its snapshots. */
   store?: string;
+  /** A file for what the second UART says: a recorder's recording. */
+  recording?: string;
 }
 
 /** Octets of the board's PSRAM. */
@@ -38,7 +40,7 @@ export interface BoardCommand {
 }
 
 export function prepareBoard(options: BoardOptions): BoardCommand {
-  const { built, module, settings, netdev, mac, store } = options;
+  const { built, module, settings, netdev, mac, store, recording } = options;
   const { board, engine } = built.image;
   const folder = mkdtempSync(join(tmpdir(), "linger-board-"));
   const load = (name: string, octets: Uint8Array, address: number): string[] => {
@@ -51,6 +53,7 @@ export function prepareBoard(options: BoardOptions): BoardCommand {
     ...["-M", store === undefined ? board.machine : `${board.machine},memory-backend=psram`],
     ...(store === undefined ? [] : keptIn(store)),
     ...["-display", "none", "-serial", "stdio"],
+    ...(recording === undefined ? [] : ["-serial", `file:${recording}`]),
     ...["-monitor", "none", "-qmp", `unix:${monitor},server=on,wait=off`],
     ...["-kernel", built.elf],
     ...load("settings", makeSettings(settings), board.settingsAddress),

@@ -47,13 +47,20 @@ endfunction()
 #   fast, classic: POOL octets for WAMR, linear memory included; WASM_STACK octets (4096);
 #     WATCHDOG instructions that a call may take at most (none)
 #   wasm2c: MODULE file; OPTIMIZE flags for the module's code (-O2)
+# RECORDING steps: every input is recorded, with a hash of the state after so many; the port has
+#   `include/linger-record.h`.
 # SNAPSHOTS: the stack can be put away in flash; the port has `include/linger-store.h`.
 function(linger_add_hal target)
-  cmake_parse_arguments(HAL "SNAPSHOTS" "ENGINE;POOL;WASM_STACK;WATCHDOG;MODULE;OPTIMIZE" "" ${ARGN})
+  cmake_parse_arguments(HAL "SNAPSHOTS" "ENGINE;POOL;WASM_STACK;WATCHDOG;MODULE;OPTIMIZE;RECORDING" "" ${ARGN})
   set(source ${LINGER_FOLDER}/src)
   linger_add_sources(${target} ${source}/hal.c ${source}/natives.c ${source}/report.c)
   if(HAL_SNAPSHOTS)
     linger_add_sources(${target} ${source}/snapshot.c ${source}/store.c)
+  endif()
+  if(HAL_RECORDING)
+    linger_add_sources(${target} ${source}/record.c)
+    target_compile_definitions(${target} PRIVATE LINGER_RECORDING
+      LINGER_RECORD_HASH_STEPS=${HAL_RECORDING})
   endif()
   target_include_directories(${target} PRIVATE ${LINGER_FOLDER}/include)
   target_compile_definitions(${target} PRIVATE LINGER_ENGINE="${HAL_ENGINE}")

@@ -43,6 +43,8 @@ export interface BoardSetup {
   netdev?: string;
   /** The file that is the board's flash for snapshots. */
   store?: string;
+  /** The file that a recorder writes. */
+  recording?: string;
 }
 
 /** What the board answers when a key is pressed. */
@@ -88,18 +90,21 @@ export class BoardMachine {
       netdev: setup.netdev ?? "hubport,hubid=0",
       mac: MAC,
       ...(setup.store === undefined ? {} : { store: setup.store }),
+      ...(setup.recording === undefined ? {} : { recording: setup.recording }),
     });
     return new BoardMachine(QEMU, command);
   }
 
   /** The board that is a process on Linux; `wire` in its own words. */
   static asProcess(
-    engine: "fast" | "watched",
+    engine: "fast" | "watched" | "recorded",
     module: string,
     wire: string,
-    store?: string,
+    file?: string,
   ): BoardMachine {
-    const args = [module, wire, formatSettings(SETTINGS), ...(store === undefined ? [] : [store])];
+    const args = [module, wire, formatSettings(SETTINGS)];
+    // The file is the flash, of which a recorder has none.
+    if (file !== undefined) args.push(...(engine === "recorded" ? ["", file] : [file]));
     const program = buildProcess(engine, module);
     return new BoardMachine(program, { args, monitor: "", discard: () => undefined });
   }

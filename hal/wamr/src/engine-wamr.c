@@ -10,6 +10,7 @@
 
 #include "engine.h"
 #include "pool.h"
+#include "record.h"
 #include "report.h"
 #include "sha256.h"
 #include "wasm_export.h"
@@ -278,27 +279,27 @@ static uint32_t call(enum function function, uint32_t count, uint32_t *values) {
 }
 
 #define DEFINE_0(type, name, ours)             \
-  type ours(void) {                            \
+  type LINGER_RAW(ours)(void) {                            \
     uint32_t values[PARAMETERS_MAX] = {0};     \
     return (type)call(FUNCTION_##name, 0, values); \
   }
 #define DEFINE_1(type, name, ours)             \
-  type ours(uint32_t a) {                      \
+  type LINGER_RAW(ours)(uint32_t a) {                      \
     uint32_t values[PARAMETERS_MAX] = {a};     \
     return (type)call(FUNCTION_##name, 1, values); \
   }
 #define DEFINE_2(type, name, ours)             \
-  type ours(uint32_t a, uint32_t b) {          \
+  type LINGER_RAW(ours)(uint32_t a, uint32_t b) {          \
     uint32_t values[PARAMETERS_MAX] = {a, b};  \
     return (type)call(FUNCTION_##name, 2, values); \
   }
 #define DEFINE_3(type, name, ours)                     \
-  type ours(uint32_t a, uint32_t b, uint32_t c) {      \
+  type LINGER_RAW(ours)(uint32_t a, uint32_t b, uint32_t c) {      \
     uint32_t values[PARAMETERS_MAX] = {a, b, c};       \
     return (type)call(FUNCTION_##name, 3, values);     \
   }
 #define DEFINE_4(type, name, ours)                             \
-  type ours(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {  \
+  type LINGER_RAW(ours)(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {  \
     uint32_t values[PARAMETERS_MAX] = {a, b, c, d};            \
     return (type)call(FUNCTION_##name, 4, values);             \
   }

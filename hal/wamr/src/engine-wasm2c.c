@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "linger-module-facts.h"
 #include "linger-module.h"
+#include "record.h"
 #include "report.h"
 
 /** Aligned for 64-bit accesses, as WebAssembly's own alignment is relative to address 0. */
@@ -108,23 +109,23 @@ u32 Z_halZ_copy(struct Z_hal_instance_t *hal, u32 to, u32 from, u32 octets) {
 }
 
 #define DEFINE_0(type, name, ours) \
-  type ours(void) {                \
+  type LINGER_RAW(ours)(void) {                \
     return (type)Z_lingerZ_##name(&instance); \
   }
 #define DEFINE_1(type, name, ours) \
-  type ours(uint32_t a) {          \
+  type LINGER_RAW(ours)(uint32_t a) {          \
     return (type)Z_lingerZ_##name(&instance, a); \
   }
 #define DEFINE_2(type, name, ours)    \
-  type ours(uint32_t a, uint32_t b) { \
+  type LINGER_RAW(ours)(uint32_t a, uint32_t b) { \
     return (type)Z_lingerZ_##name(&instance, a, b); \
   }
 #define DEFINE_3(type, name, ours)                \
-  type ours(uint32_t a, uint32_t b, uint32_t c) { \
+  type LINGER_RAW(ours)(uint32_t a, uint32_t b, uint32_t c) { \
     return (type)Z_lingerZ_##name(&instance, a, b, c); \
   }
 #define DEFINE_4(type, name, ours)                            \
-  type ours(uint32_t a, uint32_t b, uint32_t c, uint32_t d) { \
+  type LINGER_RAW(ours)(uint32_t a, uint32_t b, uint32_t c, uint32_t d) { \
     return (type)Z_lingerZ_##name(&instance, a, b, c, d);     \
   }
 LINGER_EXPORTS(DEFINE_0, DEFINE_1, DEFINE_2, DEFINE_3, DEFINE_4)
@@ -139,11 +140,11 @@ bool linger_engine_has_application(void) {
   return false;
 }
 
-int32_t linger_app_init(void) {
+int32_t LINGER_RAW(linger_app_init)(void) {
   return 0;
 }
 
-uint32_t linger_app_poll(uint32_t now_ms) {
+uint32_t LINGER_RAW(linger_app_poll)(uint32_t now_ms) {
   (void)now_ms;
   return UINT32_MAX;
 }

@@ -11,6 +11,7 @@
 
 #include "engine.h"
 #include "linger-port.h"
+#include "record.h"
 #include "report.h"
 #include "snapshot.h"
 
@@ -93,10 +94,12 @@ static uint32_t module_now_ms(void) {
 }
 
 uint32_t linger_hal_entropy(void) {
-  return linger_port_entropy();
+  const uint32_t word = linger_port_entropy();
+  linger_record_entropy(word);
+  return word;
 }
 
-uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets) {
+static uint32_t transmit(const uint8_t *frame, uint32_t octets) {
   if (!hal.link_is_up) {
     ++hal.counters.dropped_link_down;
     return 0;
@@ -110,7 +113,14 @@ uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets) {
   return 1;
 }
 
+uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets) {
+  const uint32_t answer = transmit(frame, octets);
+  linger_record_transmit(frame, octets, answer);
+  return answer;
+}
+
 _Noreturn void linger_trapped(const char *why) {
+  linger_record_trap();
   hal.trap = why;
   longjmp(hal.restart, 1);
 }
@@ -226,6 +236,8 @@ static bool start_stack(void) {
   const uint8_t *const link = hal.link_address;
   if (!check_version()) return false;
   if (wake_up()) return true;
+  // A recording begins with the memory as it was loaded, and ends with a trap.
+  if (hal.counters.traps == 0) linger_record_start(&settings->module);
   if (!succeeds("init", linger_init(module_now_ms(), settings->msl_ms))) return false;
   const uint32_t high = (uint32_t)link[0] << 8 | link[1];
   const uint32_t low =
@@ -296,6 +308,7 @@ static void turn(void) {
   if (linger_port_status_is_asked()) report_status();
   const bool is_drained = hand_over_frames(now_ms);
   uint32_t sleep_ms = poll_all(now_ms);
+  linger_record_flush();
   if (linger_port_sleep_is_asked() || hal.is_sleep_asked) {
     fall_asleep();
     return;

@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "linger-port.h"
+#include "linger-record.h"
 
 #define TUN "/dev/net/tun"
 #define FRAME_OCTETS_MIN 14
@@ -34,11 +35,12 @@
 
 static struct {
   int wire;
+  int recording;
   uint8_t link_address[6];
   bool is_status_asked;
   bool is_sleep_asked;
   bool is_terminal_gone;
-} board = {.wire = -1, .link_address = {2, 0, 0, 0x0a, 9, 2}};
+} board = {.wire = -1, .recording = -1, .link_address = {2, 0, 0, 0x0a, 9, 2}};
 
 static const char *open_tap(const char *name) {
   struct ifreq request;
@@ -70,6 +72,20 @@ const char *board_open_wire(const char *wire) {
   if (strncmp(wire, "tap:", 4) == 0) return open_tap(wire + 4);
   if (strncmp(wire, "udp:", 4) == 0) return open_udp(wire + 4);
   return "it is tap:NAME or udp:LOCALPORT:REMOTEPORT";
+}
+
+const char *board_open_recording(const char *path) {
+  board.recording = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  return board.recording < 0 ? strerror(errno) : NULL;
+}
+
+void linger_port_record(const uint8_t *octets, uint32_t count) {
+  while (board.recording >= 0 && count > 0) {
+    const ssize_t written = write(board.recording, octets, count);
+    if (written <= 0) abort();
+    octets += written;
+    count -= (uint32_t)written;
+  }
 }
 
 bool linger_port_init(uint8_t link_address[6]) {

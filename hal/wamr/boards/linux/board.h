@@ -8,4 +8,7 @@ const char *board_open_wire(const char *wire);
 /** Opens the file that is the flash for snapshots, or makes an erased one; NULL, or what is wrong. */
 const char *board_open_store(const char *path);
 
+/** Makes or empties the file that a recording goes to; NULL, or what is wrong. */
+const char *board_open_recording(const char *path);
+
 #endif

@@ -4,8 +4,10 @@
  *     linger-fast MODULE.wasm tap:tap0 "ip=10.9.0.2/24 gateway=10.9.0.1"
  *     linger-wasm2c udp:7001:7002
  *     linger-fast MODULE.wasm tap:tap0 "ip=10.9.0.2/24" flash.bin
+ *     linger-recorded MODULE.wasm tap:tap0 "ip=10.9.0.2/24" "" run.rec
  *
- * The last word is a file for snapshots: the key z puts the stack away, the next start takes it up.
+ * The fourth word is a file for snapshots: the key z puts the stack away, the next start takes it
+ * up. The last one is where a board that is built for it records every input.
  * Reads the module from a file, where a board has it in flash, and the settings from an argument.
  */
 #include <stdio.h>
@@ -49,8 +51,8 @@ static bool read_module(const char *path) {
 #endif
 
 int main(int count, char **words) {
-  if (count < WIRE + 1 || count > WIRE + 3) {
-    fprintf(stderr, "usage: %s%s WIRE [SETTINGS [STORE]]\n", words[0], WIRE == 2 ? " MODULE" : "");
+  if (count < WIRE + 1 || count > WIRE + 4) {
+    fprintf(stderr, "usage: %s%s WIRE [SETTINGS [STORE [RECORDING]]]\n", words[0], WIRE == 2 ? " MODULE" : "");
     return 2;
   }
   if (!read_module(words[1])) {
@@ -58,12 +60,15 @@ int main(int count, char **words) {
     return 1;
   }
   const char *const text = count > WIRE + 1 ? words[WIRE + 1] : "";
-  const char *const store = count > WIRE + 2 ? board_open_store(words[WIRE + 2]) : NULL;
+  const char *const store_path = count > WIRE + 2 ? words[WIRE + 2] : "";
+  const char *const store = *store_path != '\0' ? board_open_store(store_path) : NULL;
+  const char *const recording = count > WIRE + 3 ? board_open_recording(words[WIRE + 3]) : NULL;
   const char *const unknown = linger_read_settings(text, (uint32_t)strlen(text), &settings);
   const char *const wrong = board_open_wire(words[WIRE]);
   if (unknown != NULL) fprintf(stderr, "settings: %s\n", unknown);
   if (wrong != NULL) fprintf(stderr, "%s: %s\n", words[WIRE], wrong);
   if (store != NULL) fprintf(stderr, "%s: %s\n", words[WIRE + 2], store);
-  if (unknown != NULL || wrong != NULL || store != NULL) return 2;
+  if (recording != NULL) fprintf(stderr, "%s: %s\n", words[WIRE + 3], recording);
+  if (unknown != NULL || wrong != NULL || store != NULL || recording != NULL) return 2;
   return linger_run(&settings);
 }

@@ -1,0 +1,14 @@
+/**
+ * Where a recording goes (`docs/recording.md`): what a port implements beside `linger-port.h` if the
+ * firmware is built with RECORDING. A file, a UART, a ring in memory: the octets come in order, and
+ * none may be lost.
+ */
+#ifndef LINGER_RECORD_H
+#define LINGER_RECORD_H
+
+#include <stdint.h>
+
+/** Takes all of it before it returns. */
+void linger_port_record(const uint8_t *octets, uint32_t count);
+
+#endif

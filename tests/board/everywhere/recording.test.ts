@@ -1,0 +1,102 @@
+/**
+ * What a board has recorded is replayed on the host, through the same states; another module is
+ * told as such.
+ */
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { buildRecorder, modulePath } from "../../../bench/firmware/build.ts";
+import { openDatagram, Stack } from "../../../hal/host/index.ts";
+import { LingerModule } from "../../../hal/host/module.ts";
+import { readRecording, type Recording, Replay } from "../../../hal/host/recording/index.ts";
+import { octets, sha256 } from "../../interop/traffic.ts";
+import { BOARD_ADDRESS, BoardMachine } from "../board.ts";
+import { freePort, PEER_ADDRESS } from "../peer.ts";
+
+const ECHO_PORT = 7;
+const LENGTH = 30_000;
+const SUITE_TIMEOUT_MS = 240_000;
+/** The process, and mps2-an385 with two engines. */
+const RECORDERS = ["process", "fast", "wasm2c"] as const;
+type Recorder = (typeof RECORDERS)[number];
+
+interface Ends {
+  board: number;
+  peer: number;
+  file: string;
+}
+
+function start(recorder: Recorder, { board, peer, file }: Ends): BoardMachine {
+  if (recorder === "process") {
+    const wire = `udp:${board}:${peer}`;
+    return BoardMachine.asProcess("recorded", modulePath("default"), wire, file);
+  }
+  const end = (name: string, port: number) =>
+    `${name}.type=inet,${name}.host=127.0.0.1,${name}.port=${port}`;
+  const netdev = `dgram,${end("local", board)},${end("remote", peer)}`;
+  return BoardMachine.inQemu(buildRecorder(recorder), { netdev, recording: file });
+}
+
+async function echo(stack: Stack): Promise<void> {
+  const sent = octets(LENGTH, LENGTH);
+  const connection = stack.connect(BOARD_ADDRESS, ECHO_PORT);
+  const written = connection.writeAll(sent).then(() => connection.closeWrite());
+  const back = await connection.receiveAll();
+  await written;
+  assert.equal(sha256(back), sha256(sent));
+  assert.equal(await connection.ended, "CLOSED");
+}
+
+/** An echo, a refused connection and a ping, recorded until the power is cut. */
+async function record(recorder: Recorder): Promise<Recording> {
+  const folder = mkdtempSync(join(tmpdir(), "linger-recording-"));
+  const port = await freePort();
+  const wire = await openDatagram({ local: { port: 0 }, remote: { port } });
+  const file = join(folder, "recording");
+  const board = start(recorder, { board: port, peer: wire.localPort, file });
+  const stack = Stack.create({ wire, address: `${PEER_ADDRESS}/24` });
+  try {
+    await board.says("linger: ready\n");
+    await echo(stack);
+    await assert.rejects(stack.connect(BOARD_ADDRESS, 1).connected);
+    await stack.ping(BOARD_ADDRESS);
+    await board.cutPower();
+    return readRecording(file);
+  } finally {
+    stack.close();
+    await board.cutPower();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+describe("a board's recording", { timeout: SUITE_TIMEOUT_MS }, () => {
+  for (const recorder of RECORDERS) {
+    test(`${recorder}: the host goes through the same states`, async () => {
+      const recording = await record(recorder);
+      // The power was cut: nobody could write an end.
+      assert.match(recording.truncated ?? "", /has no end|cut off/);
+      const replay = new Replay(recording, LingerModule.load("default"));
+      assert.equal(replay.isSameModule, true);
+      let hashes = 0;
+      while (replay.forward()) {
+        assert.equal(replay.divergence, undefined);
+        if (replay.lastStep!.hash !== undefined) hashes++;
+      }
+      const calls = recording.steps.map(({ call }) => call);
+      assert.ok(calls.filter((call) => call === "tcpCommit").length >= 10);
+      assert.ok(hashes >= 2, `${hashes} hashes in ${calls.length} steps`);
+      const { FRAMES_IN, FRAMES_OUT } = replay.counters();
+      assert.ok(FRAMES_IN > 20 && FRAMES_OUT > 20);
+    });
+  }
+
+  test("of another module differs from the first step that does", async () => {
+    const recording = await record("process");
+    const replay = new Replay(recording, LingerModule.load("tiny"));
+    assert.equal(replay.isSameModule, false);
+    while (replay.divergence === undefined && replay.forward());
+    assert.ok(replay.divergence !== undefined);
+  });
+});
