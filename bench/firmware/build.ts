@@ -5,21 +5,16 @@
  * module, which is flashed beside it; one that is compiled ahead of time is made for its module.
  * What is there already is built again only where it must be.
  */
-import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Engine, findImage, type Image, type Profile } from "./images.ts";
+import { buildNativeModule } from "./native-modules.ts";
+import { FOLDER, ROOT, run } from "./tools.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const FOLDER = join(ROOT, "build/firmware");
 const IMAGES_FOLDER = join(FOLDER, "images");
 const WAMR = join(FOLDER, "wamr");
 const DIGEST_LETTERS = 8;
-
-/** A failure whose message says everything that the user needs. */
-class FirmwareError extends Error {}
 
 /** An image as it was built. */
 export interface BuiltImage {
@@ -40,6 +35,18 @@ export function modulePath(profile: Profile): string {
 export function buildImages(images: readonly Image[]): BuiltImage[] {
   buildTargets(images.map(({ name }) => name));
   return images.map((image) => found(IMAGES_FOLDER, image, modulePath(image.board.profile)));
+}
+
+/**
+ * Builds images whose modules leave sums and copies of long blocks to the firmware: that of an
+ * interpreter is the release's, with another module beside it.
+ */
+export function buildNativeImages(images: readonly Image[]): BuiltImage[] {
+  return images.map((image) => {
+    const module = buildNativeModule(image.board.profile);
+    if (image.engine === "wasm2c") return buildImageWith(image, module);
+    return { ...buildImages([image])[0]!, module };
+  });
 }
 
 function buildTargets(names: string[]): void {
@@ -83,7 +90,10 @@ export function buildImageWith(image: Image, module: string): BuiltImage {
 }
 
 /** Builds the board that is a process on this machine; the path of its program. */
-export function buildProcess(engine: Engine | "watched" | "recorded", module: string): string {
+export function buildProcess(
+  engine: Engine | "watched" | "recorded" | "ring",
+  module: string,
+): string {
   const path = resolve(module);
   const folder = join(FOLDER, engine === "wasm2c" ? `linux-${nameOf(path)}` : "linux");
   run("cmake", [
@@ -125,17 +135,4 @@ function configure(folder: string, definitions: string[]): void {
 
 function script(name: string): string {
   return join(ROOT, "hal/wamr/cmake", name);
-}
-
-function run(program: string, args: string[]): void {
-  const { status, stdout, stderr, error } = spawnSync(program, args, {
-    cwd: ROOT,
-    encoding: "utf8",
-  });
-  if (error !== undefined) {
-    throw new FirmwareError(`${program} does not run (${error.message}): is it installed?`);
-  }
-  if (status !== 0) {
-    throw new FirmwareError(`${stdout}${stderr}\n${program} ${args.join(" ")} failed`);
-  }
 }

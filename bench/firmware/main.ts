@@ -4,20 +4,23 @@
  *
  *     npm run firmware
  *     npm run firmware -- --json FILE    and the same as data
+ *     npm run firmware -- --native       with modules that leave sums and copies to the firmware
  *
  * The exit status is 1 if an image takes more than its budget or cannot be built, 2 for a wrong
  * argument.
  */
 import { openJson, readOptions, runProgram } from "../command.ts";
-import { buildImages } from "./build.ts";
-import { IMAGES, type Image } from "./images.ts";
+import { buildImages, buildNativeImages } from "./build.ts";
+import { IMAGES, type Image, NATIVE_IMAGES } from "./images.ts";
 import { type Footprint, measure, type Parts, total } from "./parts.ts";
 
-const USAGE = `usage: npm run firmware [-- --json FILE]
+const USAGE = `usage: npm run firmware [-- [--native] [--json FILE]]
 
 Builds the firmware images of hal/wamr/boards into build/firmware and prints octets of flash and RAM
 by part. Needs arm-none-eabi-gcc, cmake, ninja, wasm2c and cargo (hal/wamr/README.md).
-  --json FILE   writes the same as data`;
+  --json FILE   writes the same as data
+  --native      those of mps2-an385, with modules that leave sums and copies of long
+                blocks to the firmware (hal/README.md, "Imports on request")`;
 
 interface Row extends Footprint {
   image: Image;
@@ -58,15 +61,18 @@ function toData(rows: Row[]): unknown {
   }));
 }
 
+const FLAGS = { native: { type: "boolean" }, help: { type: "boolean" } } as const;
+
 function main(args: string[]): number {
-  const options = { json: { type: "string" }, help: { type: "boolean" } } as const;
+  const options = { json: { type: "string" }, ...FLAGS } as const;
   const { values } = readOptions({ args, options });
   if (values.help === true) {
     console.log(USAGE);
     return 0;
   }
   const writeJson = openJson(values.json);
-  const rows = buildImages(IMAGES).map((built) => ({ image: built.image, ...measure(built) }));
+  const images = values.native === true ? buildNativeImages(NATIVE_IMAGES) : buildImages(IMAGES);
+  const rows = images.map((built) => ({ image: built.image, ...measure(built) }));
   for (const row of rows) console.log(formatRow(row));
   writeJson(toData(rows));
   return rows.every(isWithin) ? 0 : 1;

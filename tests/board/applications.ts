@@ -95,17 +95,6 @@ export class Applications {
     return path;
   }
 
-  /** The stack alone, with long blocks left to the firmware. */
-  native(profile: Profile): string {
-    const folder = join(this.#folder, "native");
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, "native.ts"), 'export * from "linger-tcp/assembly";\n');
-    const config = { extends: "linger-tcp/asconfig.app.json" };
-    writeFileSync(join(folder, "asconfig.json"), JSON.stringify(config));
-    const use = ["CONFIG_NATIVE_CHECKSUM=1", "CONFIG_NATIVE_COPY=1"];
-    return this.#compile(folder, "native.ts", profile, use);
-  }
-
   saboteur(profile: Profile): string {
     return (this.#saboteurs[profile] ??= this.#makeSaboteur(profile));
   }
@@ -132,10 +121,9 @@ export class Applications {
     rmSync(this.#folder, { recursive: true });
   }
 
-  #compile(folder: string, entry: string, profile: Profile, use: string[] = []): string {
+  #compile(folder: string, entry: string, profile: Profile): string {
     const path = join(folder, `${entry.replace(/\.ts$/, "")}-${profile}.wasm`);
     const args = [ASC, entry, "--target", profile, "--outFile", path, "--noColors"];
-    for (const name of use) args.push("--use", name);
     const options = { cwd: folder, encoding: "utf8" } as const;
     const { status, stderr } = spawnSync(process.execPath, args, options);
     assert.equal(status, 0, stderr);

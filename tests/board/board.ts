@@ -33,6 +33,9 @@ const MSL_MS = 200;
 const TICK_MS = 10;
 const SETTINGS: Settings = { ip: `${BOARD_ADDRESS}/24`, mslMs: MSL_MS, seed: "board1" };
 
+/** `watched`: fast, with a watchdog; `ring`: fast, with a MAC that writes into the slots. */
+export type ProcessEngine = "fast" | "watched" | "recorded" | "ring";
+
 export interface BoardSetup {
   /** Another module than the board's own, by path. */
   module?: string;
@@ -97,7 +100,7 @@ export class BoardMachine {
 
   /** The board that is a process on Linux; `wire` in its own words. */
   static asProcess(
-    engine: "fast" | "watched" | "recorded",
+    engine: ProcessEngine,
     module: string,
     wire: string,
     file?: string,

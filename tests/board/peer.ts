@@ -13,7 +13,7 @@ import {
   Stack,
   type Wire,
 } from "../../hal/host/index.ts";
-import { BoardMachine, type BoardSetup } from "./board.ts";
+import { BoardMachine, type BoardSetup, type ProcessEngine } from "./board.ts";
 import type { BuiltImage } from "../../bench/firmware/build.ts";
 
 export const PEER_ADDRESS = "10.9.0.1";
@@ -107,7 +107,7 @@ export class Bench {
   }
 
   /** The same with the board that is a process. */
-  static async openProcess(engine: "fast" | "watched", module: string): Promise<Bench> {
+  static async openProcess(engine: ProcessEngine, module: string): Promise<Bench> {
     return Bench.#connect((boardPort, peerPort) =>
       BoardMachine.asProcess(engine, module, `udp:${boardPort}:${peerPort}`),
     );

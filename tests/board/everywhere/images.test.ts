@@ -5,11 +5,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { IMAGES } from "../../../bench/firmware/images.ts";
+import { buildNativeImages } from "../../../bench/firmware/build.ts";
+import { IMAGES, NATIVE_IMAGES } from "../../../bench/firmware/images.ts";
 import { measure, total } from "../../../bench/firmware/parts.ts";
 import type { Connection } from "../../../hal/host/index.ts";
 import { octets, receiveHash, sha256, until } from "../../interop/traffic.ts";
-import { Applications } from "../applications.ts";
 import { BOARD_ADDRESS, build } from "../board.ts";
 import { Bench, PEER_ADDRESS } from "../peer.ts";
 
@@ -217,17 +217,12 @@ for (const { name, board, engine } of IMAGES) {
 }
 
 describe(
-  "a module that leaves sums and copies to the firmware",
+  "modules that leave sums and copies to the firmware",
   { timeout: SUITE_TIMEOUT_MS },
   () => {
-    const applications = new Applications();
-    after(() => applications.discard());
-
-    for (const engine of ["fast", "classic", "wasm2c"]) {
-      test(`is served by ${engine}: 65,536 octets echoed, pings of every length`, async () => {
-        const bench = await Bench.open(
-          build(`mps2-an385-${engine}`, applications.native("default")),
-        );
+    for (const image of NATIVE_IMAGES) {
+      test(`are served by ${image.name}: 65,536 octets echoed, pings of every length`, async () => {
+        const bench = await Bench.open(buildNativeImages([image])[0]!);
         try {
           const connection = await bench.connect(BOARD_ADDRESS, ECHO_PORT);
           await echo(connection, 65_536);

@@ -93,12 +93,12 @@ bool linger_port_init(uint8_t link_address[6]) {
   return true;
 }
 
-uint32_t linger_port_receive(uint8_t *slot, uint32_t capacity) {
+uint32_t board_read_frame(uint8_t *to, uint32_t capacity) {
   for (;;) {
-    // What a frame has beyond the slot is cut off by the kernel, and counts as a longer one.
+    // What a frame has beyond the room is cut off by the kernel, and counts as a longer one.
     struct iovec parts[2];
     uint8_t beyond;
-    parts[0].iov_base = slot;
+    parts[0].iov_base = to;
     parts[0].iov_len = capacity;
     parts[1].iov_base = &beyond;
     parts[1].iov_len = 1;
@@ -108,6 +108,12 @@ uint32_t linger_port_receive(uint8_t *slot, uint32_t capacity) {
     if (octets >= FRAME_OCTETS_MIN && octets <= (ssize_t)capacity) return (uint32_t)octets;
   }
 }
+
+#ifndef LINGER_LINUX_RING
+uint32_t linger_port_receive(uint8_t *slot, uint32_t capacity) {
+  return board_read_frame(slot, capacity);
+}
+#endif
 
 bool linger_port_transmit(const uint8_t *frame, uint32_t octets) {
   const ssize_t sent = write(board.wire, frame, octets);
