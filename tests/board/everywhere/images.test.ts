@@ -203,10 +203,12 @@ for (const { name, board, engine } of IMAGES) {
       await until("a reset from CLOSED", askAgain, (isReset) => isReset);
     });
 
-    test("has room in its pool for a module that grows a little", { skip: isAhead }, () => {
-      const [, free] = /pool: \d+ octets, (\d+) of them free/.exec(bench.board.log) ?? [];
-      assert.ok(Number(free) >= POOL_FREE_MIN[board.profile], bench.board.log);
-    });
+    if (!isAhead) {
+      test("has room in its pool for a module that grows a little", () => {
+        const [, free] = /pool: \d+ octets, (\d+) of them free/.exec(bench.board.log) ?? [];
+        assert.ok(Number(free) >= POOL_FREE_MIN[board.profile], bench.board.log);
+      });
+    }
 
     test("has run without a trap, and its peer is still there", async () => {
       assert.equal(bench.stack.address, PEER_ADDRESS);
