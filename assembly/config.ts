@@ -111,8 +111,8 @@
 @inline export const HAS_NATIVE_COPY: bool =
   (isDefined(CONFIG_NATIVE_COPY) ? CONFIG_NATIVE_COPY : 0) != 0;
 /**
- * Octets from which on the HAL is asked: calling it costs an interpreter about 500 instructions, and
- * from 50 octets on our own checksum takes more (`hal/wamr/README.md`); below this little is won.
+ * Octets from which on the HAL is asked: calling it costs an interpreter about 500 instructions,
+ * and from 50 octets on our own checksum takes more (`hal/wamr/README.md`).
  */
 @inline export const NATIVE_OCTETS_MIN: u32 = 128;
 
