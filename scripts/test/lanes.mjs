@@ -17,9 +17,8 @@ const TEST_TIMEOUT_SHARE = 0.8;
 
 /** What builds the boards' firmware, and runs it. */
 const FIRMWARE = [
-  ...["arm-none-eabi-gcc", "newlib-arm", "cmake", "ninja", "wasm2c", "cargo"],
-  "qemu-system-arm",
-  "cc",
+  ...["arm-none-eabi-gcc", "newlib-arm", "cmake", "ninja", "wasm2c", "cargo", "flock"],
+  ...["qemu-system-arm", "cc"],
 ];
 
 /**

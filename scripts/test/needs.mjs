@@ -18,6 +18,7 @@ const PACKAGES = {
   cmake: "cmake",
   curl: "curl",
   "dpkg-source": "dpkg-dev",
+  flock: "util-linux",
   git: "git",
   hping3: "hping3",
   ip: "iproute2",
