@@ -97,6 +97,7 @@ function(linger_add_board target board)
   set(boards ${LINGER_FOLDER}/boards)
   file(GLOB sources ${boards}/${board}/*.c ${boards}/cortex-m/*.c ${boards}/common/*.c)
   linger_add_sources(${target} ${sources} ${LINGER_FOLDER}/platform/memmove.c)
+  target_sources(${target} PRIVATE ${LINGER_FOLDER}/platform/memcpy.S)
   # Or the compiler would recognise memmove in memmove, and call it.
   set_property(SOURCE ${LINGER_FOLDER}/platform/memmove.c APPEND PROPERTY
     COMPILE_OPTIONS -O2 -fno-tree-loop-distribute-patterns)
