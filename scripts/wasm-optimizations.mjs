@@ -33,7 +33,7 @@ export const WASM_FEATURES = [
 const FOR_SIZE = ["-Oz", "--converge"];
 /**
  * Functions up to this size are inlined wherever they are called: octets of wasm-opt's count. In
- * WAMR a function takes about 110 octets of RAM whatever its size, so fewer are less RAM in spite
+ * WAMR a function takes about 80 octets of RAM whatever its size, so fewer are less RAM in spite
  * of more code (WAMR's pool for `default`, classic: 131.8 KB with 3, 125.3 KB with 10), and a call
  * costs an interpreter as much as twenty instructions. `tiny` has to be small as a file.
  */

@@ -60,12 +60,6 @@ export const IMAGES: readonly Image[] = [
   image("lm3s6965evb", "wasm2c", { flash: 48 * KB, ram: 24 * KB }),
 ];
 
-/**
- * Those that have room for modules which leave sums and copies to the firmware: WAMR's tables for
- * two more imports take more than the pool of lm3s6965evb has left.
- */
-export const NATIVE_IMAGES = IMAGES.filter(({ board }) => board.profile === "default");
-
 function image(boardName: string, engine: Engine, budget: Image["budget"]): Image {
   const board = BOARDS.find(({ name }) => name === boardName)!;
   const name = `${boardName}-${engine}`;

@@ -11,7 +11,7 @@
  */
 import { openJson, readOptions, runProgram } from "../command.ts";
 import { buildImages, buildNativeImages } from "./build.ts";
-import { IMAGES, type Image, NATIVE_IMAGES } from "./images.ts";
+import { IMAGES, type Image } from "./images.ts";
 import { type Footprint, measure, type Parts, total } from "./parts.ts";
 
 const USAGE = `usage: npm run firmware [-- [--native] [--json FILE]]
@@ -19,8 +19,8 @@ const USAGE = `usage: npm run firmware [-- [--native] [--json FILE]]
 Builds the firmware images of hal/wamr/boards into build/firmware and prints octets of flash and RAM
 by part. Needs arm-none-eabi-gcc, cmake, ninja, wasm2c and cargo (hal/wamr/README.md).
   --json FILE   writes the same as data
-  --native      those of mps2-an385, with modules that leave sums and copies of long
-                blocks to the firmware (hal/README.md, "Imports on request")`;
+  --native      with modules that leave sums and copies of long blocks to the firmware
+                (hal/README.md, "Imports on request")`;
 
 interface Row extends Footprint {
   image: Image;
@@ -71,7 +71,7 @@ function main(args: string[]): number {
     return 0;
   }
   const writeJson = openJson(values.json);
-  const images = values.native === true ? buildNativeImages(NATIVE_IMAGES) : buildImages(IMAGES);
+  const images = values.native === true ? buildNativeImages(IMAGES) : buildImages(IMAGES);
   const rows = images.map((built) => ({ image: built.image, ...measure(built) }));
   for (const row of rows) console.log(formatRow(row));
   writeJson(toData(rows));

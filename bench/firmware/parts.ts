@@ -34,7 +34,7 @@ interface Map {
 
 /** What of an output section is flash, and what RAM: initialised data is both. */
 export const FLASH = [".text", ".ARM.exidx", ".data"];
-export const RAM = [".stack", ".handler_stack", ".noinit", ".data", ".bss"];
+export const RAM = [".stack", ".noinit", ".data", ".bss"];
 
 const OUTPUT = /^(\.[\w.]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+)/;
 const INPUT = /^ (\.[\w.$-]+)\s+0x([0-9a-f]+)\s+0x([0-9a-f]+) (\S.*)$/;

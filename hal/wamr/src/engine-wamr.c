@@ -202,8 +202,8 @@ bool linger_engine_instantiate(void) {
 
 void linger_engine_report_memory(void) {
   const struct linger_pool_state pool = linger_pool_state();
-  linger_report("WAMR's pool: %u octets, %u of them free between tables and linear memory",
-                (unsigned)pool.octets, (unsigned)pool.free);
+  linger_report("WAMR's pool: %u octets, %u of them never used", (unsigned)pool.octets,
+                (unsigned)pool.least_free);
 }
 
 bool linger_engine_has_application(void) {

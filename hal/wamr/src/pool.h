@@ -17,10 +17,9 @@ void linger_pool_free(void *block);
 void *linger_pool_take(uint32_t octets);
 void linger_pool_give_back(const void *block, uint32_t octets);
 
-/** Octets of the pool, and how many of them lie between bottom and top, free now and at least. */
+/** Octets of the pool, and how many have lain free between bottom and top at least. */
 struct linger_pool_state {
   uint32_t octets;
-  uint32_t free;
   uint32_t least_free;
 };
 struct linger_pool_state linger_pool_state(void);

@@ -16,7 +16,7 @@ static int32_t start(void) {
   return listener < 0 ? listener : 0;
 }
 
-static uint32_t poll(uint32_t now_ms) {
+static uint32_t vandal_poll(uint32_t now_ms) {
   (void)now_ms;
   for (int32_t handle = linger_next_ready(); handle != 0; handle = linger_next_ready()) {
     const uint32_t events = (uint32_t)linger_take_events((uint32_t)handle);
@@ -27,4 +27,4 @@ static uint32_t poll(uint32_t now_ms) {
   return LINGER_NEVER_MS;
 }
 
-const struct linger_application linger_services = {start, poll, NULL, 0};
+const struct linger_application linger_services = {start, vandal_poll, NULL, 0};

@@ -2,8 +2,9 @@
  * From reset to `main`: the vector table, initialised memory, the stack of calls, and what happens
  * when something goes wrong below everything else.
  *
- * `main` runs on the process stack, which lies at the bottom of RAM; handlers have one of their own.
- * So a stack that grows too deep ends in a handler that still works.
+ * `main` runs on the process stack, which lies at the bottom of RAM. A handler only runs when `main`
+ * is lost, reports it and never returns: so its stack is the same memory, from the top again, and a
+ * stack that has grown too deep ends in a handler that still works.
  */
 #include <stddef.h>
 
@@ -12,7 +13,6 @@
 #include "linger-port.h"
 
 #define VECTOR_COUNT 16
-#define HANDLER_STACK_WORDS 128
 #define NOINIT_MAGIC 0x4c4e4752u
 
 #define CFSR REGISTER(0xe000ed28)
@@ -32,14 +32,12 @@
 #define RASR_NORMAL (1u << 17)
 #define RAM_START 0x20000000u
 #define GUARD_OCTETS 4096u
-#define STACKED_PC 6
+#define STACKED_PC_OFFSET 24
 
 extern uint32_t __data_load[], __data_start[], __data_end_[], __bss_start[], __bss_end[];
 extern uint32_t __stack_limit[], __stack_top[];
 
 int main(void);
-
-static uint32_t handler_stack[HANDLER_STACK_WORDS] __attribute__((section(".handler_stack")));
 
 /** Survives a reset: not cleared at start-up. */
 static struct {
@@ -61,16 +59,27 @@ uint8_t *linger_port_stack_limit(void) {
   return (uint8_t *)__stack_limit;
 }
 
-static void handle_fault(void) {
-  const uint32_t *frame;
-  __asm__ volatile("mrs %0, psp" : "=r"(frame));
+_Noreturn static void report_fault(const uint32_t *frame, uint32_t address) {
   const uint32_t why = CFSR;
   const bool is_stack = frame < __stack_limit;
   ++kept.faults;
   linger_report("fault %u: %s at %x, status %x, address %x; the board starts again",
                 (unsigned)kept.faults, is_stack ? "the stack is too deep" : "bad access",
-                is_stack ? 0u : (unsigned)frame[STACKED_PC], (unsigned)why, (unsigned)MMFAR);
+                (unsigned)address, (unsigned)why, (unsigned)MMFAR);
   cortex_m_reset();
+}
+
+/* Where it happened is read, if the stack has it, before the handler's own calls overwrite that. */
+__attribute__((naked)) static void handle_fault(void) {
+  __asm__ volatile(
+      "mrs r0, psp\n\t"
+      "ldr r2, =__stack_limit\n\t"
+      "movs r1, #0\n\t"
+      "cmp r0, r2\n\t"
+      "it hs\n\t"
+      "ldrhs r1, [r0, %c0]\n\t"
+      "b %c1" ::"i"(STACKED_PC_OFFSET),
+      "i"(report_fault));
 }
 
 static void start_program(void) {
@@ -118,7 +127,7 @@ union vector {
 
 /* Lines of peripherals have no entry: they are masked, and only end a sleep. */
 const union vector vectors[VECTOR_COUNT] __attribute__((section(".vectors"), used)) = {
-    [0] = {.stack = handler_stack + HANDLER_STACK_WORDS},
+    [0] = {.stack = __stack_top},
     [1] = {.run = start},
     [2] = {.run = handle_fault},  // NMI
     [3] = {.run = handle_fault},  // HardFault
