@@ -31,6 +31,11 @@ export function modulePath(profile: Profile): string {
   return join(ROOT, `dist/wasm/linger-${profile}.wasm`);
 }
 
+const RELEASE_MODULES = [
+  `-DLINGER_MODULE_DEFAULT=${modulePath("default")}`,
+  `-DLINGER_MODULE_TINY=${modulePath("tiny")}`,
+];
+
 /** Builds images with the release modules of their boards. */
 export function buildImages(images: readonly Image[]): BuiltImage[] {
   buildTargets(images.map(({ name }) => name));
@@ -50,10 +55,7 @@ export function buildNativeImages(images: readonly Image[]): BuiltImage[] {
 }
 
 function buildTargets(names: string[]): void {
-  configure(IMAGES_FOLDER, [
-    `-DLINGER_MODULE_DEFAULT=${modulePath("default")}`,
-    `-DLINGER_MODULE_TINY=${modulePath("tiny")}`,
-  ]);
+  configure(IMAGES_FOLDER, RELEASE_MODULES);
   run("ninja", ["-C", IMAGES_FOLDER, ...names]);
 }
 
@@ -87,6 +89,14 @@ export function buildImageWith(image: Image, module: string): BuiltImage {
   configure(folder, [`-DLINGER_MODULE_DEFAULT=${path}`, `-DLINGER_MODULE_TINY=${path}`]);
   run("ninja", ["-C", folder, image.name]);
   return found(folder, image, module);
+}
+
+/** Builds an interpreter's image with the release module and another pool. */
+export function buildImageWithPool(image: Image, octets: number): BuiltImage {
+  const folder = join(FOLDER, "pools");
+  configure(folder, [...RELEASE_MODULES, `-DLINGER_POOL=${octets}`]);
+  run("ninja", ["-C", folder, image.name]);
+  return found(folder, image, modulePath(image.board.profile));
 }
 
 /** Builds the board that is a process on this machine; the path of its program. */

@@ -5,22 +5,26 @@
  *     npm run firmware
  *     npm run firmware -- --json FILE    and the same as data
  *     npm run firmware -- --native       with modules that leave sums and copies to the firmware
+ *     npm run firmware -- --pools        how small the interpreters' pools may be
  *
  * The exit status is 1 if an image takes more than its budget or cannot be built, 2 for a wrong
  * argument.
  */
-import { openJson, readOptions, runProgram } from "../command.ts";
+import { openJson, readOptions, runProgram, UsageError } from "../command.ts";
 import { buildImages, buildNativeImages } from "./build.ts";
 import { IMAGES, type Image } from "./images.ts";
 import { type Footprint, measure, type Parts, total } from "./parts.ts";
+import { findSmallestPool } from "./pools.ts";
 
-const USAGE = `usage: npm run firmware [-- [--native] [--json FILE]]
+const USAGE = `usage: npm run firmware [-- [--native] [--json FILE] | -- --pools]
 
 Builds the firmware images of hal/wamr/boards into build/firmware and prints octets of flash and RAM
 by part. Needs arm-none-eabi-gcc, cmake, ninja, wasm2c and cargo (hal/wamr/README.md).
   --json FILE   writes the same as data
   --native      with modules that leave sums and copies of long blocks to the firmware
-                (hal/README.md, "Imports on request")`;
+                (hal/README.md, "Imports on request")
+  --pools       starts each image with an interpreter in QEMU, and prints the pool
+                it has, the smallest it starts with, and what may be added to a module`;
 
 interface Row extends Footprint {
   image: Image;
@@ -61,13 +65,30 @@ function toData(rows: Row[]): unknown {
   }));
 }
 
-const FLAGS = { native: { type: "boolean" }, help: { type: "boolean" } } as const;
+async function printPools(): Promise<void> {
+  for (const image of IMAGES.filter(({ engine }) => engine !== "wasm2c")) {
+    const { chosen, smallest } = await findSmallestPool(image);
+    const spare = format(chosen - smallest);
+    console.log(`${image.name}: ${format(chosen)}, smallest ${format(smallest)}, spare ${spare}`);
+  }
+}
 
-function main(args: string[]): number {
+const FLAGS = {
+  native: { type: "boolean" },
+  pools: { type: "boolean" },
+  help: { type: "boolean" },
+} as const;
+
+async function main(args: string[]): Promise<number> {
   const options = { json: { type: "string" }, ...FLAGS } as const;
   const { values } = readOptions({ args, options });
   if (values.help === true) {
     console.log(USAGE);
+    return 0;
+  }
+  if (values.pools === true) {
+    if (args.length > 1) throw new UsageError("--pools takes no other option");
+    await printPools();
     return 0;
   }
   const writeJson = openJson(values.json);

@@ -16,9 +16,12 @@ set(LINGER_WARNINGS -Wall -Wextra -Wpedantic -Werror)
 include(${LINGER_FOLDER}/cmake/fetch-wamr.cmake)
 include(${LINGER_FOLDER}/cmake/wasm2c.cmake)
 
-# The library of an interpreter, made once: linger-wamr-fast, linger-wamr-classic-metered, …
+# The library of an interpreter, made once: linger-wamr-fast, linger-wamr-classic-128-metered, …
 function(linger_add_wamr interpreter metering library)
   set(name linger-wamr-${interpreter})
+  if(LINGER_BLOCK_CACHE)
+    string(APPEND name -${LINGER_BLOCK_CACHE})
+  endif()
   if(metering)
     string(APPEND name -metered)
   endif()
@@ -46,12 +49,14 @@ endfunction()
 # ENGINE fast | classic | wasm2c, and for
 #   fast, classic: POOL octets for WAMR, linear memory included; WASM_STACK octets (4096);
 #     WATCHDOG instructions that a call may take at most (none)
+#   classic on a Cortex-M: BLOCK_CACHE sets of ends of blocks, 24 octets of RAM each, a power of two
+#     (16): README.md says what they are worth
 #   wasm2c: MODULE file; OPTIMIZE flags for the module's code (-O2)
 # RECORDING steps: every input is recorded, with a hash of the state after so many; the port has
 #   `include/linger-record.h`.
 # SNAPSHOTS: the stack can be put away in flash; the port has `include/linger-store.h`.
 function(linger_add_hal target)
-  cmake_parse_arguments(HAL "SNAPSHOTS" "ENGINE;POOL;WASM_STACK;WATCHDOG;MODULE;OPTIMIZE;RECORDING" "" ${ARGN})
+  cmake_parse_arguments(HAL "SNAPSHOTS" "ENGINE;POOL;WASM_STACK;WATCHDOG;BLOCK_CACHE;MODULE;OPTIMIZE;RECORDING" "" ${ARGN})
   set(source ${LINGER_FOLDER}/src)
   linger_add_sources(${target} ${source}/hal.c ${source}/natives.c ${source}/report.c)
   if(HAL_SNAPSHOTS)
@@ -84,6 +89,7 @@ function(linger_add_hal target)
     set(metering ON)
     target_compile_definitions(${target} PRIVATE LINGER_WATCHDOG_INSTRUCTIONS=${HAL_WATCHDOG})
   endif()
+  set(LINGER_BLOCK_CACHE ${HAL_BLOCK_CACHE})
   linger_add_wamr(${HAL_ENGINE} ${metering} library)
   target_link_libraries(${target} PRIVATE ${library} m)
 endfunction()

@@ -60,6 +60,13 @@ void linger_port_log(const char *text);
  */
 void linger_port_attach(uint8_t *const *slots, uint32_t count, uint32_t capacity);
 
+/**
+ * The slots are not the MAC's any more, until the next `linger_port_attach`: after a trap their
+ * memory is laid out anew, and a snapshot must not change while it is made. Returns when the MAC has
+ * written its last octet; frames that it has received are lost.
+ */
+void linger_port_detach(void);
+
 /** Whether somebody asks for the counters: a key was pressed on the UART, say. Once. */
 bool linger_port_status_is_asked(void);
 

@@ -53,6 +53,8 @@ __attribute__((weak)) void linger_port_attach(uint8_t *const *slots, uint32_t co
   (void)capacity;
 }
 
+__attribute__((weak)) void linger_port_detach(void) {}
+
 __attribute__((weak)) uint8_t *linger_port_stack_limit(void) {
   return NULL;
 }
@@ -144,12 +146,16 @@ static bool check_version(void) {
   return false;
 }
 
+static void attach(void) {
+  hal.next_slot = 0;
+  linger_port_attach(hal.slots, hal.slot_count, hal.slot_size);
+}
+
 static bool attach_slots(void) {
   const int32_t count = linger_limit(LINGER_LIMIT_RX_SLOT_COUNT);
   const int32_t size = linger_limit(LINGER_LIMIT_RX_SLOT_SIZE);
   hal.slot_count = (uint8_t)(count > RX_SLOTS_MAX ? RX_SLOTS_MAX : count);
   hal.slot_size = (uint16_t)size;
-  hal.next_slot = 0;
   for (uint32_t i = 0; i < hal.slot_count; ++i) {
     hal.slots[i] = linger_memory((uint32_t)linger_rx_slot_address(i), hal.slot_size);
     if (hal.slots[i] == NULL) {
@@ -157,7 +163,7 @@ static bool attach_slots(void) {
       return false;
     }
   }
-  linger_port_attach(hal.slots, hal.slot_count, hal.slot_size);
+  attach();
   return true;
 }
 
@@ -192,12 +198,15 @@ static const char *why_not(enum linger_snapshot verdict) {
 static void fall_asleep(void) {
   uint32_t octets = 0;
   const uint32_t began = linger_port_now_ms();
+  linger_port_detach();
   const enum linger_snapshot verdict =
       linger_snapshot_save(hal.settings, module_now_ms(), &octets);
   hal.is_sleep_asked = false;
   hal.is_asleep = verdict == LINGER_SNAPSHOT_OK;
-  if (!hal.is_asleep) linger_report("no snapshot is made: %s", why_not(verdict));
-  else {
+  if (!hal.is_asleep) {
+    linger_report("no snapshot is made: %s", why_not(verdict));
+    attach();
+  } else {
     linger_report("asleep: a snapshot of %u octets, made in %u ms", (unsigned)octets,
                   (unsigned)(linger_port_now_ms() - began));
   }
@@ -332,6 +341,7 @@ int linger_run(const struct linger_settings *settings) {
   hal.settings = settings;
   if (!bring_up()) return 1;
   if (setjmp(hal.restart) != 0) {
+    linger_port_detach();
     ++hal.counters.traps;
     linger_report("trap %u: %s; the stack starts again", (unsigned)hal.counters.traps, hal.trap);
     linger_port_idle(RESTART_MS);

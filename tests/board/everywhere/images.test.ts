@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildNativeImages } from "../../../bench/firmware/build.ts";
-import { IMAGES } from "../../../bench/firmware/images.ts";
+import { findImage, IMAGES } from "../../../bench/firmware/images.ts";
 import { measure, total } from "../../../bench/firmware/parts.ts";
+import { findSmallestPool } from "../../../bench/firmware/pools.ts";
 import type { Connection } from "../../../hal/host/index.ts";
 import { octets, receiveHash, sha256, until } from "../../interop/traffic.ts";
 import { BOARD_ADDRESS, build } from "../board.ts";
@@ -21,7 +22,9 @@ const PINGS = 1000;
 const CONNECTIONS = 50;
 const WAKES_PER_SECOND_MAX = 5;
 const IDLE_MS = 2000;
-const SUITE_TIMEOUT_MS = 90_000;
+const SUITE = { timeout: 90_000 };
+/** All images, and modules to be compiled for them. */
+const NATIVE_SUITE = { timeout: 180_000 };
 /** The image that shows a longer transfer; the others echo 64 KB. */
 const LONG = "mps2-an385-wasm2c";
 const echoOctets = (image: string) => (image === LONG ? 1_000_000 : 65_536);
@@ -69,9 +72,14 @@ describe("flash and RAM", () => {
 /** 500 octets of code are up to 1,500 of the fast interpreter's; `tiny` may hardly grow. */
 const POOL_FREE_MIN = { default: 1500, tiny: 512 };
 
+test("a board starts with what it says of its pool, and not with less", SUITE, async () => {
+  const { chosen, smallest } = await findSmallestPool(findImage("lm3s6965evb", "classic")!);
+  assert.ok(smallest <= chosen - POOL_FREE_MIN.tiny, `${smallest} of ${chosen}`);
+});
+
 for (const { name, board, engine } of IMAGES) {
   const isAhead = engine === "wasm2c";
-  describe(name, { timeout: SUITE_TIMEOUT_MS }, () => {
+  describe(name, SUITE, () => {
     let bench: Bench;
     before(async () => {
       bench = await Bench.open(build(name));
@@ -212,27 +220,23 @@ for (const { name, board, engine } of IMAGES) {
   });
 }
 
-describe(
-  "modules that leave sums and copies to the firmware",
-  { timeout: SUITE_TIMEOUT_MS },
-  () => {
-    for (const image of IMAGES) {
-      test(`are served by ${image.name}: 65,536 octets echoed, pings of every length`, async () => {
-        const bench = await Bench.open(buildNativeImages([image])[0]!);
-        try {
-          const connection = await bench.connect(BOARD_ADDRESS, ECHO_PORT);
-          await echo(connection, 65_536);
-          assert.equal(await connection.ended, "CLOSED");
-          // A wrong sum is dropped by the peer, and nothing is sent again here.
-          for (let length = 0; length < 300; length++) {
-            await bench.stack.ping(BOARD_ADDRESS, { octets: length });
-            await sleep(1);
-          }
-          assert.equal((await bench.board.counters()).traps, 0);
-        } finally {
-          await bench.close();
+describe("modules that leave sums and copies to the firmware", NATIVE_SUITE, () => {
+  for (const image of IMAGES) {
+    test(`are served by ${image.name}: 65,536 octets echoed, pings of every length`, async () => {
+      const bench = await Bench.open(buildNativeImages([image])[0]!);
+      try {
+        const connection = await bench.connect(BOARD_ADDRESS, ECHO_PORT);
+        await echo(connection, 65_536);
+        assert.equal(await connection.ended, "CLOSED");
+        // A wrong sum is dropped by the peer, and nothing is sent again here.
+        for (let length = 0; length < 300; length++) {
+          await bench.stack.ping(BOARD_ADDRESS, { octets: length });
+          await sleep(1);
         }
-      });
-    }
-  },
-);
+        assert.equal((await bench.board.counters()).traps, 0);
+      } finally {
+        await bench.close();
+      }
+    });
+  }
+});

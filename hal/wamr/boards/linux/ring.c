@@ -27,9 +27,10 @@ static uint32_t after(uint32_t descriptor) {
   return descriptor + 1 == ring.count ? 0 : descriptor + 1;
 }
 
-/** At each start of the stack, also after a trap: whatever the slots had is gone. */
+/** At each start of the stack: whatever the slots had is gone. */
 void linger_port_attach(uint8_t *const *slots, uint32_t count, uint32_t capacity) {
-  if (count == 0 || count > DESCRIPTORS_MAX) abort();
+  // Slots that it still has: it would have written into memory that was something else meanwhile.
+  if (ring.count != 0 || count == 0 || count > DESCRIPTORS_MAX) abort();
   for (uint32_t i = 0; i < count; ++i) {
     ring.slots[i] = slots[i];
     ring.octets[i] = 0;
@@ -39,6 +40,11 @@ void linger_port_attach(uint8_t *const *slots, uint32_t count, uint32_t capacity
   ring.written = ring.read = 0;
   ring.is_lent = false;
   linger_port_log("the MAC writes into the slots\n");
+}
+
+void linger_port_detach(void) {
+  ring.count = 0;
+  linger_port_log("the MAC has stopped\n");
 }
 
 /** What DMA does meanwhile: fills the slots that are the MAC's, in their order. */
