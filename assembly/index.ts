@@ -24,13 +24,14 @@ import {
 } from "./core/deadlines";
 import { seedRandom, stirRandom } from "./core/random";
 import { arpDeadlineReached, resetArp } from "./netif/arp";
-import { runEgress, sendAtOnce } from "./netif/egress";
+import { runEgress, sendAtOnce, sendPendingStraight } from "./netif/egress";
 import { isPingOwed, resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
 import { takeStraight } from "./netif/straight-in";
 import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
 import { resetTransmitter } from "./netif/transmitter";
+import { forgetHandle } from "./socket/handles";
 import { resetCalls } from "./tcp/calls";
 import { resetDemux } from "./tcp/demux";
 import { resetEviction } from "./tcp/eviction";
@@ -39,7 +40,7 @@ import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
 import { resetIsn } from "./tcp/isn";
 import { resetListeners } from "./tcp/listener";
 import { resetParameters } from "./tcp/parameters";
-import { resetPending } from "./tcp/pending";
+import { nextPendingFlow, resetPending } from "./tcp/pending";
 import { resetSynCookies } from "./tcp/syn-cookies";
 import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
@@ -143,6 +144,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   setNow(nowMs);
   disturb();
   forgetLast();
+  forgetHandle();
   seedRandom();
   resetCounters();
   resetDeadlines(nowMs);
@@ -200,7 +202,10 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
 export function poll(nowMs: u32): u32 {
   if (config.HAS_STRAIGHT && isCalm() && isQuiet(nowMs)) {
     setNow(nowMs);
-    return quietTime(nowMs);
+    const time = quietTime(nowMs);
+    if (nextPendingFlow() == 0) return time;
+    if (sendPendingStraight(nowMs)) return quietTime(nowMs);
+    return pollThoroughly(nowMs);
   }
   if (!isInterfaceUp()) return NEVER;
   setNow(nowMs);

@@ -1,10 +1,10 @@
 /**
- * Whether the last poll has left nothing to be sent, and nothing has come up since: then the next
- * one needs to look at the time only.
+ * Whether the last poll has left nothing to be sent, and nothing has come up since but flows on the
+ * pending list: then the next one needs to look at the time and at that list only.
  *
- * Part of the straight ways. Said by `index` after a poll; taken back by everything that may want
- * to send: a flow that goes on the pending list, a frame that went the general way, a ping, a poll
- * that could not send all.
+ * Part of the straight ways. Said by `index` after a poll; taken back by everything else that may
+ * want to send: a frame that went the general way, a ping, a neighbour to be asked, flows that were
+ * parked, a poll that could not send all.
  */
 import { HAS_STRAIGHT } from "../config";
 

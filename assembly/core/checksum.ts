@@ -70,6 +70,16 @@ export function sum(at: usize, octets: u32): u64 {
   return total;
 }
 
+/**
+ * The same for text of a segment, in memory that goes on for eight octets: few, as an interactive
+ * application sends them, are summed with one access and without a call, a fifth of the price.
+ */
+@inline export function sumOfText(at: usize, octets: u32): u64 {
+  if (octets >= 8) return sum(at, octets);
+  const few = load<u64>(at) & ~(<u64>-1 << (<u64>octets << 3));
+  return (few & 0xffff_ffff) + (few >> 32);
+}
+
 /** A sum folded to 16 bits with its carries added: 0xffff over data that holds its own checksum. */
 @inline export function fold(total: u64): u32 {
   const half = <u32>((total + rotl<u64>(total, 32)) >> 32);

@@ -10,6 +10,8 @@
  */
 
 import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
+import { isCalm } from "../core/calm";
+import { now } from "../core/clock";
 import { flowUnreachable } from "../tcp/icmp-error";
 import { finishFlow, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, prepareSegment } from "../tcp/output";
@@ -48,6 +50,19 @@ export function runEgress(): bool {
   return nextPendingFlow() != 0;
 }
 
+/**
+ * The same where only flows want to send, as long as each goes the straight way (core/calm). False
+ * when something is left, for `runEgress`, which sees to what it costs.
+ */
+export function sendPendingStraight(nowMs: u32): bool {
+  for (let budget = EGRESS_BUDGET; budget != 0; --budget) {
+    const flow = nextPendingFlow();
+    if (flow == 0) return isCalm();
+    if (sendStraight(flow, nowMs) != Straight.SENT) return false;
+  }
+  return false;
+}
+
 /** Sends the OutSegment that a deadline has filled, if that can be done now. */
 export function sendAtOnce(): void {
   const segment = outSegment();
@@ -64,7 +79,7 @@ function neighbourOf(segment: OutSegment): usize {
 /** Sends one segment of a flow, or takes it off the list. False when the transmitter is BUSY. */
 function takeTurn(flow: usize): bool {
   if (HAS_STRAIGHT) {
-    const straight = sendStraight(flow);
+    const straight = sendStraight(flow, now());
     if (straight != Straight.NOT) return straight == Straight.SENT;
   }
   if (!prepareSegment(flow)) {

@@ -12,20 +12,22 @@
  */
 import { HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { Counter, State } from "../core/abi";
-import { checksumOf, sum } from "../core/checksum";
-import { now } from "../core/clock";
+import { checksumOf, sumOfText } from "../core/checksum";
+import { isBefore } from "../core/clock";
 import { count } from "../core/counters";
+import { armDeadline } from "../core/deadlines";
 import { copyOctets, swap16, swap32 } from "../core/octets";
+import { advanceOffset } from "../core/ring";
 import { FlowKind } from "../tcp/flow";
 import { ttlOf } from "../tcp/marks";
 import { rotateFlow, withdrawFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
 import { windowToAdvertise } from "../tcp/receive";
+import { currentRto } from "../tcp/rtt";
 import { isDuplicateDue } from "../tcp/sack";
-import { Flag, Tcb, Timer, sendRingOf } from "../tcp/tcb";
+import { Flag, Tcb, Timer, deadlineOf, sendRingOf } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
-import { startRetransmission, startUserTimeout } from "../tcp/timers";
-import { NEIGHBOUR_FAILED, neighbourMac, resolve } from "./arp";
+import { NEIGHBOUR_FAILED, neighbourMac, resolveAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
 import { FRAME, sendFrame } from "./transmitter";
 
@@ -46,6 +48,9 @@ export const enum Straight {
   BUSY = 2,
 }
 
+/** What runs while text is outstanding. */
+@inline const TEXT_TIMERS: u32 = Timer.RETRANSMISSION | Timer.USER_TIMEOUT;
+
 @inline const TEXT: usize = 54;
 @inline const HEADERS_OCTETS: u32 = 40;
 /** Version 4, five words, identification 0, DF, as in wire/ipv4. */
@@ -57,117 +62,129 @@ export const enum Straight {
 @inline const PUSH: u32 = 0x0800;
 @inline const LOW: u64 = 0xffff_ffff;
 
-/** Sends one segment of a flow, if it can be sent this way. */
-export function sendStraight(flow: usize): Straight {
+/** Sends one segment of a flow, if it can be sent this way; `time` is that of this call. */
+export function sendStraight(flow: usize, time: u32): Straight {
   const tcb = changetype<Tcb>(flow);
-  if (<u32>tcb.stateAndKind != ESTABLISHED || tcb.flags & UNUSUAL) return Straight.NOT;
+  const flags = tcb.flags;
+  if (<u32>tcb.stateAndKind != ESTABLISHED || flags & UNUSUAL) return Straight.NOT;
   // Without a template there may be text that came early, of which an acknowledgement has to tell.
   if (templateOf(tcb).sender == 0 || mayFragment(tcb)) return Straight.NOT;
-  const cursor = tcb.sndCursor;
-  const unsent = tcb.sndEnd - cursor;
+  const seq = tcb.sndCursor;
+  const flight = seq - tcb.sndUna;
+  const unsent = tcb.sndEnd - seq;
+  if (seq != tcb.sndNxt) return Straight.NOT;
   let octets: u32 = 0;
   if (unsent != 0) {
-    octets = textToSend(tcb, cursor, unsent);
+    octets = flags & Flag.SACK ? 0 : textToSend(tcb, flight, unsent, time);
     if (octets == 0) return Straight.NOT;
-  } else if (!isPlainAckDue(tcb)) {
+  } else if (flight != 0 || !isPlainAckDue(tcb)) {
     return Straight.NOT;
   }
-  const neighbour = resolve(nextHopOf(tcb.remoteAddress));
+  const neighbour = resolveAgain(nextHopOf(tcb.remoteAddress));
   if (neighbour <= NEIGHBOUR_FAILED) return Straight.NOT;
+  const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
-  emit(tcb, octets, window, neighbourMac(neighbour));
+  let total = emitTuple(tcb, neighbourMac(neighbour), octets);
+  if (octets != 0) total += emitText(tcb, flight, octets);
+  const pushed: u32 = octets != 0 && octets == unsent ? PUSH : 0;
+  const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
+  emitControl(numbers, JUST_ACK | pushed | (swap16(window) << 16), total);
   if (!sendFrame(<u32>TEXT + octets)) return Straight.BUSY;
   count(Counter.SEGMENTS_OUT);
-  const ack = tcb.rcvNxt;
   tcb.rcvAcked = ack;
   tcb.rcvAdv = ack + window;
   tcb.acksDue = 0;
-  tcb.timers &= ~(<u8>Timer.DELAYED_ACK);
-  if (octets != 0) commitText(tcb, cursor, octets);
-  if (tcb.sndCursor == tcb.sndEnd) withdrawFlow(tcb);
+  if (octets == 0) tcb.timers &= ~(<u8>Timer.DELAYED_ACK);
+  else commitText(tcb, seq, octets, time);
+  if (octets == unsent) withdrawFlow(tcb);
   else rotateFlow(flow);
   return Straight.SENT;
 }
 
 /** One acknowledgement, of text without holes, while nothing is in flight or waits to be. */
 @inline function isPlainAckDue(tcb: Tcb): bool {
-  return (
-    tcb.acksDue == 1 && tcb.sndUna == tcb.sndNxt && tcb.sndCursor == tcb.sndNxt &&
-    (!HAS_SACK || !isDuplicateDue(tcb))
-  );
+  return tcb.acksDue == 1 && (!HAS_SACK || !isDuplicateDue(tcb));
 }
 
 /**
  * How much text may leave: a full segment, or all there is while nothing is in flight (RFC 9293
  * §3.8.6.2.1); 0 where windows, silly-window avoidance, Nagle or a restart have to be looked at.
  */
-@inline function textToSend(tcb: Tcb, cursor: u32, unsent: u32): u32 {
-  if (tcb.flags & Flag.SACK || cursor != tcb.sndNxt || tcb.duplicateAcks != 0) return 0;
-  const flight = cursor - tcb.sndUna;
+@inline function textToSend(tcb: Tcb, flight: u32, unsent: u32, time: u32): u32 {
+  if (tcb.duplicateAcks != 0) return 0;
   const mss = <u32>tcb.sndMss;
   if (flight == 0) {
-    if (tcb.backoff != 0 || now() - tcb.lastSentAt > tcb.rto) return 0;
+    if (tcb.backoff != 0 || time - tcb.lastSentAt > tcb.rto) return 0;
   } else if (unsent < mss) {
     return 0;
   }
   const octets = min(unsent, mss);
   if (flight + octets > tcb.sndWnd || flight + octets > tcb.cwnd) return 0;
-  const offset = ringOffset(tcb, flight);
-  return octets <= SEND_RING_OCTETS - offset ? octets : 0;
+  return octets <= SEND_RING_OCTETS - ringOffset(tcb, flight) ? octets : 0;
 }
 
 /** Where the octet `flight` behind SND.UNA lies in the send ring. */
 @inline function ringOffset(tcb: Tcb, flight: u32): u32 {
-  const offset = <u32>tcb.sendOffset + flight;
-  return offset >= SEND_RING_OCTETS ? offset - SEND_RING_OCTETS : offset;
+  return advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
 }
 
-/** Writes the frame, the sums of what is written at hand. */
-@inline function emit(tcb: Tcb, octets: u32, window: u32, mac: u64): void {
+/**
+ * Writes both link addresses, the IPv4 header and the ports: what says from whom to whom. Returns
+ * the sum of all that of it that TCP's checksum has, the pseudo-header's rest included.
+ */
+@inline function emitTuple(tcb: Tcb, mac: u64, octets: u32): u64 {
   const template = templateOf(tcb);
-  const seq = tcb.sndCursor;
-  const total = HEADERS_OCTETS + octets;
-  const addresses = (template.tuple & LOW) + <u64>template.source;
-  const ports = rotl<u32>(<u32>(template.tuple >> 32), 16);
+  const tuple = template.tuple;
+  const source = template.source;
+  const addresses = (tuple & LOW) + <u64>source;
+  const ports = rotl<u32>(<u32>(tuple >> 32), 16);
   const marks = <u32>tcb.marks;
-  const first = FIRST_WORDS | (<u64>(marks >> 8) << 8) | (<u64>swap16(total) << 16);
+  const first =
+    FIRST_WORDS | (<u64>(marks >> 8) << 8) | (<u64>swap16(HEADERS_OCTETS + octets) << 16);
   const kind = TCP | ttlOf(marks);
-  const numbers = <u64>swap32(seq) | (<u64>swap32(tcb.rcvNxt) << 32);
-  let control = JUST_ACK | (swap16(window) << 16);
-  if (octets != 0 && seq + octets == tcb.sndEnd) control |= PUSH;
+  const ipSum = addresses + (first & LOW) + (first >> 32) + <u64>kind;
   store<u64>(FRAME, mac);
   store<u64>(FRAME, linkAddress() | IPV4_TYPE, 6);
   store<u64>(FRAME, first, 14);
-  const ipSum = addresses + (first & LOW) + (first >> 32) + <u64>kind;
   store<u32>(FRAME, kind | (checksumOf(ipSum) << 16), 22);
-  store<u32>(FRAME, <u32>template.tuple, 26);
-  store<u32>(FRAME, template.source, 30);
+  store<u32>(FRAME, <u32>tuple, 26);
+  store<u32>(FRAME, source, 30);
   store<u32>(FRAME, ports, 34);
-  store<u64>(FRAME, numbers, 38);
-  let tcpSum =
-    addresses + TCP + <u64>swap16(total - 20) + <u64>ports + (numbers & LOW) + (numbers >> 32) +
-    <u64>control;
-  if (octets != 0) {
-    const text = sendRingOf(tcb) + ringOffset(tcb, seq - tcb.sndUna);
-    copyOctets(FRAME + TEXT, text, octets);
-    tcpSum += sum(FRAME + TEXT, octets);
-  }
-  store<u64>(FRAME, <u64>control | (<u64>checksumOf(tcpSum) << 32), 46);
+  return addresses + <u64>ports + TCP + <u64>swap16(HEADERS_OCTETS - 20 + octets);
 }
 
-/** Text left: as tcp/output's commitSequence. */
-@inline function commitText(tcb: Tcb, seq: u32, octets: u32): void {
+/** Copies the text, and returns its sum. */
+@inline function emitText(tcb: Tcb, flight: u32, octets: u32): u64 {
+  copyOctets(FRAME + TEXT, sendRingOf(tcb) + ringOffset(tcb, flight), octets);
+  return sumOfText(FRAME + TEXT, octets);
+}
+
+/** Writes SEG.SEQ and SEG.ACK, the control word, and the checksum; `total` is the rest's sum. */
+@inline function emitControl(numbers: u64, control: u32, total: u64): void {
+  store<u64>(FRAME, numbers, 38);
+  const checksum = checksumOf(total + (numbers & LOW) + (numbers >> 32) + <u64>control);
+  store<u64>(FRAME, <u64>control | (<u64>checksum << 32), 46);
+}
+
+/** Text left, and with it the acknowledgement: as tcp/output's commitSequence. */
+@inline function commitText(tcb: Tcb, seq: u32, octets: u32, time: u32): void {
   const end = seq + octets;
   if ((tcb.flags & Flag.TIMING) == 0) {
     tcb.flags |= Flag.TIMING;
     tcb.rttSeq = seq;
-    tcb.rttStart = now();
+    tcb.rttStart = time;
   }
   tcb.sndCursor = end;
   tcb.sndNxt = end;
-  tcb.lastSentAt = now();
+  tcb.lastSentAt = time;
   if (HAS_PMTUD && octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
   const timers = <u32>tcb.timers;
-  if ((timers & Timer.USER_TIMEOUT) == 0) startUserTimeout(tcb);
-  if ((timers & Timer.RETRANSMISSION) == 0) startRetransmission(tcb);
+  const started = ~timers & TEXT_TIMERS;
+  tcb.timers = <u8>((timers | TEXT_TIMERS) & ~(Timer.DELAYED_ACK | Timer.KEEP_ALIVE));
+  if (started == 0) return;
+  // One entry serves both (tcp/timers): it is armed once, for the earlier one.
+  if (started & Timer.RETRANSMISSION) tcb.retransmissionAt = time + currentRto(tcb);
+  if (started & Timer.USER_TIMEOUT) tcb.userTimeoutAt = time + tcb.userTimeoutMs;
+  const isUserFirst = isBefore(tcb.userTimeoutAt, tcb.retransmissionAt);
+  armDeadline(deadlineOf(tcb), isUserFirst ? tcb.userTimeoutAt : tcb.retransmissionAt);
 }

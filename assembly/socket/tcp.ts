@@ -37,7 +37,9 @@ import { wantOutput } from "../tcp/pending";
 import { hastenAck } from "../tcp/receive";
 import { Flag, Tcb, clearFlag, indexOfTcb, raiseFlag, tcbAt } from "../tcp/tcb";
 import { setUserTimeout } from "../tcp/timers";
-import { handleOfListener, handleOfTcb, listenerOf, tcbOf } from "./handles";
+import {
+  forgetHandle, handleOf, handleOfListener, handleOfTcb, listenerOf, tcbOf,
+} from "./handles";
 import { TTL_MAX } from "./parameters";
 import { statusOfListener, statusOfTcb } from "./status";
 
@@ -209,6 +211,7 @@ export function tcpAbort(handle: i32): i32 {
 export function tcpRelease(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb == null) return tcpClose(handle);
+  forgetHandle();
   calls.release(tcb);
   return Status.OK;
 }
@@ -319,10 +322,13 @@ export function tcpLookup(remoteAddress: u32, remotePort: u32, localPort: u32): 
 /**
  * The next handle with events to take (`takeEvents`), or 0.
  */
-export function nextReady(): i32 {
+@inline export function nextReady(): i32 {
   const entry = takeReady();
   if (entry == 0) return 0;
-  if (entry < FIRST_LISTENER_ENTRY) return handleOfTcb(tcbAt(entry - connectionEntry(0)));
+  if (entry < FIRST_LISTENER_ENTRY) {
+    const index = entry - connectionEntry(0);
+    return handleOf(tcbAt(index), index);
+  }
   return handleOfListener(listenerAt(entry - FIRST_LISTENER_ENTRY));
 }
 
@@ -330,7 +336,7 @@ export function nextReady(): i32 {
  * Returns and clears a handle's events, a mask of `Event`. They are edges: what `tcpPeek` and
  * `tcpReserve` say is the level.
  */
-export function takeEvents(handle: i32): i32 {
+@inline export function takeEvents(handle: i32): i32 {
   const tcb = tcbOf(handle);
   if (tcb != null) {
     const events = tcb.events;

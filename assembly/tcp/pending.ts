@@ -7,6 +7,7 @@
  * it within `poll`. No packet waits for ARP: a flow whose next hop is unresolved is parked, and
  * when any address resolves all parked flows are asked again, at the cost of one splice.
  */
+import { HAS_STRAIGHT } from "../config";
 import { disturb } from "../core/calm";
 import { FlowList, ListedFlow, appendFlow, linkTo, listedAt, unlinkFlow } from "./flow";
 
@@ -27,12 +28,21 @@ export function resetPending(): void {
   store<u64>(PENDING, 0);
 }
 
+/** A list, as a word, on which a flow is alone: most often it is, and then no neighbour changes. */
+@inline function aloneWith(link: u32): u32 {
+  return link | (link << 16);
+}
+
 /** Puts a flow at the end of the pending list, unless it is on one of the lists already. */
 export function wantOutput(flow: ListedFlow): void {
   if (flow.isListed) return;
   flow.isListed = true;
-  appendFlow(pending(), flow);
-  disturb();
+  if (HAS_STRAIGHT && load<u32>(PENDING) == 0) {
+    store<u32>(changetype<usize>(flow), 0, offsetof<ListedFlow>("listNext")); // no neighbours
+    store<u32>(PENDING, aloneWith(linkTo(flow)));
+  } else {
+    appendFlow(pending(), flow);
+  }
 }
 
 /** The flow whose turn it is, or 0. It stays on the list. */
@@ -79,8 +89,12 @@ export function unparkFlows(): void {
 export function withdrawFlow(flow: ListedFlow): void {
   if (!flow.isListed) return;
   flow.isListed = false;
-  // Which list it is matters at its ends only.
   const link = linkTo(flow);
+  if (HAS_STRAIGHT && load<u32>(PENDING) == aloneWith(link)) {
+    store<u32>(PENDING, 0);
+    return;
+  }
+  // Which list it is matters at its ends only.
   const isParked = parked().first == link || parked().last == link;
   unlinkFlow(isParked ? parked() : pending(), flow);
 }

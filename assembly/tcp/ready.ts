@@ -44,10 +44,10 @@ export function resetReady(): void {
   const link = linkAt(entry);
   if (link.isListed) return;
   const start = linkAt(0);
+  const last = <u32>start.previous;
   link.isListed = true;
-  link.next = 0;
-  link.previous = start.previous;
-  linkAt(start.previous).next = <u16>entry;
+  store<u32>(changetype<usize>(link), last << 16); // next is 0, previous is the last
+  linkAt(last).next = <u16>entry;
   start.previous = <u16>entry;
 }
 
@@ -63,6 +63,11 @@ export function resetReady(): void {
 /** Takes the first entry out of the queue, or returns 0. */
 @inline export function takeReady(): u32 {
   const entry = <u32>linkAt(0).next;
-  if (entry != 0) withdrawReady(entry);
+  if (entry == 0) return 0;
+  const link = linkAt(entry);
+  const next = <u32>link.next;
+  linkAt(0).next = <u16>next;
+  linkAt(next).previous = 0;
+  link.isListed = false;
   return entry;
 }

@@ -48,6 +48,10 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 /** Several duplicates tell the peer how much has arrived; more than this tells nothing new. */
 @inline const DUPLICATE_ACKS_MAX: u8 = 8;
 
+/** By how much the right edge of the window moves at least (RFC 9293 §3.8.6.2.2). */
+@inline const WORTHWHILE_STEP: i32 =
+  RECEIVE_RING_OCTETS / 2 < RCV_MSS ? RECEIVE_RING_OCTETS / 2 : RCV_MSS;
+
 /** RCV.WND as the peer knows it. */
 @inline export function receiveWindow(tcb: Tcb): u32 {
   return tcb.rcvAdv - tcb.rcvNxt;
@@ -58,11 +62,13 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
  * segment or half the ring at least, and never to the left.
  */
 @inline export function windowToAdvertise(tcb: Tcb): u32 {
-  const free = RECEIVE_RING_OCTETS - (tcb.rcvNxt - tcb.rcvRead);
-  const edge = tcb.rcvNxt + free;
-  const worthwhile = min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
-  if (seqGe(edge, tcb.rcvAdv + worthwhile)) return free;
-  return receiveWindow(tcb);
+  const step = windowStep(tcb);
+  return receiveWindow(tcb) + (step >= WORTHWHILE_STEP ? step : 0);
+}
+
+/** By how much the right edge of the window could move. */
+@inline function windowStep(tcb: Tcb): i32 {
+  return tcb.rcvRead + RECEIVE_RING_OCTETS - tcb.rcvAdv;
 }
 
 /** Whether the user has left so little room that the window stays closed. */
@@ -87,10 +93,9 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
  * a step below two segments.
  */
 @inline export function offerWindow(tcb: Tcb): void {
-  if (has(tcb, Flag.PEER_CLOSED)) return;
-  const window = receiveWindow(tcb);
-  const step = windowToAdvertise(tcb) - window;
-  if (step == 0 || (window >= 2 * RCV_MSS && step < 2 * RCV_MSS)) return;
+  const step = windowStep(tcb);
+  if (step < WORTHWHILE_STEP || has(tcb, Flag.PEER_CLOSED)) return;
+  if (step < <i32>(2 * RCV_MSS) && receiveWindow(tcb) >= 2 * RCV_MSS) return;
   acknowledgeNow(tcb);
 }
 
