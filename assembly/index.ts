@@ -6,7 +6,7 @@
  */
 import * as config from "./config";
 import { disturb, isCalm, noteCalm } from "./core/calm";
-import { Abi, Counter, Feature, Limit, Status } from "./core/abi";
+import { Abi, Counter, Feature, Limit, Status, Work } from "./core/abi";
 import { setNow } from "./core/clock";
 import { resetCounters } from "./core/counters";
 import {
@@ -28,7 +28,7 @@ import { runEgress, sendAtOnce, sendPendingStraight } from "./netif/egress";
 import { isPingOwed, resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
-import { takeStraight } from "./netif/straight-in";
+import { NOT_STRAIGHT, takeStraight } from "./netif/straight-in";
 import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
 import { resetTransmitter } from "./netif/transmitter";
 import { forgetHandle } from "./socket/handles";
@@ -184,18 +184,19 @@ export function rxSlotAddress(slot: u32): i32 {
   return <i32>(RX_SLOTS + slot * RX_SLOT_STRIDE);
 }
 
-/** Takes a frame of `length` octets out of a slot. */
+/** Takes a frame of `length` octets out of a slot; answers with a `Work`. */
 export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
   const frame = RX_SLOTS + slot * RX_SLOT_STRIDE;
   // Where a frame can go straight, the interface is up.
   if (config.HAS_STRAIGHT && slot < config.RX_SLOT_COUNT) {
-    if (takeStraight(frame, length, nowMs)) return Status.OK;
+    const work = takeStraight(frame, length, nowMs);
+    if (work != NOT_STRAIGHT) return work;
   }
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (slot >= config.RX_SLOT_COUNT) return Status.BAD_ARGUMENT;
   setNow(nowMs);
   frameArrives(frame, length);
-  return Status.OK;
+  return Work.ASKED;
 }
 
 /** Does what is due at `nowMs`, transmits, and returns the milliseconds to the next deadline. */

@@ -39,6 +39,14 @@ export const enum Status {
   NOT_SUPPORTED = -11,
 }
 
+/** What a frame asks for that was taken. */
+export const enum Work {
+  /** Nothing: it has changed what the stack knows, and that is all. */
+  NONE = 0,
+  /** There may be events to take, and something to be sent: `nextReady` and `poll` are due. */
+  ASKED = 1,
+}
+
 /** The eleven states of RFC 9293 §3.3.2. */
 export const enum State {
   CLOSED = 0,

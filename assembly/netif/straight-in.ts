@@ -13,33 +13,35 @@
  * acknowledgement took 37,600 of them and takes 4,000 (`npm run bench`, S4).
  */
 import { FRAME_OCTETS_MAX, HAS_SACK, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
-import { Counter, Event, State } from "../core/abi";
-import { sum } from "../core/checksum";
-import { now, setNow } from "../core/clock";
+import { Counter, Event, State, Work } from "../core/abi";
+import { sumOfText } from "../core/checksum";
+import { setNow } from "../core/clock";
 import { count } from "../core/counters";
 import { copyOctets, swap16, swap32 } from "../core/octets";
-import { growWindow } from "../tcp/congestion";
+import { advanceOffset } from "../core/ring";
+import { openWindow } from "../tcp/congestion";
 import { bucketOfRaw } from "../tcp/demux";
 import { FLOW_POOL, FlowKind } from "../tcp/flow";
-import { noteHeard } from "../tcp/keep-alive";
+import { noteHeard, stopKeepAlive, superviseKeepAlive } from "../tcp/keep-alive";
 import { wantOutput } from "../tcp/pending";
 import { noteProgress } from "../tcp/pmtud";
 import { isProbing } from "../tcp/rack";
+import { connectionEntry, enqueueReady } from "../tcp/ready";
 import { acknowledgeText, isRingFullWith } from "../tcp/receive";
 import { takeRttSample } from "../tcp/rtt";
 import { seqGt } from "../tcp/seq";
 import { noteStall } from "../tcp/stall";
-import { Flag, Tcb, Timer, receiveRingOf, signal } from "../tcp/tcb";
+import { Flag, Tcb, Timer, indexOfTcb, receiveRingOf } from "../tcp/tcb";
 import {
   FRAME_SENDER,
   FRAME_TUPLE,
-  expectNumbers,
   expectedNumbers,
-  lastTcb,
-  rememberLast,
+  lastConnection,
+  numbersOf,
+  remember,
   templateOf,
 } from "../tcp/template";
-import { startRetransmission, startUserTimeout, superviseUserTimeout } from "../tcp/timers";
+import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { noteAnswer } from "../tcp/trouble";
 import { linkAddress } from "./interface";
 
@@ -75,88 +77,100 @@ import { linkAddress } from "./interface";
   Flag.UNACCEPTED | Flag.FLUSHED | Flag.TIMESTAMPS | Flag.ECN | Flag.URGENT |
   Flag.SYN_OUTSTANDING;
 
+/** What is said of a frame that is for the general way, instead of its `Work`. */
+@inline export const NOT_STRAIGHT: i32 = -1;
+
 /** Whether data that holds its own checksum has this sum: a multiple of 65,535. */
 @inline function isRight(total: u64): bool {
   return <u32>((total + rotl<u64>(total, 32)) >> 32) % 0xffff == 0;
 }
 
 /** Whether this is a connection in ESTABLISHED whose template has these addresses and ports. */
-@inline function isOf(tcb: Tcb, source: u64, tuple: u64): bool {
-  return (
-    <u32>tcb.stateAndKind == ESTABLISHED &&
-    // Other records are shorter: only a connection has a template.
-    templateOf(tcb).tuple == tuple &&
-    templateOf(tcb).source == <u32>source
-  );
+@inline function isOf(tcb: Tcb, source: u32, tuple: u64): bool {
+  if (<u32>tcb.stateAndKind != ESTABLISHED) return false;
+  // Other records are shorter: only a connection has a template.
+  return templateOf(tcb).tuple == tuple && templateOf(tcb).source == source;
 }
 
-/** Makes the connection with these addresses and ports `lastTcb`; false if there is none. */
-function findStraight(source: u64, tuple: u64): bool {
-  let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | source));
+/** The connection with these addresses and ports, or 0. */
+@inline function findStraight(source: u32, tuple: u64): usize {
+  let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | <u64>source));
   while (link != 0) {
     const tcb = changetype<Tcb>(FLOW_POOL + (link << 3));
-    if (isOf(tcb, source, tuple)) {
-      rememberLast(tcb);
-      return true;
-    }
+    if (isOf(tcb, source, tuple)) return changetype<usize>(tcb);
     link = <u32>tcb.hashNext;
   }
-  return false;
+  return 0;
 }
 
 /**
  * Takes a frame, if it can be taken this way; otherwise nothing has changed.
  *
- * The checks are those of netif/ingress, wire/ipv4, wire/tcp and the first four of §3.10.7.4.
+ * The checks are those of netif/ingress, wire/ipv4, wire/tcp and the first four of §3.10.7.4. What
+ * was loaded is added up at once, so that a compiler need not keep it.
  */
-export function takeStraight(frame: usize, length: u32, nowMs: u32): bool {
-  if (length - <u32>TEXT > FRAME_OCTETS_MAX - <u32>TEXT) return false; // too short or too long
-  const second = load<u64>(frame, IP_SECOND);
-  const tuple = load<u64>(frame, FRAME_TUPLE);
-  const source = second >> 32;
-  if (!isOf(lastTcb(), source, tuple) && !findStraight(source, tuple)) return false;
-  const tcb = lastTcb();
-  if (load<u64>(frame, FRAME_SENDER) != templateOf(tcb).sender) return false;
-  if ((load<u64>(frame) ^ linkAddress()) << 16 != 0) return false;
+export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
+  if (length - <u32>TEXT > FRAME_OCTETS_MAX - <u32>TEXT) return NOT_STRAIGHT; // too short or long
+  if ((load<u64>(frame) ^ linkAddress()) << 16 != 0) return NOT_STRAIGHT;
   const first = load<u64>(frame, IP_FIRST);
-  if ((first & FIRST_MASK) != WHOLE_IPV4 || (second & PROTOCOL_MASK) != TCP) return false;
-  if (tcb.flags & UNUSUAL) return false;
+  if ((first & FIRST_MASK) != WHOLE_IPV4) return NOT_STRAIGHT;
+  const second = load<u64>(frame, IP_SECOND);
+  if ((second & PROTOCOL_MASK) != TCP) return NOT_STRAIGHT;
+  const tuple = load<u64>(frame, FRAME_TUPLE);
+  const source = <u32>(second >> 32);
+  // Both sums have the addresses.
+  const addresses = <u64>source + (tuple & LOW);
+  if (!isRight(addresses + (first & LOW) + (first >> 32) + (second & LOW))) return NOT_STRAIGHT;
   const rawOctets = <u32>first >> 16;
+  let total = addresses + TCP_AND_LESS_HEADER + <u64>rawOctets + (tuple >> 32);
+  let found = lastConnection();
+  let expected = expectedNumbers();
+  if (!isOf(changetype<Tcb>(found), source, tuple)) {
+    found = findStraight(source, tuple);
+    if (found == 0) return NOT_STRAIGHT;
+    expected = numbersOf(changetype<Tcb>(found));
+  }
+  const tcb = changetype<Tcb>(found);
+  if (load<u64>(frame, FRAME_SENDER) != templateOf(tcb).sender) return NOT_STRAIGHT;
+  if (tcb.flags & UNUSUAL) return NOT_STRAIGHT;
   const octets: u32 = rawOctets == NO_TEXT ? 0 : swap16(rawOctets) - HEADERS_OCTETS;
-  if (octets > length - <u32>TEXT) return false;
+  if (octets > length - <u32>TEXT) return NOT_STRAIGHT;
   const numbers = load<u64>(frame, SEQ_AND_ACK);
-  const expected = expectedNumbers();
-  if (<u32>numbers != <u32>expected) return false;
-  const ack = numbers == expected ? tcb.sndUna : swap32(<u32>(numbers >> 32));
-  if (!isExpected(tcb, ack, octets)) return false;
+  if (<u32>numbers != <u32>expected) return NOT_STRAIGHT;
+  total += (numbers & LOW) + (numbers >> 32);
+  const una = tcb.sndUna;
+  const ack = numbers == expected ? una : swap32(<u32>(numbers >> 32));
+  if (!isExpected(tcb, ack - una, octets)) return NOT_STRAIGHT;
   const last = load<u64>(frame, CONTROL);
   const control = <u32>last & CONTROL_MASK;
   const isWindowNew = control != templateOf(tcb).control;
-  if (isWindowNew && !isWindowOpen(tcb, control)) return false;
-  // Both sums have the addresses. A number whose octets are swapped counts 256 times as much.
-  const addresses = source + (tuple & LOW);
-  const ipSum = addresses + (first & LOW) + (first >> 32) + (second & LOW);
-  const tcpSum =
-    addresses + TCP_AND_LESS_HEADER + <u64>rawOctets + (tuple >> 32) +
-    (numbers & LOW) + (numbers >> 32) + (last & LOW) + (last >> 32);
-  if (!isRight(ipSum)) return false;
-  if (!isRight(octets == 0 ? tcpSum : tcpSum + sum(frame + TEXT, octets))) return false;
-  setNow(nowMs);
-  count(Counter.FRAMES_IN);
-  count(Counter.SEGMENTS_IN);
-  noteHeard(tcb);
-  if (ack != tcb.sndUna) advance(tcb, ack);
+  if (isWindowNew && !isWindowOpen(tcb, control)) return NOT_STRAIGHT;
+  total += (last & LOW) + (last >> 32);
+  if (octets != 0) total += sumOfText(frame + TEXT, octets);
+  if (!isRight(total)) return NOT_STRAIGHT;
+  noteArrival(tcb, nowMs);
+  let events: u32 = ack != una ? advance(tcb, ack, nowMs) : 0;
   if (isWindowNew) takeWindow(tcb, control);
   tcb.sndWl1 = tcb.rcvNxt;
   tcb.sndWl2 = ack;
-  if (ack != tcb.sndEnd) wantOutput(tcb);
+  const isUnfinished = ack != tcb.sndEnd;
+  if (isUnfinished) wantOutput(tcb);
   if (octets != 0) {
     takeText(tcb, frame + TEXT, octets);
-    expectNumbers((numbers & ~LOW) | <u64>swap32(tcb.rcvNxt));
+    events |= Event.READABLE;
+    remember(found, (numbers & ~LOW) | <u64>swap32(tcb.rcvNxt));
   } else {
-    expectNumbers(numbers);
+    remember(found, numbers);
   }
-  return true;
+  if (events != 0) raise(tcb, events);
+  return (events | <u32>isUnfinished | <u32>isWindowNew) != 0 ? Work.ASKED : Work.NONE;
+}
+
+@inline function noteArrival(tcb: Tcb, time: u32): void {
+  setNow(time);
+  count(Counter.FRAMES_IN);
+  count(Counter.SEGMENTS_IN);
+  noteHeard(tcb, time);
 }
 
 /**
@@ -164,17 +178,17 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): bool {
  * that lies within the window, and none that is held ahead of it (tcp/template). With SACK the
  * sender's side has more to do than is done here, unless nothing is in flight.
  */
-@inline function isExpected(tcb: Tcb, ack: u32, octets: u32): bool {
+@inline function isExpected(tcb: Tcb, acked: u32, octets: u32): bool {
   const flight = tcb.sndNxt - tcb.sndUna;
   if (flight == 0) {
-    if (ack != tcb.sndUna) return false;
+    if (acked != 0) return false;
     if (HAS_SACK && tcb.flags & Flag.SACK && isProbing(tcb)) return false;
   } else {
-    if (ack - tcb.sndUna > flight || tcb.sndCursor != tcb.sndNxt) return false;
+    if (acked > flight || tcb.sndCursor != tcb.sndNxt) return false;
     if (tcb.flags & Flag.SACK) return false;
-    if (octets == 0 && ack == tcb.sndUna) return false; // a duplicate
+    if (acked == 0 && octets == 0) return false; // a duplicate
   }
-  return octets <= tcb.rcvAdv - tcb.rcvNxt;
+  return octets == 0 || octets <= tcb.rcvAdv - tcb.rcvNxt;
 }
 
 @inline function windowOf(tcb: Tcb, control: u32): u32 {
@@ -193,35 +207,37 @@ function takeWindow(tcb: Tcb, control: u32): void {
   templateOf(tcb).control = control;
 }
 
-/** SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna. */
-function advance(tcb: Tcb, ack: u32): void {
-  const flight = tcb.sndCursor - tcb.sndUna;
-  const acked = ack - tcb.sndUna;
-  const offset = <u32>tcb.sendOffset + acked;
-  tcb.sendOffset = <u16>(offset >= SEND_RING_OCTETS ? offset - SEND_RING_OCTETS : offset);
+/** SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna; what the user is told of it. */
+@inline function advance(tcb: Tcb, ack: u32, time: u32): u32 {
+  const una = tcb.sndUna;
+  const acked = ack - una;
+  const flight = tcb.sndCursor - una;
+  tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, acked, SEND_RING_OCTETS);
   tcb.sndUna = ack;
   noteAnswer(tcb);
-  if (tcb.flags & Flag.TIMING && seqGt(ack, tcb.rttSeq)) {
-    tcb.flags &= ~Flag.TIMING;
-    takeRttSample(tcb, now() - tcb.rttStart);
+  let flags = tcb.flags;
+  if (flags & Flag.TIMING && seqGt(ack, tcb.rttSeq)) {
+    flags &= ~Flag.TIMING;
+    takeRttSample(tcb, time - tcb.rttStart);
   }
   noteProgress(tcb, acked);
-  growWindow(tcb, acked, flight);
-  if (tcb.sndNxt == ack) tcb.timers &= ~(<u8>Timer.RETRANSMISSION);
-  else startRetransmission(tcb);
-  let events: u32 = 0;
+  openWindow(tcb, acked, flight);
   const queued = tcb.sndEnd - ack;
-  if (tcb.flags & Flag.WRITE_BLOCKED && queued <= SEND_RING_OCTETS / 2) {
-    tcb.flags &= ~Flag.WRITE_BLOCKED;
+  let events: u32 = 0;
+  if (flags & Flag.WRITE_BLOCKED && queued <= SEND_RING_OCTETS / 2) {
+    flags &= ~Flag.WRITE_BLOCKED;
     events = Event.WRITABLE;
   }
+  tcb.flags = flags;
+  tcb.timers &= ~(<u8>TEXT_TIMERS);
   if (queued != 0) {
-    startUserTimeout(tcb);
+    stopKeepAlive(tcb);
+    startTextTimers(tcb, flight != acked ? TEXT_TIMERS : Timer.USER_TIMEOUT, time);
   } else {
-    superviseUserTimeout(tcb);
+    if (flags & Flag.KEEP_ALIVE) superviseKeepAlive(tcb);
     events |= Event.ALL_ACKNOWLEDGED;
   }
-  if (events != 0) signal(tcb, events);
+  return events;
 }
 
 /** Seventh check: text in order goes to its place in the ring. */
@@ -229,8 +245,7 @@ function advance(tcb: Tcb, ack: u32): void {
   if (<u32>tcb.rcvMss < octets) tcb.rcvMss = <u16>octets;
   const ring = receiveRingOf(tcb);
   const held = tcb.rcvNxt - tcb.rcvRead;
-  let offset = <u32>tcb.receiveOffset + held;
-  if (offset >= RECEIVE_RING_OCTETS) offset -= RECEIVE_RING_OCTETS;
+  const offset = advanceOffset(tcb.receiveOffset, held, RECEIVE_RING_OCTETS);
   const room = RECEIVE_RING_OCTETS - offset;
   if (octets <= room) {
     copyOctets(ring + offset, text, octets);
@@ -241,5 +256,10 @@ function advance(tcb: Tcb, ack: u32): void {
   tcb.rcvNxt += octets;
   acknowledgeText(tcb);
   if (isRingFullWith(held + octets) && !isRingFullWith(held)) noteStall(tcb);
-  signal(tcb, Event.READABLE);
+}
+
+/** As tcp/tcb's signal: this one is accepted and was not released. */
+@inline function raise(tcb: Tcb, events: u32): void {
+  tcb.events |= <u16>events;
+  enqueueReady(connectionEntry(indexOfTcb(tcb)));
 }

@@ -13,9 +13,7 @@
 import { HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { Counter, State } from "../core/abi";
 import { checksumOf, sumOfText } from "../core/checksum";
-import { isBefore } from "../core/clock";
 import { count } from "../core/counters";
-import { armDeadline } from "../core/deadlines";
 import { copyOctets, swap16, swap32 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
 import { FlowKind } from "../tcp/flow";
@@ -23,10 +21,10 @@ import { ttlOf } from "../tcp/marks";
 import { rotateFlow, withdrawFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
 import { windowToAdvertise } from "../tcp/receive";
-import { currentRto } from "../tcp/rtt";
 import { isDuplicateDue } from "../tcp/sack";
-import { Flag, Tcb, Timer, deadlineOf, sendRingOf } from "../tcp/tcb";
+import { Flag, Tcb, Timer, sendRingOf } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
+import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolveAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
 import { FRAME, sendFrame } from "./transmitter";
@@ -47,9 +45,6 @@ export const enum Straight {
   SENT = 1,
   BUSY = 2,
 }
-
-/** What runs while text is outstanding. */
-@inline const TEXT_TIMERS: u32 = Timer.RETRANSMISSION | Timer.USER_TIMEOUT;
 
 @inline const TEXT: usize = 54;
 @inline const HEADERS_OCTETS: u32 = 40;
@@ -178,13 +173,8 @@ export function sendStraight(flow: usize, time: u32): Straight {
   tcb.sndNxt = end;
   tcb.lastSentAt = time;
   if (HAS_PMTUD && octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
-  const timers = <u32>tcb.timers;
-  const started = ~timers & TEXT_TIMERS;
-  tcb.timers = <u8>((timers | TEXT_TIMERS) & ~(Timer.DELAYED_ACK | Timer.KEEP_ALIVE));
-  if (started == 0) return;
-  // One entry serves both (tcp/timers): it is armed once, for the earlier one.
-  if (started & Timer.RETRANSMISSION) tcb.retransmissionAt = time + currentRto(tcb);
-  if (started & Timer.USER_TIMEOUT) tcb.userTimeoutAt = time + tcb.userTimeoutMs;
-  const isUserFirst = isBefore(tcb.userTimeoutAt, tcb.retransmissionAt);
-  armDeadline(deadlineOf(tcb), isUserFirst ? tcb.userTimeoutAt : tcb.retransmissionAt);
+  const timers = <u32>tcb.timers & ~(Timer.DELAYED_ACK | Timer.KEEP_ALIVE);
+  tcb.timers = <u8>timers;
+  const stopped = ~timers & TEXT_TIMERS;
+  if (stopped != 0) startTextTimers(tcb, stopped, time);
 }

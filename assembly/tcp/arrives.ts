@@ -9,6 +9,7 @@
  */
 import { HAS_ECN, HAS_MARKS, HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE } from "../config";
 import { Counter, EndReason, Event, State } from "../core/abi";
+import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
 import { parseOptions } from "../wire/tcp-options";
@@ -217,7 +218,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
     return;
   }
   enterEstablished(tcb, segment);
-  noteHeard(tcb);
+  noteHeard(tcb, now());
   acknowledgeNow(tcb);
   // What came with the SYN is processed from the sixth check on.
   segment.flags &= ~Ctl.SYN;
@@ -257,7 +258,7 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   rememberTimestamp(tcb, segment);
   trimToWindow(tcb, segment);
   if (!checkAck(tcb, segment)) return;
-  noteHeard(tcb);
+  noteHeard(tcb, now());
   takeMark(tcb, segment);
   checkUrgent(tcb, segment);
   if (processText(tcb, segment)) processFin(tcb, segment);

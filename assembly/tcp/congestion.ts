@@ -65,8 +65,13 @@ function lossThreshold(tcb: Tcb, flight: u32): u32 {
     continueRecovery(tcb, acked);
     return;
   }
-  if (HAS_FAST_RETRANSMIT) tcb.duplicateAcks = 0;
   keepCutClose(tcb);
+  openWindow(tcb, acked, flight);
+}
+
+/** The same outside of a recovery, for a connection without ECN. */
+@inline export function openWindow(tcb: Tcb, acked: u32, flight: u32): void {
+  if (HAS_FAST_RETRANSMIT) tcb.duplicateAcks = 0;
   // Kept close behind SND.UNA: left behind by 2^31 octets, it would seem to lie ahead.
   if (seqGt(tcb.sndUna - 1, tcb.recover)) tcb.recover = tcb.sndUna - 1;
   // A window that is not used says nothing about the path, so it does not grow.

@@ -58,9 +58,9 @@ export function resetKeepAlive(tcb: Tcb): void {
   part.count = COUNT_DEFAULT;
 }
 
-/** The peer has shown that it lives. */
-@inline export function noteHeard(tcb: Tcb): void {
-  if (HAS_KEEP_ALIVE) keepAliveOf(tcb).heardAt = now();
+/** The peer has shown at `time`, which is now, that it lives. */
+@inline export function noteHeard(tcb: Tcb, time: u32): void {
+  if (HAS_KEEP_ALIVE) keepAliveOf(tcb).heardAt = time;
 }
 
 /** Milliseconds since the peer has shown that; 0 in a build that does not keep them. */

@@ -184,17 +184,22 @@ function obey(tcb: Tcb, mtu: u32): void {
   if (!HAS_PMTUD) return;
   const self = pmtudOf(tcb);
   self.timeouts = 0;
-  if (is(self, Bit.GUESS)) self.loweredAt = <u16>(ticks() - RAISE_TICKS + RAISE_GUESS_TICKS);
-  self.bits &= ~(<u8>Bit.GUESS);
-  // Where it ended, counted from the SND.UNA before: what is in flight fits 16 bits.
-  const fullEnd = <u32>(<u16>(<u32>self.fullEnd + acked - tcb.sndUna));
-  if (is(self, Bit.FULL_OUT) && fullEnd <= acked) {
-    self.bits &= ~(<u8>Bit.FULL_OUT);
-    self.mtuClaimed = 0; // what it said cannot pass has passed
-    self.mssProven = tcb.sndMss;
+  if (is(self, Bit.GUESS)) {
+    self.loweredAt = <u16>(ticks() - RAISE_TICKS + RAISE_GUESS_TICKS);
+    self.bits &= ~(<u8>Bit.GUESS);
   }
+  if (is(self, Bit.FULL_OUT)) {
+    // Where it ended, counted from the SND.UNA before: what is in flight fits 16 bits.
+    const fullEnd = <u32>(<u16>(<u32>self.fullEnd + acked - tcb.sndUna));
+    if (fullEnd <= acked) {
+      self.bits &= ~(<u8>Bit.FULL_OUT);
+      self.mtuClaimed = 0; // what it said cannot pass has passed
+      self.mssProven = tcb.sndMss;
+    }
+  }
+  if (tcb.sndMss >= self.mssMax) return;
   const age = <u32>(<u16>(ticks() - <u32>self.loweredAt));
-  if (tcb.sndMss >= self.mssMax || age < RAISE_TICKS) return;
+  if (age < RAISE_TICKS) return;
   count(Counter.PMTU_RAISED);
   setMtu(tcb, self.mssMax + overhead(tcb));
 }

@@ -197,12 +197,11 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
  * window is below two segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
  */
 @inline export function acknowledgeText(tcb: Tcb): void {
-  const fullSized = max(<u32>tcb.rcvMss, FULL_SIZED_MIN);
-  const unacknowledged = tcb.rcvNxt - tcb.rcvAcked;
-  if (
-    unacknowledged >= 2 * fullSized || receiveWindow(tcb) < 2 * fullSized ||
-    has(tcb, Flag.NO_DELAYED_ACK)
-  ) acknowledgeNow(tcb);
+  const two = max(<u32>tcb.rcvMss, FULL_SIZED_MIN) << 1;
+  const next = tcb.rcvNxt;
+  if (next - tcb.rcvAcked >= two || tcb.rcvAdv - next < two || has(tcb, Flag.NO_DELAYED_ACK)) {
+    acknowledgeNow(tcb);
+  }
   else startDelayedAck(tcb, DELAYED_ACK_MS);
 }
 

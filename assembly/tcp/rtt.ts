@@ -22,15 +22,19 @@ import { Tcb } from "./tcb";
 /** Takes one measured round trip, and forgets the backoff (RFC 6298 §2.2, §2.3, §5). */
 @inline export function takeRttSample(tcb: Tcb, measuredMs: u32): void {
   const sample = max(measuredMs, GRANULARITY_MS);
-  if (tcb.srtt8 == 0) {
-    tcb.srtt8 = sample << 3;
-    tcb.rttvar4 = sample << 1;
+  let srtt8 = tcb.srtt8;
+  let rttvar4 = tcb.rttvar4;
+  if (srtt8 == 0) {
+    srtt8 = sample << 3;
+    rttvar4 = sample << 1;
   } else {
-    const error = <i32>(sample - (tcb.srtt8 >> 3));
-    tcb.srtt8 += error;
-    tcb.rttvar4 += <u32>abs(error) - (tcb.rttvar4 >> 2);
+    const error = <i32>(sample - (srtt8 >> 3));
+    srtt8 += error;
+    rttvar4 += <u32>abs(error) - (rttvar4 >> 2);
   }
-  const rto = (tcb.srtt8 >> 3) + max(GRANULARITY_MS, tcb.rttvar4);
+  tcb.srtt8 = srtt8;
+  tcb.rttvar4 = rttvar4;
+  const rto = (srtt8 >> 3) + max(GRANULARITY_MS, rttvar4);
   tcb.rto = min(max(rto, parameter(Parameter.RTO_MIN_MS)), RTO_MAX_MS);
   tcb.backoff = 0;
 }

@@ -52,22 +52,24 @@ const LAST: usize = HAS_STRAIGHT ? memory.data(16, 8) : 0;
   return changetype<Last>(LAST);
 }
 
-/** The connection that had the last frame: maybe this one's too. */
-@inline export function lastTcb(): Tcb {
-  return changetype<Tcb>(last().tcb);
+/** The connection that had the last frame, maybe this one's too; 0 if nothing is known. */
+@inline export function lastConnection(): usize {
+  return last().tcb;
 }
 
-@inline export function rememberLast(tcb: Tcb): void {
-  last().tcb = changetype<usize>(tcb);
-  last().numbers = <u64>swap32(tcb.rcvNxt) | (<u64>swap32(tcb.sndUna) << 32);
-}
-
-/** SEG.SEQ and SEG.ACK, as they lie in a frame for `lastTcb` that acknowledges nothing new. */
+/** SEG.SEQ and SEG.ACK, as they lie in its next frame, if that acknowledges nothing new. */
 @inline export function expectedNumbers(): u64 {
   return last().numbers;
 }
 
-@inline export function expectNumbers(numbers: u64): void {
+/** The same for a connection that had not the last frame. */
+@inline export function numbersOf(tcb: Tcb): u64 {
+  return <u64>swap32(tcb.rcvNxt) | (<u64>swap32(tcb.sndUna) << 32);
+}
+
+/** This connection had a frame, and such numbers are expected in the next one. */
+@inline export function remember(tcb: usize, numbers: u64): void {
+  last().tcb = tcb;
   last().numbers = numbers;
 }
 

@@ -6,7 +6,7 @@
  * it back touches the TCB only; the entry then fires early and tcp/timeouts arms it again.
  */
 import { HAS_SACK } from "../config";
-import { now } from "../core/clock";
+import { isBefore, now } from "../core/clock";
 import { armDeadline, disarmDeadline } from "../core/deadlines";
 import { State } from "../core/abi";
 import { stopKeepAlive, superviseKeepAlive } from "./keep-alive";
@@ -38,6 +38,25 @@ export function stopRetransmission(tcb: Tcb): void {
   if (!has(tcb, Flag.PERSISTING)) return;
   clearFlag(tcb, Flag.PERSISTING | Flag.PROBE_DUE);
   tcb.backoff = 0; // the probes' backoff says nothing about the round trip
+}
+
+/** What runs while text is outstanding. */
+@inline export const TEXT_TIMERS: u32 = Timer.RETRANSMISSION | Timer.USER_TIMEOUT;
+
+/**
+ * (Re)starts those of TEXT_TIMERS that `which` names, at `time`, which is now. As one entry serves
+ * both it is armed once, for the earlier one. Keep-alive does not run.
+ */
+@inline export function startTextTimers(tcb: Tcb, which: u32, time: u32): void {
+  const timers = <u32>tcb.timers | which;
+  tcb.timers = <u8>timers;
+  if (which & Timer.RETRANSMISSION) tcb.retransmissionAt = time + currentRto(tcb);
+  if (which & Timer.USER_TIMEOUT) tcb.userTimeoutAt = time + tcb.userTimeoutMs;
+  let due = tcb.userTimeoutAt;
+  if (timers & Timer.RETRANSMISSION && isBefore(tcb.retransmissionAt, due)) {
+    due = tcb.retransmissionAt;
+  }
+  armDeadline(deadlineOf(tcb), due);
 }
 
 /** Starts the delayed-ACK timer, unless it runs. */

@@ -39,8 +39,9 @@ export function noteExpiry(tcb: Tcb): void {
 
 /** The peer has answered. */
 @inline export function noteAnswer(tcb: Tcb): void {
-  if (HAS_TROUBLE) tcb.softError = 0;
-  if (HAS_TROUBLE || HAS_PMTUD) tcb.expiries = 0;
+  // Both at once: the soft error follows.
+  if (HAS_TROUBLE) store<u16>(changetype<usize>(tcb), 0, offsetof<Tcb>("expiries"));
+  else if (HAS_PMTUD) tcb.expiries = 0;
 }
 
 /** Whether the next hop of this connection is to be asked if it is there, once (MUST-20). */

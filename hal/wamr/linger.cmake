@@ -51,7 +51,7 @@ endfunction()
 #     WATCHDOG instructions that a call may take at most (none)
 #   classic on a Cortex-M: BLOCK_CACHE sets of ends of blocks, 24 octets of RAM each, a power of two
 #     (16): README.md says what they are worth
-#   wasm2c: MODULE file; OPTIMIZE flags for the module's code (-O2)
+#   wasm2c: MODULE file; OPTIMIZE flags for the module's code (-Os)
 # RECORDING steps: every input is recorded, with a hash of the state after so many; the port has
 #   `include/linger-record.h`.
 # SNAPSHOTS: the stack can be put away in flash; the port has `include/linger-store.h`.

@@ -362,7 +362,7 @@ export class Station implements Receiver {
     const status = this.#in("frame", () => {
       return exports.frameReceived(slot, packet.length, this.nowMs() | 0);
     });
-    demand(status === Status.OK, "frame-status", () => `frameReceived answered ${status}`);
+    demand(status >= Status.OK, "frame-status", () => `frameReceived answered ${status}`);
     this.watch.afterFrame(packet);
     world.network.packets.free(packet);
   }

@@ -8,7 +8,7 @@
  * shared with assembly/ but the calls and the numbers of the boundary: the peer makes its frames
  * and checksums itself. What leaves is judged by ../verify.ts, in a run of its own.
  */
-import { Event, Option } from "../../../assembly/core/abi";
+import { Event, Option, Work } from "../../../assembly/core/abi";
 import {
   frameReceived, init, nextReady, poll, rxSlotAddress, setAddress, setLinkAddress, takeEvents,
   tcpAccept, tcpConnect, tcpListen, tcpRelease, tcpSetOption,
@@ -246,18 +246,23 @@ function accept(listener: i32): void {
 
 // ── The driver ───────────────────────────────────────────────────────────────────────────────────
 
-/** Hands over the frame in a slot, lets the application have what came, lets the stack answer. */
+/**
+ * Hands over the frame in a slot; where that asks for it, lets the application have what came, and
+ * the stack answer.
+ */
 @inline function feed(slot: u32): void {
   const octets = load<u32>(LENGTHS + (slot << 2));
   if (run().mode & Mode.VERIFY) arrived(<usize>rxSlotAddress(slot), octets);
-  frameReceived(slot, octets, run().nowMs);
+  if (frameReceived(slot, octets, run().nowMs) == Work.NONE) return;
   serve();
   poll(run().nowMs);
 }
 
+/** Before a driver sleeps it polls, to learn for how long. */
 function feedAll(count: u32): void {
   profStart();
   for (let i: u32 = 0; i < count; ++i) feed(i);
+  poll(run().nowMs);
   profStop();
 }
 
