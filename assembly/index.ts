@@ -40,7 +40,7 @@ import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
 import { resetIsn } from "./tcp/isn";
 import { resetListeners } from "./tcp/listener";
 import { resetParameters } from "./tcp/parameters";
-import { nextPendingFlow, resetPending } from "./tcp/pending";
+import { isAnyPending, resetPending } from "./tcp/pending";
 import { resetSynCookies } from "./tcp/syn-cookies";
 import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
@@ -204,7 +204,7 @@ export function poll(nowMs: u32): u32 {
   if (config.HAS_STRAIGHT && isCalm() && isQuiet(nowMs)) {
     setNow(nowMs);
     const time = quietTime(nowMs);
-    if (nextPendingFlow() == 0) return time;
+    if (!isAnyPending()) return time;
     if (sendPendingStraight(nowMs)) return quietTime(nowMs);
     return pollThoroughly(nowMs);
   }

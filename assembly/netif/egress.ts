@@ -13,7 +13,7 @@ import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
 import { isCalm } from "../core/calm";
 import { now } from "../core/clock";
 import { flowUnreachable } from "../tcp/icmp-error";
-import { finishFlow, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
+import { finishFlow, isAnyPending, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, prepareSegment } from "../tcp/output";
 import { OutSegment, outSegment } from "../tcp/segment";
 import { takeDoubt } from "../tcp/trouble";
@@ -56,9 +56,8 @@ export function runEgress(): bool {
  */
 export function sendPendingStraight(nowMs: u32): bool {
   for (let budget = EGRESS_BUDGET; budget != 0; --budget) {
-    const flow = nextPendingFlow();
-    if (flow == 0) return isCalm();
-    if (sendStraight(flow, nowMs) != Straight.SENT) return false;
+    if (!isAnyPending()) return isCalm();
+    if (sendStraight(nextPendingFlow(), nowMs) != Straight.SENT) return false;
   }
   return false;
 }

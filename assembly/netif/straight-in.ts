@@ -75,7 +75,7 @@ import { linkAddress } from "./interface";
   Flag.SEND_CLOSED | Flag.RECEIVE_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED | Flag.FIN_SEEN |
   Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.PERSISTING | Flag.RECOVERING |
   Flag.UNACCEPTED | Flag.FLUSHED | Flag.TIMESTAMPS | Flag.ECN | Flag.URGENT |
-  Flag.SYN_OUTSTANDING;
+  Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE_DUE;
 
 /** What is said of a frame that is for the general way, instead of its `Work`. */
 @inline export const NOT_STRAIGHT: i32 = -1;
@@ -229,11 +229,13 @@ function takeWindow(tcb: Tcb, control: u32): void {
     events = Event.WRITABLE;
   }
   tcb.flags = flags;
-  tcb.timers &= ~(<u8>TEXT_TIMERS);
+  const timers = <u32>tcb.timers & ~TEXT_TIMERS;
   if (queued != 0) {
-    stopKeepAlive(tcb);
-    startTextTimers(tcb, flight != acked ? TEXT_TIMERS : Timer.USER_TIMEOUT, time);
+    if (timers & Timer.KEEP_ALIVE) stopKeepAlive(tcb);
+    const which: u32 = flight != acked ? TEXT_TIMERS : Timer.USER_TIMEOUT;
+    startTextTimers(tcb, timers & ~Timer.KEEP_ALIVE, which, time);
   } else {
+    tcb.timers = <u8>timers;
     if (flags & Flag.KEEP_ALIVE) superviseKeepAlive(tcb);
     events |= Event.ALL_ACKNOWLEDGED;
   }

@@ -18,7 +18,7 @@ import { copyOctets, swap16, swap32 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
 import { FlowKind } from "../tcp/flow";
 import { ttlOf } from "../tcp/marks";
-import { rotateFlow, withdrawFlow } from "../tcp/pending";
+import { finishAlone, rotateFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
@@ -91,7 +91,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   tcb.acksDue = 0;
   if (octets == 0) tcb.timers &= ~(<u8>Timer.DELAYED_ACK);
   else commitText(tcb, seq, octets, time);
-  if (octets == unsent) withdrawFlow(tcb);
+  if (octets == unsent) finishAlone(flow);
   else rotateFlow(flow);
   return Straight.SENT;
 }
@@ -174,7 +174,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   tcb.lastSentAt = time;
   if (HAS_PMTUD && octets == <u32>tcb.sndMss) noteFullSegment(tcb, end);
   const timers = <u32>tcb.timers & ~(Timer.DELAYED_ACK | Timer.KEEP_ALIVE);
-  tcb.timers = <u8>timers;
   const stopped = ~timers & TEXT_TIMERS;
-  if (stopped != 0) startTextTimers(tcb, stopped, time);
+  if (stopped != 0) startTextTimers(tcb, timers, stopped, time);
+  else tcb.timers = <u8>timers;
 }

@@ -122,15 +122,15 @@ export function commit(tcb: Tcb, octets: u32): i32 {
   if (room < 0) return octets == 0 && room == Status.WOULD_BLOCK ? Status.OK : room;
   if (octets > <u32>room) return Status.BAD_ARGUMENT;
   if (octets == 0) return Status.OK;
-  noteSent(tcb, octets);
+  tcb.sndEnd += octets;
+  noteSent(tcb, queuedOctets(tcb) == SEND_RING_OCTETS);
   return Status.OK;
 }
 
-/** So many octets more are in the send ring. */
-@inline function noteSent(tcb: Tcb, octets: u32): void {
-  tcb.sndEnd += octets;
+/** Octets more are in the send ring. */
+@inline function noteSent(tcb: Tcb, isFull: bool): void {
   clearFlag(tcb, Flag.SEND_CUT);
-  if (queuedOctets(tcb) == SEND_RING_OCTETS) raiseFlag(tcb, Flag.WRITE_BLOCKED | Flag.SEND_CUT);
+  if (isFull) raiseFlag(tcb, Flag.WRITE_BLOCKED | Flag.SEND_CUT);
   wantOutput(tcb);
 }
 
@@ -144,7 +144,10 @@ export function send(tcb: Tcb, from: usize, octets: u32): i32 {
   const first = contiguousOctets(offset, taken, SEND_RING_OCTETS);
   copyOctets(ring + offset, from, first);
   if (first < taken) copyOctets(ring, from + first, taken - first);
-  if (taken != 0) noteSent(tcb, taken);
+  if (taken != 0) {
+    tcb.sndEnd += taken;
+    noteSent(tcb, taken == <u32>room);
+  }
   return <i32>taken;
 }
 
@@ -163,9 +166,16 @@ export function sendUrgent(tcb: Tcb): i32 {
 
 /** The first part of RECEIVE (§3.10.3): contiguous octets, 0 at end-of-file, or a Status. */
 @inline export function peek(tcb: Tcb): i32 {
+  const readable = mayRead(tcb);
+  if (readable <= 0) return readable;
+  return <i32>contiguousOctets(tcb.receiveOffset, readable, RECEIVE_RING_OCTETS);
+}
+
+/** All the octets there are, 0 at end-of-file, or a Status. */
+@inline function mayRead(tcb: Tcb): i32 {
   if (has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED)) return Status.CONNECTION_ENDED;
   const octets = readableOctets(tcb);
-  if (octets != 0) return <i32>contiguousOctets(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
+  if (octets != 0) return <i32>octets;
   return has(tcb, Flag.PEER_CLOSED) ? 0 : Status.WOULD_BLOCK;
 }
 
@@ -185,12 +195,12 @@ export function consume(tcb: Tcb, octets: u32): i32 {
 
 /** RECEIVE into memory elsewhere: how many octets, 0 at end-of-file, or a Status. */
 export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
-  const piece = peek(tcb);
-  if (piece <= 0) return piece;
+  const readable = mayRead(tcb);
+  if (readable <= 0) return readable;
   const ring = receiveRingOf(tcb);
   const offset = <u32>tcb.receiveOffset;
-  const taken = min(octets, readableOctets(tcb));
-  const first = min(taken, <u32>piece);
+  const taken = min(octets, <u32>readable);
+  const first = contiguousOctets(offset, taken, RECEIVE_RING_OCTETS);
   copyOctets(to, ring + offset, first);
   if (first < taken) copyOctets(to + first, ring, taken - first);
   noteRead(tcb, taken);

@@ -45,6 +45,11 @@ export function wantOutput(flow: ListedFlow): void {
   }
 }
 
+/** Whether a flow waits for its turn. */
+@inline export function isAnyPending(): bool {
+  return load<u32>(PENDING) != 0;
+}
+
 /** The flow whose turn it is, or 0. It stays on the list. */
 @inline export function nextPendingFlow(): usize {
   const first = <u32>pending().first;
@@ -54,6 +59,14 @@ export function wantOutput(flow: ListedFlow): void {
 /** Takes a flow off the list: it has nothing more to send. */
 export function finishFlow(flow: usize): void {
   withdrawFlow(changetype<ListedFlow>(flow));
+}
+
+/** The same; without a call where it is the only one, as most often. */
+@inline export function finishAlone(flow: usize): void {
+  const alone = aloneWith(linkTo(changetype<ListedFlow>(flow)));
+  if (load<u32>(PENDING) != alone) return finishFlow(flow);
+  store<u32>(PENDING, 0);
+  changetype<ListedFlow>(flow).isListed = false;
 }
 
 /** Moves a flow to the end, so that the next one gets its turn; not one that has just ended. */
@@ -90,10 +103,6 @@ export function withdrawFlow(flow: ListedFlow): void {
   if (!flow.isListed) return;
   flow.isListed = false;
   const link = linkTo(flow);
-  if (HAS_STRAIGHT && load<u32>(PENDING) == aloneWith(link)) {
-    store<u32>(PENDING, 0);
-    return;
-  }
   // Which list it is matters at its ends only.
   const isParked = parked().first == link || parked().last == link;
   unlinkFlow(isParked ? parked() : pending(), flow);

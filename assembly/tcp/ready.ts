@@ -6,7 +6,7 @@
  * entry 0 is its start, then come the connections, then the listeners.
  * Written throughout tcp/, read by socket/. Events of released connections are dropped.
  */
-import { CONNECTION_COUNT, LISTENER_COUNT } from "../config";
+import { CONNECTION_COUNT, HAS_STRAIGHT, LISTENER_COUNT } from "../config";
 
 @inline const ENTRY_COUNT: u32 = 1 + CONNECTION_COUNT + LISTENER_COUNT;
 /** The first entry that is a listener's. */
@@ -63,6 +63,11 @@ export function resetReady(): void {
 /** Takes the first entry out of the queue, or returns 0. */
 @inline export function takeReady(): u32 {
   const entry = <u32>linkAt(0).next;
+  if (!HAS_STRAIGHT) {
+    if (entry != 0) withdrawReady(entry);
+    return entry;
+  }
+  // The first one has the start before it, which saves a third of the accesses.
   if (entry == 0) return 0;
   const link = linkAt(entry);
   const next = <u32>link.next;

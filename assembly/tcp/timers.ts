@@ -44,11 +44,11 @@ export function stopRetransmission(tcb: Tcb): void {
 @inline export const TEXT_TIMERS: u32 = Timer.RETRANSMISSION | Timer.USER_TIMEOUT;
 
 /**
- * (Re)starts those of TEXT_TIMERS that `which` names, at `time`, which is now. As one entry serves
- * both it is armed once, for the earlier one. Keep-alive does not run.
+ * (Re)starts those of TEXT_TIMERS that `which` names, at `time`, which is now; `running` are all
+ * that run, and keep-alive does not. As one entry serves both it is armed once, for the earlier one.
  */
-@inline export function startTextTimers(tcb: Tcb, which: u32, time: u32): void {
-  const timers = <u32>tcb.timers | which;
+@inline export function startTextTimers(tcb: Tcb, running: u32, which: u32, time: u32): void {
+  const timers = running | which;
   tcb.timers = <u8>timers;
   if (which & Timer.RETRANSMISSION) tcb.retransmissionAt = time + currentRto(tcb);
   if (which & Timer.USER_TIMEOUT) tcb.userTimeoutAt = time + tcb.userTimeoutMs;

@@ -39,7 +39,9 @@ export function takeUrgent(tcb: Tcb, segment: Segment): void {
 
 /** The user has read so many octets, the urgent ones first (MUST-33). */
 @inline export function readUrgent(tcb: Tcb, octets: u32): void {
-  if (HAS_URGENT) urgentOf(tcb).unread -= min(urgentOf(tcb).unread, octets);
+  if (!HAS_URGENT) return;
+  const unread = urgentOf(tcb).unread;
+  if (unread != 0) urgentOf(tcb).unread = unread - min(unread, octets);
 }
 
 /** Octets up to RCV.UP that the user has not read, come or to come; none behind the peer's FIN. */
