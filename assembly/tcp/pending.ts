@@ -11,6 +11,8 @@ import { HAS_STRAIGHT } from "../config";
 import { disturb } from "../core/calm";
 import { FlowList, ListedFlow, appendFlow, linkTo, listedAt, unlinkFlow } from "./flow";
 
+/** Where a flow has its two neighbours. */
+@inline const NEIGHBOURS: usize = offsetof<ListedFlow>("listNext");
 @inline const LIST_SIZE: usize = 4;
 if (offsetof<FlowList>() != LIST_SIZE) ERROR("FlowList layout");
 const PENDING: usize = memory.data(8, 8);
@@ -38,7 +40,7 @@ export function wantOutput(flow: ListedFlow): void {
   if (flow.isListed) return;
   flow.isListed = true;
   if (HAS_STRAIGHT && load<u32>(PENDING) == 0) {
-    store<u32>(changetype<usize>(flow), 0, offsetof<ListedFlow>("listNext")); // no neighbours
+    store<u32>(changetype<usize>(flow), 0, NEIGHBOURS); // none
     store<u32>(PENDING, aloneWith(linkTo(flow)));
   } else {
     appendFlow(pending(), flow);

@@ -45,7 +45,7 @@ export function stopRetransmission(tcb: Tcb): void {
 
 /**
  * (Re)starts those of TEXT_TIMERS that `which` names, at `time`, which is now; `running` are all
- * that run, and keep-alive does not. As one entry serves both it is armed once, for the earlier one.
+ * that run, and keep-alive does not. One entry serves both: it is armed once, for the earlier one.
  */
 @inline export function startTextTimers(tcb: Tcb, running: u32, which: u32, time: u32): void {
   const timers = running | which;

@@ -37,10 +37,12 @@ export function noteExpiry(tcb: Tcb): void {
   tell(tcb, Event.TROUBLE);
 }
 
+/** Where a TCB has its expiries, and behind them the soft error. */
+@inline const TROUBLES: usize = offsetof<Tcb>("expiries");
+
 /** The peer has answered. */
 @inline export function noteAnswer(tcb: Tcb): void {
-  // Both at once: the soft error follows.
-  if (HAS_TROUBLE) store<u16>(changetype<usize>(tcb), 0, offsetof<Tcb>("expiries"));
+  if (HAS_TROUBLE) store<u16>(changetype<usize>(tcb), 0, TROUBLES);
   else if (HAS_PMTUD) tcb.expiries = 0;
 }
 

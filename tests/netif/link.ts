@@ -52,7 +52,7 @@ export class Link {
 
   /** Hands over a frame; what came out at once. */
   receive(frame: Uint8Array): Emitted[] {
-    assert.equal(this.device.receive(frame), 0);
+    assert.ok(this.device.receive(frame) >= 0, "the frame was refused");
     return this.device.emitted.splice(0);
   }
 
