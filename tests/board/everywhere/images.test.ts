@@ -3,6 +3,7 @@
  * state of TCP.
  */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildNativeImages } from "../../../bench/firmware/build.ts";
@@ -12,6 +13,7 @@ import { findSmallestPool } from "../../../bench/firmware/pools.ts";
 import type { Connection } from "../../../hal/host/index.ts";
 import { octets, receiveHash, sha256, until } from "../../interop/traffic.ts";
 import { BOARD_ADDRESS, build } from "../board.ts";
+import { measureDepth } from "../depth.ts";
 import { Bench, PEER_ADDRESS } from "../peer.ts";
 
 const ECHO_PORT = 7;
@@ -71,6 +73,19 @@ describe("flash and RAM", () => {
 
 /** 500 octets of code are up to 1,500 of the fast interpreter's; `tiny` may hardly grow. */
 const POOL_FREE_MIN = { default: 1500, tiny: 512 };
+
+const IMAGES_OF_CMAKE = readFileSync(
+  new URL("../../../hal/wamr/CMakeLists.txt", import.meta.url),
+  "utf8",
+);
+
+/** What an image has for the calls of its module. */
+function wasmStackOf(name: string): number {
+  const [, octets] = new RegExp(`add_image\\(${name} [^)]*WASM_STACK (\\d+)`).exec(
+    IMAGES_OF_CMAKE,
+  )!;
+  return Number(octets);
+}
 
 test("a board starts with what it says of its pool, and not with less", SUITE, async () => {
   const { chosen, smallest } = await findSmallestPool(findImage("lm3s6965evb", "classic")!);
@@ -209,6 +224,13 @@ for (const { name, board, engine } of IMAGES) {
       test("has room in its pool for a module that grows a little", () => {
         const [, free] = /pool: \d+ octets, (\d+) of them never used/.exec(bench.board.log) ?? [];
         assert.ok(Number(free) >= POOL_FREE_MIN[board.profile], bench.board.log);
+      });
+    }
+
+    if (!isAhead) {
+      test("has a stack for the deepest chain of calls in its module", async () => {
+        const depth = await measureDepth(bench.board, build(name));
+        assert.ok(depth <= wasmStackOf(name), `${depth} octets of ${wasmStackOf(name)}`);
       });
     }
 
