@@ -38,8 +38,13 @@ const FOR_SIZE = ["-Oz", "--converge"];
  * costs an interpreter as much as twenty instructions. `tiny` has to be small as a file.
  */
 const inlineUpTo = (octets) => `--always-inline-max-function-size=${octets}`;
+/**
+ * A set and a get in the place of each tee: WAMR's fast interpreter has an operation compute right
+ * into a local that is set, but copies what is teed. 3 to 4 % fewer instructions, 3 % more octets.
+ */
+const WITHOUT_TEES = "--untee";
 export const WASM_OPTIMIZATIONS = {
   tiny: [inlineUpTo(3), ...FOR_SIZE],
   default: [inlineUpTo(10), ...FOR_SIZE],
-  host: ["-O3"],
+  host: ["-O3", WITHOUT_TEES],
 };
