@@ -27,7 +27,7 @@ export interface Image {
   engine: Engine;
   /** Octets of flash with the module, and of RAM with everything. */
   budget: { flash: number; ram: number };
-  /** The same image with more memory for WAMR, for applications, where the board has it. */
+  /** An interpreter's image with all the memory for WAMR that the board has, for applications. */
   large?: string;
 }
 
@@ -63,8 +63,13 @@ export const IMAGES: readonly Image[] = [
 function image(boardName: string, engine: Engine, budget: Image["budget"]): Image {
   const board = BOARDS.find(({ name }) => name === boardName)!;
   const name = `${boardName}-${engine}`;
-  const large = boardName === "mps2-an385" && engine !== "wasm2c" ? `${name}-large` : undefined;
-  return { name, board, engine, budget, ...(large === undefined ? {} : { large }) };
+  return {
+    name,
+    board,
+    engine,
+    budget,
+    ...(engine === "wasm2c" ? {} : { large: `${name}-large` }),
+  };
 }
 
 /** The image of a board with an engine, or undefined. */

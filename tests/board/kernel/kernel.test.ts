@@ -42,6 +42,7 @@ interface Program {
 }
 
 const http = () => applications.example("http", "default");
+const tinyEcho = () => applications.example("echo", "tiny");
 /** The board that is a process on Linux. */
 const LINUX = "linux-fast";
 const PROGRAMS: Record<string, Program> = {
@@ -49,7 +50,8 @@ const PROGRAMS: Record<string, Program> = {
   "mps2-an385-fast": { module: http, serves: "pages" },
   "mps2-an385-classic": { serves: "echo" },
   "mps2-an385-wasm2c": { module: http, serves: "pages" },
-  "lm3s6965evb-wasm2c": { module: () => applications.example("echo", "tiny"), serves: "echo" },
+  "lm3s6965evb-classic": { module: tinyEcho, serves: "echo" },
+  "lm3s6965evb-wasm2c": { module: tinyEcho, serves: "echo" },
 };
 
 const open = () => connect({ host: BOARD_ADDRESS, port: ECHO_PORT, allowHalfOpen: true });
