@@ -94,7 +94,7 @@ export function segmentArrives(
   } else if (flow.kind == FlowKind.CONNECTION) {
     arrivesForConnection(changetype<Tcb>(flow), segment);
   } else if (flow.kind == FlowKind.HALF_OPEN) {
-    arrivesForHalfOpen(changetype<HalfOpen>(flow), segment);
+    return arrivesForHalfOpen(changetype<HalfOpen>(flow), segment);
   } else {
     const record = changetype<TimeWait>(flow);
     if (!reopensTimeWait(record, segment)) arrivesInTimeWait(record, segment);
@@ -113,14 +113,16 @@ function arrivesForConnection(tcb: Tcb, segment: Segment): void {
  * the peer is still in LAST-ACK and gets the ACK it needs; if the FIN is one, the answer is
  * harmless.
  */
-function arrivesForHalfOpen(half: HalfOpen, segment: Segment): void {
+function arrivesForHalfOpen(half: HalfOpen, segment: Segment): Flow {
   const before = segment.has(Ctl.FIN) ? findOlderFlow(half) : null;
   if (before != null && isFinalFin(changetype<TimeWait>(before), segment)) {
     arrivesInTimeWait(changetype<TimeWait>(before), segment);
-    return;
+    return before;
   }
   const tcb = arrivesHalfOpen(half, segment);
-  if (tcb != null) arrivesInOtherStates(tcb, segment);
+  if (tcb == null) return half;
+  arrivesInOtherStates(tcb, segment);
+  return tcb;
 }
 
 /** §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN). */
