@@ -8,7 +8,9 @@
  * Called by `wire/` and `netif/`. Knows no header format and changes no memory.
  */
 
-import { HAS_NATIVE_CHECKSUM, HAS_WIDE_CHECKSUM, NATIVE_OCTETS_MIN } from "../config";
+import {
+  HAS_NATIVE_CHECKSUM, HAS_STRAIGHT, HAS_WIDE_CHECKSUM, NATIVE_OCTETS_MIN,
+} from "../config";
 import { checksum } from "../hal";
 import { swap16 } from "./octets";
 
@@ -78,6 +80,18 @@ export function sum(at: usize, octets: u32): u64 {
   if (octets >= 8) return sum(at, octets);
   const few = load<u64>(at) & ~(<u64>-1 << (<u64>octets << 3));
   return (few & 0xffff_ffff) + (few >> 32);
+}
+
+/**
+ * The same over a header of 20 octets and what follows it. Most often nothing does: then there is
+ * neither a call nor a loop, which saves an interpreter about 450 instructions.
+ */
+@inline export function sumHeader(at: usize, octets: u32): u64 {
+  if (!HAS_STRAIGHT) return sum(at, octets);
+  const total =
+    <u64>load<u32>(at, 16) + <u64>load<u32>(at) + <u64>load<u32>(at, 4) + <u64>load<u32>(at, 8) +
+    <u64>load<u32>(at, 12);
+  return octets == 20 ? total : total + sum(at + 20, octets - 20);
 }
 
 /** A sum folded to 16 bits with its carries added: 0xffff over data that holds its own checksum. */

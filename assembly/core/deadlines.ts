@@ -119,8 +119,10 @@ export function dueTime(id: u32): u32 {
 export function disarmDeadline(id: u32): void {
   const entry = entryAt(id);
   if (entry.previous == 0) return;
+  // While others share its slot, the first occupied one stays the same.
+  const isAlone = entry.next == 0 && (<u32>entry.previous & HEAD) != 0;
   unlink(entry);
-  forgetWake();
+  if (isAlone) forgetWake();
 }
 
 /** Returns one entry that fires at `nowMs` or before, disarmed, or 0 when there is none. */
@@ -191,8 +193,8 @@ function link(id: u32, entry: Entry, deadline: u32): void {
   // then is being emptied, an entry of it that is armed again thus finds a finer level.
   const soonest = load<u32>(WHEEL_TIME) + 1;
   const ahead = <i32>(deadline - soonest) < 0 ? 0 : min(deadline - soonest, HORIZON_MS);
-  let level: u32 = 0;
-  while (level < LEVEL_COUNT - 1 && ahead >> ((level + 1) * SLOT_BITS) != 0) ++level;
+  // By its highest bit: HORIZON_MS has LEVEL_COUNT times SLOT_BITS.
+  const level = (31 - clz<u32>(ahead | 1)) / SLOT_BITS;
   const shift = level * SLOT_BITS;
   const position = (soonest + ahead) >> shift;
   const slot = level * SLOT_COUNT + (position & (SLOT_COUNT - 1));

@@ -14,7 +14,7 @@ import { isCalm } from "../core/calm";
 import { now } from "../core/clock";
 import { flowUnreachable } from "../tcp/icmp-error";
 import { finishFlow, isAnyPending, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
-import { commitSegment, prepareSegment } from "../tcp/output";
+import { commitSegment, hasSaidAll, prepareSegment } from "../tcp/output";
 import { OutSegment, outSegment } from "../tcp/segment";
 import { takeDoubt } from "../tcp/trouble";
 import {
@@ -95,6 +95,7 @@ function takeTurn(flow: usize): bool {
   if (!sendSegment(neighbourMac(neighbour), segment)) return false;
   if (takeDoubt(flow)) doubtNeighbour(neighbour);
   commitSegment(flow);
-  rotateFlow(flow);
+  if (HAS_STRAIGHT && hasSaidAll(flow)) finishFlow(flow);
+  else rotateFlow(flow);
   return true;
 }

@@ -56,7 +56,7 @@ function nextIdentification(): u32 {
  * Sends the `octets` octets that stand at PACKET to the station `mac`. Returns false, and counts,
  * when the transmitter is BUSY.
  */
-export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
+@inline export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
   emitEthernet(FRAME, mac, linkAddress(), type);
   return sendFrame(ETHERNET_HEADER_OCTETS + octets);
 }

@@ -123,22 +123,23 @@ function isDuplicateAck(tcb: Tcb, segment: Segment): bool {
 /** SND.UNA < SEG.ACK =< SND.NXT: octets leave the retransmission queue. */
 export function advanceUna(tcb: Tcb, segment: Segment): void {
   const ack = segment.ack;
-  const queuedBefore = queuedOctets(tcb);
+  const queued = queuedOctets(tcb);
   const flight = tcb.sndCursor - tcb.sndUna;
   const acked = ack - tcb.sndUna;
-  const isSynAlone = has(tcb, Flag.SYN_OUTSTANDING) && acked == 1;
+  const hasSyn = has(tcb, Flag.SYN_OUTSTANDING);
+  const isSynAlone = hasSyn && acked == 1;
   if (usesSack(tcb)) {
     takeCumulativeAck(tcb, segment);
     dropRuns(tcb, ack);
   }
   tcb.sndUna = ack;
   tcb.sndCursor = seqMax(tcb.sndCursor, ack);
-  clearFlag(tcb, Flag.SYN_OUTSTANDING);
-  const octets = queuedBefore - queuedOctets(tcb);
+  clearFlag(tcb, Flag.SYN_OUTSTANDING | Flag.RETRANSMIT_DUE);
+  // Neither SYN nor FIN has a place in the ring.
+  const octets = min(acked - (hasSyn ? 1 : 0), queued);
   tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, octets, SEND_RING_OCTETS);
   settleUrgent(tcb);
   noteAnswer(tcb);
-  clearFlag(tcb, Flag.RETRANSMIT_DUE);
   if (has(tcb, Flag.TIMING) && seqGt(ack, tcb.rttSeq)) {
     clearFlag(tcb, Flag.TIMING);
     if (closesRoundTrip(tcb, segment)) takeRttSample(tcb, now() - tcb.rttStart);
@@ -188,7 +189,7 @@ function updateSendWindow(tcb: Tcb, segment: Segment, isNewAck: bool): void {
 }
 
 /** SND.WND, SND.WL1 and SND.WL2 from this segment. */
-export function setSendWindow(tcb: Tcb, segment: Segment): void {
+@inline export function setSendWindow(tcb: Tcb, segment: Segment): void {
   if (HAS_EVICTION && isWindowClosed(tcb, segment.wnd) && !isWindowClosed(tcb, tcb.sndWnd)) {
     noteStall(tcb);
   }

@@ -12,7 +12,6 @@ import { Counter, EndReason, Event, State } from "../core/abi";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { Ctl } from "../wire/tcp";
-import { parseOptions } from "../wire/tcp-options";
 import { advanceUna, challenge, receiveAck, setSendWindow } from "./ack";
 import { beginReceiving } from "./begin";
 import { startCongestion } from "./congestion";
@@ -37,7 +36,7 @@ import {
 } from "./receive";
 import { reply, replyReset, replyWith } from "./reply";
 import { RTO_AFTER_SYN_LOSS_MS } from "./rtt";
-import { Segment, parseSegment } from "./segment";
+import { Segment, optionsOf, parseSegment } from "./segment";
 import { isAcceptable, seqGt, seqLe, seqLt } from "./seq";
 import {
   Flag,
@@ -201,7 +200,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
     return;
   }
   beginReceiving(tcb, segment.seq);
-  const options = parseOptions(segment.options, segment.optionsOctets);
+  const options = optionsOf(segment);
   tcb.sndMss = <u16>sendMssFrom(options);
   if (HAS_WINDOW_SCALE && options.hasWindowScale) {
     raiseFlag(tcb, Flag.WINDOW_SCALE);
@@ -226,8 +225,7 @@ function arrivesInSynSent(tcb: Tcb, segment: Segment): void {
   segment.flags &= ~Ctl.SYN;
   segment.seq += 1;
   trimToWindow(tcb, segment);
-  checkUrgent(tcb, segment);
-  if (processText(tcb, segment)) processFin(tcb, segment);
+  processRest(tcb, segment);
 }
 
 /** ISS < SEG.ACK =< SND.NXT. */
@@ -262,8 +260,7 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   if (!checkAck(tcb, segment)) return;
   noteHeard(tcb, now());
   takeMark(tcb, segment);
-  checkUrgent(tcb, segment);
-  if (processText(tcb, segment)) processFin(tcb, segment);
+  processRest(tcb, segment);
 }
 
 /**
@@ -385,19 +382,22 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
 }
 
 /** The states before the peer's FIN. */
-function expectsText(tcb: Tcb): bool {
+@inline function expectsText(tcb: Tcb): bool {
   const state = stateOfTcb(tcb);
   return state == State.ESTABLISHED || state == State.FIN_WAIT_1 || state == State.FIN_WAIT_2;
 }
 
-/** Sixth check: the URG bit, in the states that expect text; with a closed window too (MUST-66). */
-function checkUrgent(tcb: Tcb, segment: Segment): void {
-  if (expectsText(tcb)) takeUrgent(tcb, segment);
+/** From the sixth check on. The URG bit counts with a closed window too (MUST-66). */
+function processRest(tcb: Tcb, segment: Segment): void {
+  if (expectsText(tcb)) {
+    takeUrgent(tcb, segment);
+    if (!processText(tcb, segment)) return;
+  }
+  processFin(tcb, segment);
 }
 
-/** Seventh check: the text, in the states that expect any; false if that ended the connection. */
+/** Seventh check: the text, where any is expected; false if that ended the connection. */
 function processText(tcb: Tcb, segment: Segment): bool {
-  if (!expectsText(tcb)) return true;
   noteFin(tcb, segment);
   if (segment.textOctets == 0) return true;
   if (has(tcb, Flag.RECEIVE_CLOSED)) {

@@ -20,7 +20,7 @@ import {
   disarmDeadline,
   dueTime,
 } from "../core/deadlines";
-import { TcpOptions, parseOptions } from "../wire/tcp-options";
+import { TcpOptions } from "../wire/tcp-options";
 import { Ctl } from "../wire/tcp";
 import { setSendWindow } from "./ack";
 import { beginReceiving, beginSending } from "./begin";
@@ -45,7 +45,7 @@ import { timestampOffset, tupleHash } from "./isn";
 import { beginReply, reply, replyReset, replyWith } from "./reply";
 import { setTimestampOffset, stamp, startTimestamps } from "./timestamps";
 import { RTO_AFTER_SYN_LOSS_MS, RTO_INITIAL_MS, RTO_MAX_MS } from "./rtt";
-import { OutSegment, Segment, beginSegment } from "./segment";
+import { OutSegment, Segment, beginSegment, optionsOf } from "./segment";
 import { isAcceptable, seqLt } from "./seq";
 import { Flag, Tcb, raiseFlag, setState, signal } from "./tcb";
 import { TimeWait, dropTimeWait } from "./time-wait";
@@ -123,8 +123,7 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
   const half = changetype<HalfOpen>(flowAt(load<u16>(FREE_HALF_OPENS)));
   store<u16>(FREE_HALF_OPENS, half.hashNext);
   memory.fill(changetype<usize>(half), 0, HALF_OPEN_SIZE);
-  half.kind = <u8>FlowKind.HALF_OPEN;
-  half.state = <u8>State.SYN_RECEIVED;
+  half.stateAndKind = <u8>((FlowKind.HALF_OPEN << 4) | State.SYN_RECEIVED);
   half.remoteAddress = segment.remoteAddress;
   half.localAddress = segment.localAddress;
   half.ports = segment.ports;
@@ -139,8 +138,8 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
 }
 
 /** What the peer's SYN offers, we agree to. */
-function takeOptions(half: HalfOpen, segment: Segment): void {
-  const options = parseOptions(segment.options, segment.optionsOctets);
+@inline function takeOptions(half: HalfOpen, segment: Segment): void {
+  const options = optionsOf(segment);
   half.sndMss = <u16>sendMssFrom(options);
   half.agreed = 0;
   if (HAS_WINDOW_SCALE && options.hasWindowScale) {
@@ -323,7 +322,7 @@ export function halfOpenDeadlineReached(index: u32): bool {
 }
 
 /** One more try: the doubling time-out runs whether our SYN can leave or not. */
-function awaitAck(half: HalfOpen): void {
+@inline function awaitAck(half: HalfOpen): void {
   armDeadline(deadlineOf(half), now() + min(RTO_INITIAL_MS << half.tries, RTO_MAX_MS));
   half.triesAndAnswers = <u8>(half.tries + 1);
 }

@@ -96,6 +96,23 @@ export function commitSegment(flow: usize): void {
   }
 }
 
+/** What makes a connection speak again that has sent all its text. */
+@inline const SPEAKS_AGAIN: u32 =
+  Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.KEEP_ALIVE_DUE | Flag.RECOVERING;
+
+/**
+ * Whether `prepareSegment`, asked again, would find nothing to say and no timer to start: that
+ * question costs an interpreter 2,500 instructions.
+ */
+@inline export function hasSaidAll(flow: usize): bool {
+  const tcb = changetype<Tcb>(flow);
+  const limit = sendLimit(tcb);
+  if (tcb.sndCursor != limit || tcb.acksDue != 0 || tcb.flags & SPEAKS_AGAIN) return false;
+  // A probe whose text has left stood in for the user timeout.
+  if (tcb.sndUna != limit && !isRunning(tcb, Timer.USER_TIMEOUT)) return false;
+  return !isLossProbeDue(tcb);
+}
+
 /** The states in which octets and FIN are sent, or sent again. */
 @inline function maySendText(state: State): bool {
   return (

@@ -110,7 +110,7 @@ export function noteDuplicateText(tcb: Tcb, segment: Segment): void {
  * Cuts off what lies outside the receive window. The segment is acceptable, so something of it, if
  * only its ACK field, remains.
  */
-export function trimToWindow(tcb: Tcb, segment: Segment): void {
+@inline export function trimToWindow(tcb: Tcb, segment: Segment): void {
   if (seqLt(segment.seq, tcb.rcvNxt)) {
     noteDuplicateText(tcb, segment);
     const before = tcb.rcvNxt - segment.seq;

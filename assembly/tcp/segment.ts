@@ -19,7 +19,9 @@ import {
   tcpUrgentPointer,
   tcpWindow,
 } from "../wire/tcp";
-import { SACK_BLOCKS_MAX, SACK_BLOCK_OCTETS, parseOptions } from "../wire/tcp-options";
+import {
+  SACK_BLOCKS_MAX, SACK_BLOCK_OCTETS, TcpOptions, parseOptions, parsedOptions,
+} from "../wire/tcp-options";
 
 /** The segment that arrived, in host order. Trimming to the window changes it in place. */
 @unmanaged @final export class Segment {
@@ -97,6 +99,13 @@ export function parseSegment(header: usize, octets: u32): Segment {
   }
   if (HAS_TIMESTAMPS || HAS_FAST_RETRANSMIT) segment.isBare = segment.length == 0;
   return segment;
+}
+
+/** The options of the segment that `parseSegment` has parsed last, all of them. */
+@inline export function optionsOf(segment: Segment): TcpOptions {
+  // It has parsed them already, unless there are none, or none that it looks for.
+  if ((HAS_TIMESTAMPS || HAS_SACK) && segment.optionsOctets != 0) return parsedOptions();
+  return parseOptions(segment.options, segment.optionsOctets);
 }
 
 /** What a planned segment is for: its commitment differs. */

@@ -4,7 +4,7 @@
  * Called by `netif/`. Holds no state and knows no addresses of ours.
  */
 
-import { checksumOf, fold, sum } from "../core/checksum";
+import { checksumOf, fold, sumHeader } from "../core/checksum";
 import { swap16, swap32, swap64 } from "../core/octets";
 
 @inline const VERSION_AND_LENGTH: usize = 0;
@@ -59,7 +59,7 @@ export function checkQuotedIpv4(at: usize, octets: u32): u32 {
 
 /** Whether the header holds its own checksum. */
 @inline export function isIpv4ChecksumRight(at: usize, headerOctets: u32): bool {
-  return fold(sum(at, headerOctets)) == 0xffff;
+  return fold(sumHeader(at, headerOctets)) == 0xffff;
 }
 
 /** Octets of header and payload: what lies behind in the frame is padding. */
@@ -133,13 +133,13 @@ export function copyCongestionMark(to: usize, fragment: usize): void {
  * Writes a header of 20 octets with its checksum. `addresses`: source << 32 | destination.
  * `totalOctets` counts header and payload. `kind`: as `ipv4Kind` makes it.
  */
-export function emitIpv4(at: usize, totalOctets: u32, kind: u32, addresses: u64): void {
+@inline export function emitIpv4(at: usize, totalOctets: u32, kind: u32, addresses: u64): void {
   const length = <u64>swap16(totalOctets);
   const tos = <u64>(kind >> 16);
   store<u64>(at, FIRST_WORDS | (length << 16) | (tos << 8), VERSION_AND_LENGTH);
   store<u32>(at, kind & 0xffff, TTL_AND_PROTOCOL); // and a checksum of 0
   store<u64>(at, swap64(addresses), SOURCE);
-  store<u16>(at, <u16>checksumOf(sum(at, IPV4_HEADER_OCTETS)), CHECKSUM);
+  store<u16>(at, <u16>checksumOf(sumHeader(at, IPV4_HEADER_OCTETS)), CHECKSUM);
 }
 
 /**
@@ -150,7 +150,7 @@ export function allowFragments(at: usize, identification: u32): void {
   store<u16>(at, swap16(identification), IDENTIFICATION);
   store<u16>(at, 0, FLAGS_AND_FRAGMENT);
   store<u16>(at, 0, CHECKSUM);
-  store<u16>(at, <u16>checksumOf(sum(at, IPV4_HEADER_OCTETS)), CHECKSUM);
+  store<u16>(at, <u16>checksumOf(sumHeader(at, IPV4_HEADER_OCTETS)), CHECKSUM);
 }
 
 /**

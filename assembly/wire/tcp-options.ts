@@ -59,9 +59,14 @@ const enum Kind {
 @inline const OPTIONS: usize = memory.data(24, 4);
 if (offsetof<TcpOptions>() > 24) ERROR("TcpOptions layout");
 
+/** What `parseOptions` said last. */
+@inline export function parsedOptions(): TcpOptions {
+  return changetype<TcpOptions>(OPTIONS);
+}
+
 /** Parses `octets` octets of options (0 … 40) at `at`. The record stands until the next call. */
 export function parseOptions(at: usize, octets: u32): TcpOptions {
-  const options = changetype<TcpOptions>(OPTIONS);
+  const options = parsedOptions();
   options.mss = 0;
   options.hasWindowScale = false;
   options.hasTimestamps = false;

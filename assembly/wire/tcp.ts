@@ -5,7 +5,7 @@
  * Called by `tcp/segment.ts`, which reads each field once, and by `netif/`. Holds no state.
  */
 
-import { checksumOf, fold, sum } from "../core/checksum";
+import { checksumOf, fold, sumHeader } from "../core/checksum";
 import { swap16, swap32, swap64 } from "../core/octets";
 import { Protocol, pseudoSum } from "./ipv4";
 
@@ -76,7 +76,7 @@ export const enum Ctl {
 
 /** Whether the segment of `octets` octets behind the IPv4 header `ip` holds its own checksum. */
 @inline export function isTcpChecksumRight(at: usize, octets: u32, ip: usize): bool {
-  return fold(pseudoSum(ip, Protocol.TCP, octets) + sum(at, octets)) == 0xffff;
+  return fold(pseudoSum(ip, Protocol.TCP, octets) + sumHeader(at, octets)) == 0xffff;
 }
 
 /**
@@ -102,6 +102,6 @@ export const enum Ctl {
 
 /** Writes the checksum; all of the segment and the IPv4 header `ip` stand there before. */
 @inline export function sealTcp(at: usize, octets: u32, ip: usize): void {
-  const total = pseudoSum(ip, Protocol.TCP, octets) + sum(at, octets);
+  const total = pseudoSum(ip, Protocol.TCP, octets) + sumHeader(at, octets);
   store<u16>(at, <u16>checksumOf(total), CHECKSUM);
 }
