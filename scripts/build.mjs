@@ -1,8 +1,9 @@
 /**
- * `npm run build`: the three release modules, the HALs' copy of the ABI's numbers, the host
- * package.
+ * `npm run build`: the three release modules, the host's recorder, the HALs' copy of the ABI's
+ * numbers, the host package.
  *
  *     assembly/  ─ asc ─→  build/*.wasm  ─ wasm-opt ─→  dist/wasm/linger-{tiny,default,host}.wasm
+ *     hal/recorder/  ─ asc ─→  dist/wasm/recorder*.wasm
  *     assembly/core/abi.ts  ─→  hal/host/abi.ts, hal/wamr/include/linger-abi.h
  *     hal/host/  ─ tsc ─→  dist/host/
  *
@@ -20,6 +21,11 @@ import { WASM_FEATURES, WASM_OPTIMIZATIONS } from "./wasm-optimizations.mjs";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const PROFILES = ["tiny", "default", "host"];
+/** Targets of hal/recorder/asconfig.json, the names in dist/wasm, by their sources. */
+const RECORDER = Object.entries({
+  recorder: "hal/recorder/index.ts",
+  "recorder-imports": "hal/recorder/imports.ts",
+});
 const ASC = "node_modules/assemblyscript/bin/asc.js";
 const WASM_OPT = "node_modules/binaryen/bin/wasm-opt";
 const TSC = "node_modules/typescript/bin/tsc";
@@ -58,6 +64,13 @@ async function buildModule(profile) {
   // An absolute path, because asc resolves the preset's transform against it.
   await run(ASC, ["--config", join(ROOT, "asconfig.json"), "--target", profile, "--noColors"]);
   await run(WASM_OPT, [raw, ...WASM_FEATURES, ...WASM_OPTIMIZATIONS[profile], "-o", optimized]);
+}
+
+/** A module for V8 alone, which optimizes by itself. */
+async function buildRecorder([target, entry]) {
+  const config = ["--config", join(ROOT, "hal/recorder/asconfig.json"), "--target", target];
+  const output = ["--noColors", "-o", join(ROOT, `dist/wasm/${target}.wasm`)];
+  await run(ASC, [entry, ...config, ...output]);
 }
 
 /** What a module takes, asked from the module itself. */
@@ -112,7 +125,7 @@ async function main() {
   mkdirSync(join(ROOT, "build"), { recursive: true });
   mkdirSync(join(ROOT, "dist/wasm"), { recursive: true });
   const jobs = [];
-  if (what !== "host") jobs.push(...PROFILES.map(buildModule));
+  if (what !== "host") jobs.push(...PROFILES.map(buildModule), ...RECORDER.map(buildRecorder));
   if (what !== "wasm") jobs.push(run(TSC, ["-p", "tsconfig.json"]));
   await Promise.all(jobs);
   if (what === "host") return;

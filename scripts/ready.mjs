@@ -18,6 +18,7 @@ export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const INPUTS = [
   "assembly",
   "hal/host",
+  "hal/recorder",
   "scripts/build.mjs",
   "scripts/asc-transform.mjs",
   "scripts/generate-abi.mjs",
@@ -35,6 +36,8 @@ const NEEDED = [
   "dist/wasm/linger-tiny.wasm",
   "dist/wasm/linger-default.wasm",
   "dist/wasm/linger-host.wasm",
+  "dist/wasm/recorder.wasm",
+  "dist/wasm/recorder-imports.wasm",
 ];
 /** As package.json's "engines" says. */
 const NODE_MAJOR_MIN = 20;

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { Abi, Counter, Limit, Status } from "./abi.ts";
 import { LingerError, systemCode } from "./errors.ts";
 import { memoryImports } from "./memory-imports.ts";
+import { withMorePages } from "./memory-pages.ts";
 import {
   WebAssembly,
   type WasmCall,
@@ -53,10 +54,15 @@ export interface RawImports {
  * is called instead; it must pass everything on.
  */
 export interface InstanceTap {
+  /** Pages that the memory shall have behind the module's own: the tap's, and no state. */
+  readonly pages: number;
   tapImports(imports: RawImports): RawImports;
-  tapCall(name: string, call: WasmCall): WasmCall;
+  /** Some of them instead, by their names. */
+  tapExports(exports: WasmExports): WasmExports;
   /** The instance is complete; so far only calls were made that always answer the same. */
   attach(instance: LingerInstance, module: LingerModule): void;
+  /** The call has trapped. */
+  trapped(name: string, values: readonly number[]): void;
 }
 
 /**
@@ -156,6 +162,8 @@ const IMPORT_MODULE = "hal";
 /** The last two only in a module that was built for them. */
 const IMPORTS = ["transmit", "entropy", "checksum", "copy"];
 const BUSY = 1;
+/** Of WebAssembly's memories. */
+const PAGE_OCTETS = 65_536;
 
 /** Where a release module lies, the same from `hal/host/` and from `dist/host/`. */
 function profileUrl(profile: Profile): URL {
@@ -227,7 +235,11 @@ export class LingerModule {
 
   /** A new instance, with memory of its own. MODULE_ABI if it speaks another version. */
   instantiate(imports: HalImports, tap?: InstanceTap): LingerInstance {
-    const instance = new LingerInstance(this.#compiled, { imports, tap }, this.name);
+    const compiled =
+      tap === undefined
+        ? this.#compiled
+        : new WebAssembly.Module(withMorePages(this.#octets, tap.pages));
+    const instance = new LingerInstance(compiled, { imports, tap }, this.name);
     tap?.attach(instance, this);
     return instance;
   }
@@ -268,7 +280,7 @@ export class LingerInstance {
   readonly calls: LingerCalls;
   /** Set if the module brings its own application. */
   readonly application: ApplicationCalls | undefined;
-  /** All of the linear memory; it never grows, so this view stays valid. */
+  /** All of the module's linear memory; it never grows, so this view stays valid. */
   readonly memory: Uint8Array;
   readonly limits: Limits;
   /** So many octets from 0 on hold all state: `__heap_base`. */
@@ -277,6 +289,7 @@ export class LingerInstance {
   onTrap: ((error: LingerError) => void) | undefined;
   readonly #name: string;
   readonly #view: DataView;
+  readonly #tap: InstanceTap | undefined;
   #inside = false;
   #trap: LingerError | undefined;
   #importError: { error: unknown } | undefined;
@@ -288,6 +301,7 @@ export class LingerInstance {
     name: string,
   ) {
     this.#name = name;
+    this.#tap = tap;
     const raw: RawImports = {
       transmit: (address: number, length: number) =>
         this.#guard(BUSY, () => {
@@ -298,19 +312,18 @@ export class LingerInstance {
       entropy: () => this.#guard(0, () => imports.entropy()),
     };
     const { transmit, entropy } = tap?.tapImports(raw) ?? raw;
-    const { exports } = new WebAssembly.Instance(compiled, {
+    const { exports: own } = new WebAssembly.Instance(compiled, {
       [IMPORT_MODULE]: { transmit, entropy, ...memoryImports(() => this.memory) },
     });
-    const { buffer } = exports["memory"] as WasmMemory;
-    this.memory = new Uint8Array(buffer);
-    this.#view = new DataView(buffer);
-    this.imageOctets =
-      (exports["__heap_base"] as WasmGlobal | undefined)?.value ?? buffer.byteLength;
-    this.calls = this.#wrapAll<LingerCalls>(exports, CALLS, tap);
+    const { buffer } = own["memory"] as WasmMemory;
+    const ownOctets = buffer.byteLength - PAGE_OCTETS * (tap?.pages ?? 0);
+    this.memory = new Uint8Array(buffer, 0, ownOctets);
+    this.#view = new DataView(buffer, 0, ownOctets);
+    this.imageOctets = (own["__heap_base"] as WasmGlobal | undefined)?.value ?? ownOctets;
+    const exports = tap === undefined ? own : { ...own, ...tap.tapExports(own) };
+    this.calls = this.#wrapAll<LingerCalls>(exports, CALLS);
     this.application =
-      "appPoll" in exports
-        ? this.#wrapAll<ApplicationCalls>(exports, APPLICATION_CALLS, tap)
-        : undefined;
+      "appPoll" in own ? this.#wrapAll<ApplicationCalls>(exports, APPLICATION_CALLS) : undefined;
     this.#checkVersion();
     this.limits = this.#readLimits();
   }
@@ -361,7 +374,6 @@ export class LingerInstance {
   #wrapAll<Calls extends object>(
     exports: WasmExports,
     shapes: Record<keyof Calls, { parameters: number; u32?: true }>,
-    tap: InstanceTap | undefined,
   ): Calls {
     const calls: Partial<Record<keyof Calls, WasmCall>> = {};
     for (const name of Object.keys(shapes) as (keyof Calls & string)[]) {
@@ -371,7 +383,7 @@ export class LingerInstance {
         const text = `${this.#name}: export ${name} takes ${raw.length} parameters`;
         throw new LingerError("MODULE_INVALID", `${text} instead of ${parameters}`);
       }
-      const call = this.#wrap(tap?.tapCall(name, raw) ?? raw, name);
+      const call = this.#wrap(raw, name);
       calls[name] = u32 ? (...values) => call(...values) >>> 0 : call;
     }
     return calls as Calls;
@@ -385,6 +397,7 @@ export class LingerInstance {
       try {
         result = raw(a, b, c, d);
       } catch (error) {
+        this.#tap?.trapped(name, [a, b, c, d]);
         throw this.#trapped(error, name);
       } finally {
         this.#inside = false;

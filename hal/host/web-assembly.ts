@@ -19,6 +19,11 @@ export interface WasmMemory {
   readonly buffer: ArrayBuffer;
 }
 
+/** A table of functions. */
+export interface WasmTable {
+  set(index: number, value: unknown): void;
+}
+
 /** An exported number, which never changes. */
 export interface WasmGlobal {
   readonly value: number;
@@ -30,9 +35,10 @@ interface WasmInterface {
     imports(module: WasmModule): { module: string; name: string; kind: string }[];
     exports(module: WasmModule): { name: string; kind: string }[];
   };
+  Table: new (type: { element: "anyfunc"; initial: number }) => WasmTable;
   Instance: new (
     module: WasmModule,
-    imports: Record<string, Record<string, WasmCall>>,
+    imports: Record<string, Record<string, unknown>>,
   ) => { exports: WasmExports };
 }
 

@@ -113,7 +113,7 @@ export const LANES = [
   }),
   lane("bench", "the benchmark: what is sent is right, what it costs, each engine counts", {
     tests: ["tests/bench"],
-    timeoutS: 420,
+    timeoutS: 540,
   }),
   lane("binaries", "what the release modules contain", {
     tests: ["tests/binaries.test.ts"],

@@ -34,7 +34,7 @@ const TICK_MS = 10;
 const SETTINGS: Settings = { ip: `${BOARD_ADDRESS}/24`, mslMs: MSL_MS, seed: "board1" };
 
 /** `watched`: fast, with a watchdog; `ring`: fast, with a MAC that writes into the slots. */
-export type ProcessEngine = "fast" | "watched" | "recorded" | "ring";
+export type ProcessEngine = "fast" | "wasm2c" | "watched" | "recorded" | "ring";
 
 export interface BoardSetup {
   /** Another module than the board's own, by path. */
@@ -105,7 +105,7 @@ export class BoardMachine {
     wire: string,
     file?: string,
   ): BoardMachine {
-    const args = [module, wire, formatSettings(SETTINGS)];
+    const args = [...(engine === "wasm2c" ? [] : [module]), wire, formatSettings(SETTINGS)];
     // The file is the flash, of which a recorder has none.
     if (file !== undefined) args.push(...(engine === "recorded" ? ["", file] : [file]));
     const program = buildProcess(engine, module);

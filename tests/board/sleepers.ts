@@ -3,13 +3,16 @@
  *
  * Used by the tests of this folder. What lies in the flash is read by the host's own reader.
  */
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { buildSleeper, modulePath } from "../../bench/firmware/build.ts";
 import { Status, StatusField } from "../../hal/host/abi.ts";
 import { LingerModule } from "../../hal/host/module.ts";
 import { pasteSnapshot, readSnapshot } from "../../hal/host/snapshot/format.ts";
+import { WASM_FEATURES } from "../../scripts/wasm-optimizations.mjs";
 import { BoardMachine } from "./board.ts";
 
 /** The board that is a process, and mps2-an385 with each engine. */
@@ -19,8 +22,6 @@ export type Sleeper = (typeof SLEEPERS)[number];
 const SLOT_OCTETS = 128 * 1024;
 const HEAD_OCTETS = 16;
 const MARK = "LSLP";
-const MODULE_HEAD_OCTETS = 8;
-const SECTION_GLOBALS = 6;
 /** Where a snapshot has its length. */
 const TOTAL_AT = 64;
 
@@ -55,11 +56,13 @@ export class Flash {
     writeFileSync(this.path, flash);
   }
 
-  /** A module with a mutable global, which none of ours has, by path. */
+  /** A module that keeps something in a global, which none of ours does, by path. */
   globalModule(): string {
-    const path = join(this.#folder, "global.wasm");
-    writeFileSync(path, withGlobal(readFileSync(modulePath("default"))));
-    return path;
+    const [text, path] = ["global.wat", "global.wasm"].map((name) => join(this.#folder, name));
+    binaryen("wasm-dis", [modulePath("default"), "-o", text!]);
+    writeFileSync(text!, withGlobal(readFileSync(text!, "utf8")));
+    binaryen("wasm-as", [text!, "-o", path!]);
+    return path!;
   }
 
   /** As if what is in the flash had been written so long ago. */
@@ -73,30 +76,20 @@ export class Flash {
   }
 }
 
-/** The module with one more global, `(mut i32) (i32.const 0)`. */
-function withGlobal(module: Buffer): Buffer {
-  for (let at = MODULE_HEAD_OCTETS; ;) {
-    const id = module[at]!;
-    const [octets, body] = readNumber(module, at + 1);
-    const end = body + octets;
-    if (id === SECTION_GLOBALS) {
-      const globals = module.subarray(body + 1, end);
-      const section = [module[body]! + 1, ...globals, 0x7f, 1, 0x41, 0, 0x0b];
-      const length = [(section.length & 0x7f) | 0x80, section.length >> 7];
-      const before = module.subarray(0, at + 1);
-      return Buffer.concat([before, Buffer.from([...length, ...section]), module.subarray(end)]);
-    }
-    at = end;
-  }
+/** The text of a module with one more global, which a function sets. */
+function withGlobal(text: string): string {
+  const end = text.lastIndexOf(")");
+  return `${text.slice(0, end)}
+    (global $kept (mut i32) (i32.const 0))
+    (func (export "keep") (param i32) (global.set $kept (local.get 0))))`;
 }
 
-/** LEB128, and where it ends. */
-function readNumber(octets: Uint8Array, from: number): [number, number] {
-  let number = 0;
-  for (let at = from, shift = 0; ; at++, shift += 7) {
-    number |= (octets[at]! & 0x7f) << shift;
-    if (octets[at]! < 0x80) return [number, at + 1];
-  }
+/** Binaryen's tools, which npm installs with the compiler. */
+function binaryen(program: string, args: readonly string[]): void {
+  const path = fileURLToPath(
+    new URL(`../../node_modules/binaryen/bin/${program}`, import.meta.url),
+  );
+  execFileSync(process.execPath, [path, ...WASM_FEATURES, ...args]);
 }
 
 /** What the first connection of a snapshot has in its rings. */

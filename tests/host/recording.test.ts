@@ -7,10 +7,11 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { crc32 } from "node:zlib";
 import { LingerError } from "../../hal/host/errors.ts";
 import { LingerModule, type Profile } from "../../hal/host/module.ts";
 import { parseFrame } from "../../hal/host/packet/index.ts";
-import { callShape, checkOf, Kind } from "../../hal/host/recording/format.ts";
+import { callShape, checkOf, Kind, sumOf } from "../../hal/host/recording/format.ts";
 import { ImageHash } from "../../hal/host/recording/image-hash.ts";
 import {
   readRecording,
@@ -392,6 +393,44 @@ describe("a file", () => {
   });
 });
 
+describe("a recorder", () => {
+  test("writes few octets beside what passes, and gives them away in large pieces", () => {
+    const parts: Uint8Array[] = [];
+    const rig = twoStacks({ client: { record: (octets) => void parts.push(octets) } });
+    const { near, far } = connected(rig);
+    for (let sent = 0; sent < 2_000_000; rig.clock.advance(1)) {
+      sent += near.write(patternOf(2920));
+      far.read();
+    }
+    rig.client.close();
+    const whole = Buffer.concat(parts);
+    const { steps } = readRecording(whole);
+    const data = steps.reduce((sum, step) => sum + (step.data?.length ?? 0), 0);
+    const answers = steps.reduce((sum, step) => sum + step.imports.length, 0);
+    // A call with a handle, two numbers and its answer is 15; what transmit was answered is 8.
+    assert.ok(whole.length - data < 15 * steps.length + 8 * answers + 1000, `${whole.length}`);
+    assert.ok(parts.length <= Math.ceil(whole.length / 500_000) + 1, `${parts.length} pieces`);
+  });
+
+  test("leaves the module its memory: what is recorded sees and does the same", () => {
+    const run = (record?: RecordingSink): string => {
+      const rig = twoStacks({ client: record === undefined ? {} : { record } });
+      const { near, far } = connected(rig);
+      for (let turn = 0; turn < 50; turn++, rig.clock.advance(3)) {
+        near.write(patternOf(1000));
+        far.read();
+      }
+      const told = JSON.stringify([rig.client.counters(), rig.client.statuses()]);
+      rig.client.close();
+      return told;
+    };
+    assert.equal(
+      run(() => undefined),
+      run(),
+    );
+  });
+});
+
 describe("docs/recording.md", () => {
   test("has the numbers of all calls, as they are written", () => {
     const { octets } = recordTransfer({ octets: 1000 });
@@ -409,15 +448,20 @@ describe("docs/recording.md", () => {
     assert.equal(octets[readHeaderLength(octets)], listed.find(([, name]) => name === "init")![0]);
   });
 
-  test("may have checks of either kind, and each finds what is damaged", () => {
+  test("may have checks of each kind, and each finds what is damaged", () => {
     const { octets } = recordTransfer({ octets: 500 });
     const last = octets.length - 5;
-    assert.equal(octets[last], Kind.CRC);
-    const other = new Uint8Array(octets);
-    other[last] = Kind.CHECK;
-    new DataView(other.buffer).setUint32(last + 1, checkOf(other.subarray(0, last)), true);
-    assert.ok(readRecording(other).steps.length > 0);
-    for (const whole of [octets, other]) {
+    assert.equal(octets[last], Kind.SUM);
+    const checks: [number, (octets: Uint8Array) => number][] = [
+      [Kind.SUM, sumOf],
+      [Kind.CHECK, checkOf],
+      [Kind.CRC, (checked) => crc32(checked)],
+    ];
+    for (const [kind, check] of checks) {
+      const whole = new Uint8Array(octets);
+      whole[last] = kind;
+      new DataView(whole.buffer).setUint32(last + 1, check(whole.subarray(0, last)), true);
+      assert.ok(readRecording(whole).steps.length > 0);
       const damaged = new Uint8Array(whole);
       damaged[last >> 1]! ^= 4;
       assertRefused(() => readRecording(damaged), /damaged/);
@@ -435,6 +479,28 @@ describe("docs/recording.md", () => {
     assert.ok(refused.length > 0 && refused.every(({ result }) => result! < 0));
     const ready = recording.steps.filter(({ call }) => call === "nextReady");
     assert.ok(ready.length > 0 && ready.every(({ result }) => result !== 0));
+  });
+
+  test("defines the sum as it is computed", () => {
+    const mix = (sum: number, word: bigint): number => {
+      const product = Math.imul(sum ^ Number(word & 0xffffffffn), 0x9e3779b1) >>> 0;
+      return (product ^ (product >>> 15)) >>> 0;
+    };
+    for (const length of [0, 1, 4, 15, 63, 64, 65, 130, 16_384, 16_385, 40_000]) {
+      const octets = patternOf(length);
+      const rows = new DataView(new ArrayBuffer(64 * Math.ceil(length / 64)));
+      new Uint8Array(rows.buffer).set(octets);
+      let expected = length;
+      for (let block = 0; block < rows.byteLength; block += 16_384) {
+        const sums = Array<bigint>(16).fill(0n);
+        const end = Math.min(block + 16_384, rows.byteLength);
+        for (let at = block; at < end; at += 4) {
+          sums[(at / 4) % 16]! += BigInt(rows.getUint32(at, true));
+        }
+        expected = sums.reduce(mix, expected);
+      }
+      assert.equal(sumOf(octets), expected, `${length} octets`);
+    }
   });
 
   test("defines the check and the state hash as they are computed", () => {

@@ -17,8 +17,16 @@ import {
   Kind,
   MAGIC,
   SHA256_OCTETS,
+  sumOf,
   VERSION,
 } from "./format.ts";
+
+/** The kinds of checks of the file. */
+const CHECKS = new Map<number, (octets: Uint8Array) => number>([
+  [Kind.CHECK, checkOf],
+  [Kind.CRC, (octets) => crc32(octets)],
+  [Kind.SUM, sumOf],
+]);
 
 /** What the module asked of the host during a call, and was answered. */
 export type RecordedImport =
@@ -146,7 +154,8 @@ class Reader {
   #record(): void {
     const begin = this.#at;
     const kind = this.#octet();
-    if (kind === Kind.CHECK || kind === Kind.CRC) return this.#check(kind, begin);
+    const checkOfKind = CHECKS.get(kind);
+    if (checkOfKind !== undefined) return this.#check(checkOfKind, begin);
     if (this.#hasEnded) throw this.#damaged();
     if (kind < Kind.RETURN_ZERO) return this.#call(kind);
     if (kind === Kind.HASH) return this.#hash();
@@ -158,11 +167,10 @@ class Reader {
     this.#answer(kind, this.#open);
   }
 
-  #check(kind: number, begin: number): void {
+  #check(checkOfKind: (octets: Uint8Array) => number, begin: number): void {
     const check = this.#word();
     const octets = this.#octets.subarray(this.#uncheckedFrom, begin);
-    const found = kind === Kind.CRC ? crc32(octets) : checkOf(octets);
-    if (check !== found) throw this.#damaged();
+    if (check !== checkOfKind(octets)) throw this.#damaged();
     this.#uncheckedFrom = this.#at;
     this.#checkedSteps = this.#steps.length;
   }

@@ -2,27 +2,24 @@
  * Writes down every input of a module at work, in the format of `docs/recording.md`: calls with
  * what the host wrote for them, times, entropy, and what `transmit` answered.
  *
- * Made by Stack for its option `record`; sits between the host and the instance (`InstanceTap`),
- * so that neither notices. Never throws into either: a file that cannot be written is told once.
+ * Made by Stack for its option `record`. The work is done by a module of its own between the host
+ * and the instance (`hal/recorder`); this file plugs it in, hashes the state and keeps the file.
+ * Never throws into either: a file that cannot be written is told once.
  */
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { basename } from "node:path";
-import { crc32 } from "node:zlib";
+import { fileURLToPath } from "node:url";
 import { Abi } from "../abi.ts";
-import { LingerError } from "../errors.ts";
+import { LingerError, systemCode } from "../errors.ts";
 import type { InstanceTap, LingerInstance, LingerModule, RawImports } from "../module.ts";
-import type { WasmCall } from "../web-assembly.ts";
 import {
-  callNumber,
-  callShape,
-  checkRange,
-  FRAME_CHECK_OCTETS,
-  HEADER,
-  Kind,
-  MAGIC,
-  SHA256_OCTETS,
-  VERSION,
-} from "./format.ts";
+  WebAssembly,
+  type WasmExports,
+  type WasmMemory,
+  type WasmModule,
+  type WasmTable,
+} from "../web-assembly.ts";
+import { callNumber, callShape, HEADER, Kind, MAGIC, SHA256_OCTETS, VERSION } from "./format.ts";
 import { type ImageExtent, ImageHash } from "./image-hash.ts";
 
 /** The path of a file, which is created or emptied, or who takes the octets as they come. */
@@ -37,41 +34,46 @@ export interface RecorderOptions {
   onError?: (error: LingerError) => void;
 }
 
-/** Holds any record: the longest is a SEND of a whole ring, 65,535 octets. */
-const CHUNK_OCTETS = 128 * 1024;
-/** What no varint, and no head of a record, is longer than. */
-const HEAD_OCTETS_MAX = 32;
+/** The recorder's exports beside those that it puts in the place of the module's. */
+interface Writer {
+  start(from: number, to: number, hashEvery: number): void;
+  setSlots(count: number, octets: number): void;
+  reserve(octets: number): number;
+  flush(): void;
+  putHash(low: number, high: number): void;
+  putKind(kind: number): void;
+  putArgument(value: number): void;
+}
+
+/** Any record fits: the longest is a SEND of a whole ring, 65,535 octets. And seldom is it full. */
+const BUFFER_PAGES = 8;
+const PAGE_OCTETS = 65_536;
 /** How long a record may wait in memory before it is in the file. */
 const FLUSH_MS = 100;
-/** A hash goes through the whole image: so many steps per hash, for 64 octets each, but … */
-const IMAGE_OCTETS_PER_STEP = 64;
-const HASH_EVERY_MIN = 256;
+/** Steps between two hashes of the state: a busy `default` does so many in some seconds. */
+const HASH_EVERY = 2 ** 16;
+/** Where a module without an application has none. */
+const NO_APPLICATION = { appInit: () => 0, appPoll: () => 0 };
+
+let recording: WasmModule | undefined;
+let forwarding: WasmModule | undefined;
 
 /** The recorders with a file open; one handler on `exit` serves them all. */
 const openRecorders = new Set<Recorder>();
 const closeRecorders = () => openRecorders.forEach((recorder) => recorder.close());
 
 export class Recorder implements InstanceTap {
-  /** Calls recorded so far. */
-  stepCount = 0;
+  readonly pages = BUFFER_PAGES;
   readonly #options: RecorderOptions;
   readonly #take: ((octets: Uint8Array) => void) | undefined;
   #file: number | undefined;
   readonly #path: string = "";
-  readonly #chunk = new Uint8Array(CHUNK_OCTETS);
-  readonly #view = new DataView(this.#chunk.buffer);
-  #at = 0;
   #flushing: NodeJS.Timeout | undefined;
-  #memory: Uint8Array = new Uint8Array(0);
-  #memoryView: DataView = this.#view;
-  #slots: number[] = [];
-  #slotOctets = 0;
+  #writer: Writer | undefined;
+  #imports: RawImports | undefined;
+  readonly #table: WasmTable = new WebAssembly.Table({ element: "anyfunc", initial: 2 });
+  #buffer = new Uint8Array(0);
   #hash: ImageHash | undefined;
-  #hashEvery = 0;
-  #lastMs = 0;
-  /** The calls behind SEND, to find its octets: asked again they answer the same. */
-  #reserve: WasmCall = () => 0;
-  #reservedAddress: WasmCall = () => 0;
   #isClosed = false;
 
   /** RECORDING_FILE if the file cannot be made. */
@@ -86,86 +88,67 @@ export class Recorder implements InstanceTap {
       }
       if (openRecorders.size === 0) process.on("exit", closeRecorders);
       openRecorders.add(this);
+      this.#flushing = setInterval(() => this.flush(), FLUSH_MS).unref();
     } else {
       this.#take = sink;
     }
   }
 
+  tapImports(imports: RawImports): RawImports {
+    this.#imports = imports;
+    forwarding ??= compile("recorder-imports");
+    const { exports } = new WebAssembly.Instance(forwarding, { env: { table: this.#table } });
+    return exports as unknown as RawImports;
+  }
+
+  tapExports(exports: WasmExports): WasmExports {
+    const { buffer } = exports["memory"] as WasmMemory;
+    const octets = BUFFER_PAGES * PAGE_OCTETS;
+    this.#buffer = new Uint8Array(buffer, buffer.byteLength - octets);
+    recording ??= compile("recorder");
+    const { exports: own } = new WebAssembly.Instance(recording, {
+      env: { memory: exports["memory"] },
+      module: { ...NO_APPLICATION, ...exports },
+      host: {
+        ...this.#imports,
+        take: (count: number) => this.#write(this.#buffer.subarray(0, count)),
+        hash: () => this.#writeHash(),
+      },
+    });
+    this.#table.set(0, own["transmit"]);
+    this.#table.set(1, own["entropy"]);
+    this.#writer = own as unknown as Writer;
+    return own;
+  }
+
   attach(instance: LingerInstance, module: LingerModule): void {
-    this.#memory = instance.memory;
-    this.#memoryView = new DataView(instance.memory.buffer);
     const octets = instance.imageOctets;
     const { RX_SLOT_COUNT, RX_SLOT_SIZE } = instance.limits;
-    for (let slot = 0; slot < RX_SLOT_COUNT; slot++) {
-      this.#slots.push(instance.calls.rxSlotAddress(slot));
-    }
-    this.#slotOctets = RX_SLOT_SIZE;
-    const skipBegin = this.#slots[0]! - 2;
-    const skipEnd = this.#slots.at(-1)! + RX_SLOT_SIZE;
+    const skipBegin = instance.calls.rxSlotAddress(0) - 2;
+    const skipEnd = instance.calls.rxSlotAddress(RX_SLOT_COUNT - 1) + RX_SLOT_SIZE;
     this.#hash = new ImageHash(instance.memory, { octets, skipBegin, skipEnd });
-    const seldom = Math.max(HASH_EVERY_MIN, Math.ceil(octets / IMAGE_OCTETS_PER_STEP));
-    this.#hashEvery = this.#options.hashEvery ?? seldom;
-    this.#octets(this.#header(instance, module, { octets, skipBegin, skipEnd }));
+    const { byteOffset: from, length } = this.#buffer;
+    const writer = this.#writer!;
+    writer.start(from, from + length, this.#options.hashEvery ?? HASH_EVERY);
+    writer.setSlots(RX_SLOT_COUNT, RX_SLOT_SIZE);
+    const header = this.#header(instance, module, { octets, skipBegin, skipEnd });
+    this.#buffer.set(header, writer.reserve(header.length) - from);
   }
 
-  tapImports({ transmit, entropy }: RawImports): RawImports {
-    return {
-      transmit: (address, length) => {
-        const answer = transmit(address, length);
-        if (this.#isClosed) return answer;
-        this.#begin(answer === 0 ? Kind.SENT : Kind.BUSY);
-        this.#varint(length);
-        const checked = Math.min(length, FRAME_CHECK_OCTETS);
-        this.#word(checkRange(this.#memoryView, address >>> 0, checked));
-        return answer;
-      },
-      entropy: () => {
-        const word = entropy();
-        if (this.#isClosed) return word;
-        this.#begin(Kind.ENTROPY);
-        this.#word(word);
-        return word;
-      },
-    };
-  }
-
-  tapCall(name: string, call: WasmCall): WasmCall {
+  /** After a trap the memory means nothing: no hash, but the recording is whole. */
+  trapped(name: string, values: readonly number[]): void {
     const number = callNumber(name);
-    const shape = number === undefined ? undefined : callShape(number);
-    if (number === undefined || shape === undefined) return call;
-    if (name === "tcpReserve") this.#reserve = call;
-    if (name === "tcpReservedAddress") this.#reservedAddress = call;
-    const { parameters, time, data, isQuestion } = shape;
-    const write = (a: number, b: number, c: number, d: number): void => {
-      const written = data === undefined ? undefined : this.#written(name, a, b);
-      this.#begin(number, written?.length);
-      if (parameters > 0) this.#argument(a, time === 0);
-      if (parameters > 1) this.#argument(b, time === 1);
-      if (parameters > 2) this.#argument(c, time === 2);
-      if (parameters > 3) this.#argument(d, time === 3);
-      if (written === undefined) return;
-      this.#varint(written.length);
-      this.#octets(written);
-    };
-    return (a = 0, b = 0, c = 0, d = 0): number => {
-      if (this.#isClosed) return call(a, b, c, d);
-      // An input is written before the call: it may trap, or ask the host for something.
-      if (isQuestion === undefined) write(a, b, c, d);
-      let result: number;
-      try {
-        result = call(a, b, c, d);
-      } catch (error) {
-        if (isQuestion !== undefined) write(a, b, c, d);
-        this.#trapped();
-        throw error;
-      }
-      if (isQuestion !== undefined) {
-        if (isQuestion(result)) return result;
-        write(a, b, c, d);
-      }
-      this.#returned(result);
-      return result;
-    };
+    const writer = this.#writer;
+    if (this.#isClosed || number === undefined || writer === undefined) return;
+    const { parameters, isQuestion } = callShape(number)!;
+    if (isQuestion !== undefined) {
+      // It was not written before, since it would have changed nothing.
+      writer.putKind(number);
+      for (const value of values.slice(0, parameters)) writer.putArgument(value);
+    }
+    writer.putKind(Kind.TRAP);
+    writer.putKind(Kind.END);
+    this.#finish();
   }
 
   /** Writes the last hash and the end; may be called again. What comes later is not recorded. */
@@ -173,23 +156,14 @@ export class Recorder implements InstanceTap {
     if (this.#isClosed) return;
     if (this.#hash !== undefined) {
       this.#writeHash();
-      this.#begin(Kind.END);
+      this.#writer?.putKind(Kind.END);
     }
     this.#finish();
   }
 
   /** What is in memory goes to the file, with its check. */
   flush(): void {
-    clearTimeout(this.#flushing);
-    this.#flushing = undefined;
-    if (this.#at === 0) return;
-    const check = crc32(this.#chunk.subarray(0, this.#at));
-    this.#chunk[this.#at++] = Kind.CRC;
-    this.#word(check);
-    const octets = this.#chunk.subarray(0, this.#at);
-    this.#at = 0;
-    if (this.#take !== undefined) this.#take(octets.slice());
-    else this.#writeFile(octets);
+    this.#writer?.flush();
   }
 
   #header(instance: LingerInstance, module: LingerModule, extent: ImageExtent): Uint8Array {
@@ -213,83 +187,23 @@ export class Recorder implements InstanceTap {
     return header;
   }
 
-  /** After a trap the memory means nothing: no hash, but the recording is whole. */
-  #trapped(): void {
-    this.#begin(Kind.TRAP);
-    this.#begin(Kind.END);
-    this.#finish();
-  }
-
   #finish(): void {
     this.flush();
     this.#isClosed = true;
     this.#closeFile();
   }
 
-  /** The octets that the host wrote for this call: a frame in its slot, or SEND's in their room. */
-  #written(name: string, first: number, octets: number): Uint8Array {
-    const isFrame = name === "frameReceived";
-    const begin = isFrame ? (this.#slots[first] ?? 0) : this.#reservedAddress(first);
-    const room = isFrame ? this.#slotOctets : this.#reserve(first);
-    if (begin <= 0 || room <= 0) return this.#memory.subarray(0, 0);
-    return this.#memory.subarray(begin, begin + Math.min(octets >>> 0, room));
-  }
-
-  #returned(result: number): void {
-    if (result === 0) {
-      this.#begin(Kind.RETURN_ZERO);
-    } else {
-      this.#begin(Kind.RETURN);
-      this.#varint((result << 1) ^ (result >> 31));
-    }
-    this.stepCount++;
-    if (this.#hashEvery > 0 && this.stepCount % this.#hashEvery === 0) this.#writeHash();
-  }
-
   #writeHash(): void {
+    if (this.#isClosed) return;
     const hash = this.#hash!.current();
-    this.#begin(Kind.HASH);
-    this.#word(Number.parseInt(hash.slice(8), 16));
-    this.#word(Number.parseInt(hash.slice(0, 8), 16));
+    const [low, high] = [hash.slice(8), hash.slice(0, 8)].map((word) => Number.parseInt(word, 16));
+    this.#writer!.putHash(low!, high!);
   }
 
-  #argument(value: number, isTime: boolean): void {
-    if (!isTime) return this.#varint(value);
-    this.#varint(value - this.#lastMs);
-    this.#lastMs = value;
-  }
-
-  /** Begins a record: its head fits in, and so many octets more. */
-  #begin(kind: number, more = 0): void {
-    if (this.#at + HEAD_OCTETS_MAX + more > CHUNK_OCTETS) this.flush();
-    this.#chunk[this.#at++] = kind;
-    if (this.#file !== undefined) this.#flushing ??= this.#flushLater();
-  }
-
-  #flushLater(): NodeJS.Timeout {
-    return setTimeout(() => this.flush(), FLUSH_MS).unref();
-  }
-
-  /** LEB128 of the low 32 bits. */
-  #varint(value: number): void {
-    let rest = value >>> 0;
-    while (rest > 0x7f) {
-      this.#chunk[this.#at++] = rest | 0x80;
-      rest >>>= 7;
-    }
-    this.#chunk[this.#at++] = rest;
-  }
-
-  #word(value: number): void {
-    this.#chunk[this.#at++] = value;
-    this.#chunk[this.#at++] = value >>> 8;
-    this.#chunk[this.#at++] = value >>> 16;
-    this.#chunk[this.#at++] = value >>> 24;
-  }
-
-  #octets(octets: Uint8Array): void {
-    this.#chunk.set(octets, this.#at);
-    this.#at += octets.length;
+  #write(octets: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (this.#take !== undefined) this.#take(octets.slice());
+    else this.#writeFile(octets);
   }
 
   #writeFile(octets: Uint8Array): void {
@@ -306,6 +220,7 @@ export class Recorder implements InstanceTap {
   }
 
   #closeFile(): void {
+    clearInterval(this.#flushing);
     if (this.#file === undefined) return;
     closeSync(this.#file);
     this.#file = undefined;
@@ -318,5 +233,15 @@ export class Recorder implements InstanceTap {
     return new LingerError("RECORDING_FILE", `cannot write ${this.#path}: ${why}`, {
       cause: error,
     });
+  }
+}
+
+function compile(name: string): WasmModule {
+  const path = fileURLToPath(new URL(`../../../dist/wasm/${name}.wasm`, import.meta.url));
+  try {
+    return new WebAssembly.Module(readFileSync(path));
+  } catch (error) {
+    const hint = systemCode(error) === "ENOENT" ? 'run "npm run build" first' : String(error);
+    throw new LingerError("MODULE_NOT_FOUND", `cannot load ${path}: ${hint}`, { cause: error });
   }
 }

@@ -128,21 +128,23 @@ for (const sleptMs of DAYS_MS) {
   });
 }
 
-test("a module with a mutable global is not put away, and goes on", async () => {
-  const flash = new Flash();
-  const wire = `udp:${await freePort()}:${await freePort()}`;
-  const board = BoardMachine.asProcess("fast", flash.globalModule(), wire, flash.path);
-  try {
-    await board.says("linger: ready\n");
-    board.press("z");
-    await board.says("no snapshot is made: the module has mutable globals\n");
-    assert.deepEqual(flash.snapshots(), []);
-    await board.counters();
-  } finally {
-    await board.close();
-    flash.discard();
-  }
-});
+for (const engine of ["fast", "wasm2c"] as const) {
+  test(`${engine}: a module with a mutable global is not put away, and goes on`, async () => {
+    const flash = new Flash();
+    const wire = `udp:${await freePort()}:${await freePort()}`;
+    const board = BoardMachine.asProcess(engine, flash.globalModule(), wire, flash.path);
+    try {
+      await board.says("linger: ready\n");
+      board.press("z");
+      await board.says("no snapshot is made: the module has mutable globals\n");
+      assert.deepEqual(flash.snapshots(), []);
+      await board.counters();
+    } finally {
+      await board.close();
+      flash.discard();
+    }
+  });
+}
 
 test("what does not fit is refused by name, stays, and the stack begins anew", async () => {
   const flash = new Flash();

@@ -6,6 +6,7 @@ import { importsOf, type Project, resolveImport, type Rule, walk } from "../proj
 const ENTRIES = [
   /^assembly\/index\.ts$/,
   /^hal\/host\/(index|cli\/main)\.ts$/,
+  /^hal\/recorder\/(index|imports)\.ts$/,
   /^examples\/[^/]+\/[^/]+\.ts$/,
   /^bench\/segment\/linger\/driver\.ts$/,
   /\.(test|spec|include)\.ts$/,
