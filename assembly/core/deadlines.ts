@@ -209,7 +209,7 @@ function link(id: u32, entry: Entry, deadline: u32): void {
   store<u32>(occupied, load<u32>(occupied) | (<u32>1 << (position & (SLOT_COUNT - 1))));
 }
 
-function unlink(entry: Entry): void {
+@inline function unlink(entry: Entry): void {
   const previous = <u32>entry.previous;
   const next = <u32>entry.next;
   if (next != 0) entryAt(next).previous = <u16>previous;

@@ -70,7 +70,7 @@ export function sendAtOnce(): void {
 }
 
 /** What `resolve` says of the next hop. */
-function neighbourOf(segment: OutSegment): usize {
+@inline function neighbourOf(segment: OutSegment): usize {
   const nextHop = nextHopOf(segment.remoteAddress);
   return nextHop == 0 ? NEIGHBOUR_FAILED : resolve(nextHop);
 }

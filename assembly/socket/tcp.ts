@@ -95,11 +95,13 @@ export function tcpConnect(
   if (localAddress != 0 && !isLocalAddress(localAddress)) return Status.BAD_ADDRESS;
   const local = interfaceAddress();
   let port = localPort;
-  if (port == 0) port = calls.chooseLocalPort(local, remoteAddress, remotePort);
-  if (port == 0) return Status.NO_RESOURCES;
-  const ports = (remotePort << 16) | port;
-  if (findFlow(local, remoteAddress, ports) != null) return Status.ADDRESS_IN_USE;
-  const tcb = calls.openActive(local, remoteAddress, ports);
+  if (port == 0) {
+    port = calls.chooseLocalPort(local, remoteAddress, remotePort);
+    if (port == 0) return Status.NO_RESOURCES;
+  } else if (findFlow(local, remoteAddress, (remotePort << 16) | port) != null) {
+    return Status.ADDRESS_IN_USE;
+  }
+  const tcb = calls.openActive(local, remoteAddress, (remotePort << 16) | port);
   return tcb == null ? Status.NO_RESOURCES : handleOfTcb(tcb);
 }
 

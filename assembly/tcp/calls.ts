@@ -218,7 +218,7 @@ export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
 }
 
 /** CLOSE (§3.10.4): our FIN follows the last octet sent, RECEIVE goes on. */
-export function closeWrite(tcb: Tcb): i32 {
+@inline export function closeWrite(tcb: Tcb): i32 {
   if (has(tcb, Flag.SEND_CLOSED)) return Status.CONNECTION_CLOSING;
   const state = stateOfTcb(tcb);
   if (state == State.CLOSED) return Status.CONNECTION_ENDED;
@@ -238,7 +238,7 @@ export function closeWrite(tcb: Tcb): i32 {
 }
 
 /** Full close: CLOSE, and what is unread or comes later is answered by RST (RFC 1122 §4.2.2.13). */
-export function closeFully(tcb: Tcb): i32 {
+@inline export function closeFully(tcb: Tcb): i32 {
   if (has(tcb, Flag.RECEIVE_CLOSED)) return Status.CONNECTION_CLOSING;
   const state = stateOfTcb(tcb);
   if (state == State.CLOSED) return Status.CONNECTION_ENDED;

@@ -21,7 +21,7 @@ export function resetDemux(): void {
 }
 
 /** The newest flow with this tuple, or null. `ports`: as in a Flow. */
-export function findFlow(localAddress: u32, remoteAddress: u32, ports: u32): Flow | null {
+@inline export function findFlow(localAddress: u32, remoteAddress: u32, ports: u32): Flow | null {
   const link = <u32>load<u16>(bucketOf(remoteAddress, ports));
   return findInChain(link, localAddress, remoteAddress, ports);
 }

@@ -40,7 +40,7 @@ export function resetConnection(tcb: Tcb, reason: EndReason): void {
 }
 
 /** Takes the connection out of all tables and tells the user. */
-export function detachTcb(tcb: Tcb, reason: EndReason): void {
+@inline export function detachTcb(tcb: Tcb, reason: EndReason): void {
   stopAllTimers(tcb);
   removeFlow(tcb);
   withdrawFlow(tcb);
@@ -52,7 +52,7 @@ export function detachTcb(tcb: Tcb, reason: EndReason): void {
 }
 
 /** Frees the record if nobody needs it: the user has released it and no RST waits. */
-export function reclaimTcb(tcb: Tcb): void {
+@inline export function reclaimTcb(tcb: Tcb): void {
   const state = stateOfTcb(tcb);
   if (state != State.CLOSED && state != State.TIME_WAIT) return;
   if (!has(tcb, Flag.RELEASED) || has(tcb, Flag.RESET_DUE)) return;

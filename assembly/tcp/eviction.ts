@@ -51,9 +51,13 @@ export function resetEviction(): void {
 }
 
 /** A wiped TCB; null when all are taken, though another try may find one. */
-export function takeTcb(): Tcb | null {
+@inline export function takeTcb(): Tcb | null {
   const tcb = allocateTcb();
-  if (!HAS_EVICTION || tcb != null) return tcb;
+  return !HAS_EVICTION || tcb != null ? tcb : makeRoom();
+}
+
+/** The TCB of a connection that has to go, or null. */
+function makeRoom(): Tcb | null {
   if (now() - load<u32>(WALKED_AT) < WALK_INTERVAL_MS) return null;
   store<u32>(WALKED_AT, now());
   const victim = findVictim();

@@ -9,7 +9,8 @@
  * Called by tcp/arrives, tcp/syn-cookies, and by `index` when a deadline is reached.
  */
 import {
-  HALF_OPEN_COUNT, HAS_ECN, HAS_MARKS, HAS_SACK, HAS_TIMESTAMPS, HAS_WINDOW_SCALE,
+  HALF_OPEN_COUNT, HAS_ECN, HAS_MARKS, HAS_SACK, HAS_SYN_COOKIES, HAS_TIMESTAMPS,
+  HAS_WINDOW_SCALE,
 } from "../config";
 import { Counter, Event, State } from "../core/abi";
 import { isBefore, now } from "../core/clock";
@@ -25,7 +26,7 @@ import { Ctl } from "../wire/tcp";
 import { setSendWindow } from "./ack";
 import { beginReceiving, beginSending } from "./begin";
 import { startCongestion } from "./congestion";
-import { findFlow, insertFlow, removeFlow } from "./demux";
+import { findFlow, findOlderFlow, insertFlow, removeFlow } from "./demux";
 import { agreesToEcn } from "./ecn";
 import { takeTcb } from "./eviction";
 import {
@@ -257,9 +258,14 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   if (isSynRepeated) raiseFlag(tcb, Flag.SYN_REPEATED);
   setSendWindow(tcb, segment);
   startCongestion(tcb);
-  if (half.kind == FlowKind.HALF_OPEN) dropHalfOpen(half); // that of a cookie has no place
   // Only now does the incarnation before, if its TIME-WAIT was reopened, have to go (MAY-2).
-  const before = findFlow(tcb.localAddress, tcb.remoteAddress, tcb.ports);
+  let before: Flow | null;
+  if (HAS_SYN_COOKIES && half.kind != FlowKind.HALF_OPEN) {
+    before = findFlow(tcb.localAddress, tcb.remoteAddress, tcb.ports); // a cookie has no record
+  } else {
+    before = findOlderFlow(half);
+    dropHalfOpen(half);
+  }
   if (before != null) {
     assert(before.kind == FlowKind.TIME_WAIT);
     count(Counter.TIME_WAIT_REOPENED);

@@ -69,7 +69,7 @@ export function silenceMs(tcb: Tcb): u32 {
 }
 
 /** Nothing is outstanding any more: waits for silence, if the user wants that. */
-export function superviseKeepAlive(tcb: Tcb): void {
+@inline export function superviseKeepAlive(tcb: Tcb): void {
   if (!HAS_KEEP_ALIVE || !has(tcb, Flag.KEEP_ALIVE) || tcb.timers & Timer.KEEP_ALIVE) return;
   keepAliveOf(tcb).probes = 0;
   startTimer(tcb, <u32>keepAliveOf(tcb).idleS * MS_PER_SECOND);
