@@ -246,7 +246,8 @@ function takeWindow(tcb: Tcb, control: u32): void {
 @inline function takeText(tcb: Tcb, text: usize, octets: u32): void {
   if (<u32>tcb.rcvMss < octets) tcb.rcvMss = <u16>octets;
   const ring = receiveRingOf(tcb);
-  const held = tcb.rcvNxt - tcb.rcvRead;
+  const next = tcb.rcvNxt;
+  const held = next - tcb.rcvRead;
   const offset = advanceOffset(tcb.receiveOffset, held, RECEIVE_RING_OCTETS);
   const room = RECEIVE_RING_OCTETS - offset;
   if (octets <= room) {
@@ -255,9 +256,11 @@ function takeWindow(tcb: Tcb, control: u32): void {
     copyOctets(ring + offset, text, room);
     copyOctets(ring, text + room, octets - room);
   }
-  tcb.rcvNxt += octets;
+  tcb.rcvNxt = next + octets;
   acknowledgeText(tcb);
-  if (isRingFullWith(held + octets) && !isRingFullWith(held)) noteStall(tcb);
+  if (isRingFullWith(held + octets)) {
+    if (!isRingFullWith(held)) noteStall(tcb);
+  }
 }
 
 /** As tcp/tcb's signal: this one is accepted and was not released. */

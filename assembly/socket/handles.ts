@@ -74,6 +74,11 @@ function rememberTcb(handle: i32): Tcb | null {
   return rest == <u32>handle ? tcb : null;
 }
 
+/** The index of the TCB that has this handle. */
+@inline export function indexOfHandle(handle: i32): u32 {
+  return <u32>handle & INDEX_MASK;
+}
+
 /** The listener with this handle, or null. */
 export function listenerOf(handle: i32): Listener | null {
   const index = <u32>handle & INDEX_MASK;

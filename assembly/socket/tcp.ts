@@ -38,7 +38,7 @@ import { hastenAck } from "../tcp/receive";
 import { Flag, Tcb, clearFlag, indexOfTcb, raiseFlag, tcbAt } from "../tcp/tcb";
 import { setUserTimeout } from "../tcp/timers";
 import {
-  forgetHandle, handleOf, handleOfListener, handleOfTcb, listenerOf, tcbOf,
+  forgetHandle, handleOf, handleOfListener, handleOfTcb, indexOfHandle, listenerOf, tcbOf,
 } from "./handles";
 import { TTL_MAX } from "./parameters";
 import { statusOfListener, statusOfTcb } from "./status";
@@ -343,7 +343,7 @@ export function tcpLookup(remoteAddress: u32, remotePort: u32, localPort: u32): 
   if (tcb != null) {
     const events = tcb.events;
     tcb.events = 0;
-    withdrawReady(connectionEntry(indexOfTcb(tcb)));
+    withdrawReady(connectionEntry(indexOfHandle(handle)));
     return <i32>events;
   }
   const listener = listenerOf(handle);

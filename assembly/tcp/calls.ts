@@ -213,8 +213,7 @@ export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
   noteStall(tcb);
   readUrgent(tcb, octets);
   tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
-  const state = stateOfTcb(tcb);
-  if (state != State.CLOSED && state != State.TIME_WAIT) offerWindow(tcb);
+  offerWindow(tcb);
 }
 
 /** CLOSE (§3.10.4): our FIN follows the last octet sent, RECEIVE goes on. */

@@ -10,7 +10,7 @@ import {
   FRAME_OCTETS_MAX, HAS_EVICTION, HAS_OUT_OF_ORDER, HAS_SACK, MTU_OCTETS,
   RECEIVE_RING_OCTETS,
 } from "../config";
-import { Counter, Event } from "../core/abi";
+import { Counter, Event, State } from "../core/abi";
 import { count } from "../core/counters";
 import { copyOctets } from "../core/octets";
 import { advanceOffset, contiguousOctets } from "../core/ring";
@@ -31,6 +31,7 @@ import {
   receiveRingOf,
   receivedRanges,
   signal,
+  stateOfTcb,
 } from "./tcb";
 import { isRunning, startDelayedAck, stopTimer } from "./timers";
 
@@ -95,6 +96,8 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 @inline export function offerWindow(tcb: Tcb): void {
   const step = windowStep(tcb);
   if (step < WORTHWHILE_STEP || has(tcb, Flag.PEER_CLOSED)) return;
+  const state = stateOfTcb(tcb);
+  if (state == State.CLOSED || state == State.TIME_WAIT) return;
   if (step < <i32>(2 * RCV_MSS) && receiveWindow(tcb) >= 2 * RCV_MSS) return;
   acknowledgeNow(tcb);
 }
