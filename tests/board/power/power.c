@@ -26,6 +26,8 @@
 static uint8_t image[IMAGE_OCTETS];
 static uint32_t kept[5];
 static uint32_t flash[SLOTS][FLASH_WORDS];
+/** So often each slot was erased. */
+static uint32_t erasures[SLOTS];
 /** Operations until the power is cut. */
 static uint32_t budget;
 static jmp_buf cut;
@@ -91,6 +93,7 @@ bool linger_port_store_read(uint32_t slot, uint32_t at, uint32_t *words, uint32_
 }
 
 bool linger_port_store_erase(uint32_t slot) {
+  ++erasures[slot];
   for (uint32_t i = 0; i < FLASH_WORDS; ++i) {
     if (budget == 0) flash[slot][i] |= random_word() | random_word();
     else flash[slot][i] = UINT32_MAX;
@@ -216,6 +219,17 @@ static void damage(void) {
   }
 }
 
+/** A board that sleeps and wakes, again and again, wears both slots alike. */
+static void wear(void) {
+  prepare(NOTHING);
+  erasures[0] = erasures[1] = 0;
+  for (uint32_t generation = 1; generation <= 100; ++generation) {
+    if (save(generation) != LINGER_SNAPSHOT_OK) fail("it is not saved", generation);
+    if (start(generation) != generation) fail("it is not taken up", generation);
+  }
+  if (erasures[0] != 50 || erasures[1] != 50) fail("one slot wears more", erasures[0]);
+}
+
 static void print_digests(void) {
   uint8_t text[DIGESTS];
   uint8_t digest[LINGER_SHA256_OCTETS];
@@ -236,6 +250,7 @@ int main(void) {
     for (uint32_t at = 0; cut_start(at); ++at) ++cuts;
   }
   damage();
+  wear();
   print_digests();
   printf("%u cuts\n", (unsigned)cuts);
   return 0;
