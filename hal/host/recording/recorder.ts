@@ -50,8 +50,9 @@ const BUFFER_PAGES = 8;
 const PAGE_OCTETS = 65_536;
 /** How long a record may wait in memory before it is in the file. */
 const FLUSH_MS = 100;
-/** Steps between two hashes of the state: a busy `default` does so many in some seconds. */
-const HASH_EVERY = 2 ** 16;
+/** A hash goes through the whole image: one step for so many octets, and no fewer than … */
+const IMAGE_OCTETS_PER_STEP = 16;
+const HASH_EVERY_MIN = 2 ** 16;
 /** Where a module without an application has none. */
 const NO_APPLICATION = { appInit: () => 0, appPoll: () => 0 };
 
@@ -129,7 +130,8 @@ export class Recorder implements InstanceTap {
     this.#hash = new ImageHash(instance.memory, { octets, skipBegin, skipEnd });
     const { byteOffset: from, length } = this.#buffer;
     const writer = this.#writer!;
-    writer.start(from, from + length, this.#options.hashEvery ?? HASH_EVERY);
+    const seldom = Math.max(HASH_EVERY_MIN, Math.ceil(octets / IMAGE_OCTETS_PER_STEP));
+    writer.start(from, from + length, this.#options.hashEvery ?? seldom);
     writer.setSlots(RX_SLOT_COUNT, RX_SLOT_SIZE);
     const header = this.#header(instance, module, { octets, skipBegin, skipEnd });
     this.#buffer.set(header, writer.reserve(header.length) - from);

@@ -23,6 +23,8 @@
 #define DIGEST_OCTETS 32u
 #define HEADER_OCTETS (72u + 4u * LIMIT_COUNT)
 #define BUFFER_OCTETS 64u
+/** What no record is longer than, but for its octets. */
+#define RECORD_OCTETS_MAX 32u
 /** So many octets of a frame that left are checked: all its headers. */
 #define FRAME_CHECK_OCTETS 64u
 #define PAGE_WORDS 1024u
@@ -98,9 +100,10 @@ void linger_record_flush(void) {
   recorder.used = 0;
 }
 
-static void put(uint32_t octet) {
-  recorder.octets[recorder.used++] = (uint8_t)octet;
-  if (recorder.used == BUFFER_OCTETS) linger_record_flush();
+/** Begins a record, which finds room for all but its octets. */
+static void begin(uint32_t kind) {
+  if (recorder.used > BUFFER_OCTETS - RECORD_OCTETS_MAX) linger_record_flush();
+  recorder.octets[recorder.used++] = (uint8_t)kind;
 }
 
 static void put_octets(const uint8_t *octets, uint32_t count) {
@@ -108,14 +111,24 @@ static void put_octets(const uint8_t *octets, uint32_t count) {
   if (count != 0) linger_port_record(octets, count);
 }
 
+/** Little-endian, as the processors are that this runs on. */
 static void put_word(uint32_t word) {
-  for (uint32_t i = 0; i < 4; ++i) put(word >> (8 * i));
+  memcpy(recorder.octets + recorder.used, &word, 4);
+  recorder.used += 4;
 }
 
 /** LEB128. */
 static void put_varint(uint32_t value) {
-  for (; value > 0x7f; value >>= 7) put(value | 0x80);
-  put(value);
+  uint8_t *to = recorder.octets + recorder.used;
+  for (; value > 0x7f; value >>= 7) *to++ = (uint8_t)(value | 0x80);
+  *to++ = (uint8_t)value;
+  recorder.used = (uint32_t)(to - recorder.octets);
+}
+
+/** A word of the header, which is longer than the buffer. */
+static void put_header(uint32_t word) {
+  put_word(word);
+  linger_record_flush();
 }
 
 static uint32_t mix(uint32_t sum, uint32_t word, uint32_t factor, uint32_t shift) {
@@ -130,19 +143,30 @@ static uint32_t mix_low(uint32_t sum, uint32_t word) {
 /** Up to four octets, filled up with zeros. */
 static uint32_t word_at(const uint8_t *octets, uint32_t at, uint32_t end) {
   uint32_t word = 0;
-  if (at < end) memcpy(&word, octets + at, end - at < 4 ? end - at : 4);
+  // A length that the compiler knows is a load, not a call.
+  if (at + 4 <= end) memcpy(&word, octets + at, 4);
+  else if (at < end) memcpy(&word, octets + at, end - at);
   return word;
 }
 
 /** The format's check of a frame's beginning. */
 static uint32_t check_of(const uint8_t *octets, uint32_t count) {
   uint32_t lanes[4] = {count, 0, 0, 0};
-  for (uint32_t at = 0; at < count; at += 4) {
+  uint32_t at = 0;
+  // Whole rows in registers.
+  for (; at + 16 <= count; at += 16) {
+    uint32_t row[4];
+    memcpy(row, octets + at, sizeof row);
+    lanes[0] = mix_low(lanes[0], row[0]);
+    lanes[1] = mix_low(lanes[1], row[1]);
+    lanes[2] = mix_low(lanes[2], row[2]);
+    lanes[3] = mix_low(lanes[3], row[3]);
+  }
+  for (; at < count; at += 4) {
     uint32_t *const lane = &lanes[at / 4 % 4];
     *lane = mix_low(*lane, word_at(octets, at, count));
   }
-  for (uint32_t i = 1; i < 4; ++i) lanes[0] = mix_low(lanes[0], lanes[i]);
-  return lanes[0];
+  return mix_low(mix_low(mix_low(lanes[0], lanes[1]), lanes[2]), lanes[3]);
 }
 
 /** The two sums of a page, which are 0 if all of it is. What lies in the slots counts as 0. */
@@ -168,7 +192,7 @@ static void put_hash(void) {
   const uint8_t *const image = linger_memory(0, size);
   uint32_t sums[2] = {0, 0};
   for (uint32_t page = 0; page * PAGE_WORDS * 4 < size; ++page) add_page(image, size, page, sums);
-  put(KIND_HASH);
+  begin(KIND_HASH);
   put_word(sums[0]);
   put_word(sums[1]);
 }
@@ -182,36 +206,36 @@ void linger_record_start(const struct linger_module *module) {
   recorder.slots_end = (uint32_t)linger_rx_slot_address(last) + slot_octets;
   linger_engine_digest(module, digest);
   put_octets(magic, sizeof magic);
-  put_word(FORMAT_VERSION | HEADER_OCTETS << 16);
-  put_word(LINGER_ABI_VERSION);
+  put_header(FORMAT_VERSION | HEADER_OCTETS << 16);
+  put_header(LINGER_ABI_VERSION);
   put_octets(digest, DIGEST_OCTETS);
-  put_word(0); // no board here knows the time of day
-  put_word(0);
-  put_word(linger_engine_image_octets());
-  put_word(recorder.slots_begin);
-  put_word(recorder.slots_end);
-  put_word(LIMIT_COUNT); // and a name without octets
-  for (uint32_t i = 0; i < LIMIT_COUNT; ++i) put_word((uint32_t)linger_limit(i));
+  put_header(0); // no board here knows the time of day
+  put_header(0);
+  put_header(linger_engine_image_octets());
+  put_header(recorder.slots_begin);
+  put_header(recorder.slots_end);
+  put_header(LIMIT_COUNT); // and a name without octets
+  for (uint32_t i = 0; i < LIMIT_COUNT; ++i) put_header((uint32_t)linger_limit(i));
   recorder.is_on = true;
 }
 
 void linger_record_transmit(const uint8_t *frame, uint32_t octets, uint32_t answer) {
   if (!recorder.is_on) return;
-  put(answer == 0 ? KIND_SENT : KIND_BUSY);
+  begin(answer == 0 ? KIND_SENT : KIND_BUSY);
   put_varint(octets);
   put_word(check_of(frame, octets < FRAME_CHECK_OCTETS ? octets : FRAME_CHECK_OCTETS));
 }
 
 void linger_record_entropy(uint32_t word) {
   if (!recorder.is_on) return;
-  put(KIND_ENTROPY);
+  begin(KIND_ENTROPY);
   put_word(word);
 }
 
 void linger_record_trap(void) {
   if (!recorder.is_on) return;
-  put(KIND_TRAP);
-  put(KIND_END);
+  begin(KIND_TRAP);
+  begin(KIND_END);
   linger_record_flush();
   recorder.is_on = false;
 }
@@ -246,7 +270,7 @@ static void put_written(enum number number, uint32_t which, uint32_t octets) {
 
 static void put_call(enum number number, uint32_t count, const uint32_t *values) {
   const int32_t time = time_of(number);
-  put(number);
+  begin(number);
   for (uint32_t i = 0; i < count; ++i) {
     put_varint((int32_t)i == time ? values[i] - recorder.last_ms : values[i]);
     if ((int32_t)i == time) recorder.last_ms = values[i];
@@ -305,9 +329,9 @@ static void after(enum number number, uint32_t count, const uint32_t *values, ui
     put_call(number, count, values);
   }
   if (result == 0) {
-    put(KIND_RETURN_ZERO);
+    begin(KIND_RETURN_ZERO);
   } else {
-    put(KIND_RETURN);
+    begin(KIND_RETURN);
     put_varint(result << 1 ^ (result >> 31 == 0 ? 0 : UINT32_MAX));
   }
   if (++recorder.steps % LINGER_RECORD_HASH_STEPS == 0) put_hash();
