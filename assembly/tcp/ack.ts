@@ -46,11 +46,11 @@ import {
 } from "./tcb";
 import {
   isWaitingForPeer,
+  settleUserTimeout,
   startRetransmission,
   startUserTimeout,
   stopRetransmission,
   stopTimer,
-  superviseUserTimeout,
 } from "./timers";
 import { noteAnswer } from "./trouble";
 import { noteStall } from "./stall";
@@ -150,8 +150,9 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   if (tcb.sndCursor == tcb.sndUna && !isEcnHeld(tcb)) stopRetransmission(tcb);
   else startRetransmission(tcb);
   // Nobody waits for a peer that takes little by little what is left of a released connection.
-  if (isWaitingForPeer(tcb) && !has(tcb, Flag.RELEASED)) startUserTimeout(tcb);
-  else superviseUserTimeout(tcb);
+  const isWaiting = isWaitingForPeer(tcb);
+  if (isWaiting && !has(tcb, Flag.RELEASED)) startUserTimeout(tcb);
+  else settleUserTimeout(tcb, isWaiting);
   signalProgress(tcb, isSynAlone);
 }
 

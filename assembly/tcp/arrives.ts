@@ -82,11 +82,12 @@ export function segmentArrives(
   segment.localAddress = destination;
   if (HAS_ECN) segment.isCe = isCe;
   // Port 0 names nobody (RFC 6335 §6): there is nothing to answer.
-  if (segment.ports >> 16 == 0 || (segment.ports & 0xffff) == 0) {
+  const ports = segment.ports;
+  if (ports >> 16 == 0 || (ports & 0xffff) == 0) {
     count(Counter.DROP_TCP_HEADER);
     return null;
   }
-  const flow = findFlow(destination, source, segment.ports);
+  const flow = findFlow(destination, source, ports);
   if (HAS_MARKS) segment.answerMarks = flow == null ? 0 : marksOf(flow);
   if (flow == null) {
     arrivesWithoutRecord(segment);
@@ -252,8 +253,10 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   if (HAS_WINDOW_SCALE && !segment.has(Ctl.SYN)) segment.wnd <<= tcb.sndShift;
   if (!checkTimestamps(tcb, segment)) return;
   if (!checkSequence(tcb, segment)) return;
-  if (!checkReset(tcb, segment)) return;
-  if (!checkSyn(tcb, segment)) return;
+  if (segment.has(Ctl.RST | Ctl.SYN)) {
+    if (checkReset(tcb, segment)) checkSyn(tcb);
+    return;
+  }
   // Only now: RST and SYN are judged by their own numbers (RFC 5961 §3.2, §4.2).
   rememberTimestamp(tcb, segment);
   trimToWindow(tcb, segment);
@@ -336,10 +339,8 @@ function checkReset(tcb: Tcb, segment: Segment): bool {
 }
 
 /** Fourth check: a SYN here is challenged, wherever it lies (RFC 5961 §4). */
-function checkSyn(tcb: Tcb, segment: Segment): bool {
-  if (!segment.has(Ctl.SYN)) return true;
+function checkSyn(tcb: Tcb): void {
   challenge(tcb);
-  return false;
 }
 
 /** Fifth check: the ACK field, and what it means in each state. */

@@ -77,19 +77,23 @@ const ARRIVED: usize = memory.data(offsetof<Segment>(), 8);
 export function parseSegment(header: usize, octets: u32): Segment {
   const segment = changetype<Segment>(ARRIVED);
   const headerOctets = tcpDataOffset(header);
+  // Values that are asked for again stay in locals, where an interpreter has them for nothing.
+  const seq = tcpSeq(header);
+  const flags = tcpFlags(header);
+  const textOctets = octets - headerOctets;
   segment.ports = tcpPorts(header);
-  segment.seq = tcpSeq(header);
+  segment.seq = seq;
   segment.ack = tcpAck(header);
-  segment.flags = tcpFlags(header);
+  segment.flags = flags;
   segment.wnd = tcpWindow(header);
-  if (HAS_URGENT) segment.urgentEnd = segment.seq + tcpUrgentPointer(header);
+  if (HAS_URGENT) segment.urgentEnd = seq + tcpUrgentPointer(header);
   segment.text = header + headerOctets;
-  segment.textOctets = octets - headerOctets;
+  segment.textOctets = textOctets;
   segment.options = header + TCP_HEADER_OCTETS;
   segment.optionsOctets = headerOctets - TCP_HEADER_OCTETS;
   if (HAS_TIMESTAMPS) segment.hasTimestamps = false;
   if (HAS_SACK) segment.sackCount = 0;
-  if ((HAS_TIMESTAMPS || HAS_SACK) && segment.optionsOctets != 0) {
+  if ((HAS_TIMESTAMPS || HAS_SACK) && headerOctets != TCP_HEADER_OCTETS) {
     const options = parseOptions(segment.options, segment.optionsOctets);
     segment.hasTimestamps = options.hasTimestamps;
     segment.tsVal = options.tsVal;
@@ -97,7 +101,9 @@ export function parseSegment(header: usize, octets: u32): Segment {
     segment.sackBlocks = options.sackBlocks;
     segment.sackCount = options.sackCount;
   }
-  if (HAS_TIMESTAMPS || HAS_FAST_RETRANSMIT) segment.isBare = segment.length == 0;
+  if (HAS_TIMESTAMPS || HAS_FAST_RETRANSMIT) {
+    segment.isBare = textOctets == 0 && (flags & (Ctl.SYN | Ctl.FIN)) == 0;
+  }
   return segment;
 }
 

@@ -91,8 +91,13 @@ export function stopRetransmission(tcb: Tcb): void {
  * of a peer on behalf of a connection that was closed in full.
  */
 @inline export function superviseUserTimeout(tcb: Tcb): void {
+  settleUserTimeout(tcb, isWaitingForPeer(tcb));
+}
+
+/** The same, where it is known whether it must run. */
+@inline export function settleUserTimeout(tcb: Tcb, isWaiting: bool): void {
   if (has(tcb, Flag.PERSISTING) && !has(tcb, Flag.RECEIVE_CLOSED)) return;
-  if (!isWaitingForPeer(tcb)) {
+  if (!isWaiting) {
     stopTimer(tcb, Timer.USER_TIMEOUT);
     superviseKeepAlive(tcb);
   } else if (!isRunning(tcb, Timer.USER_TIMEOUT)) {
