@@ -40,6 +40,8 @@ export type M3Program =
   | "ahead-linger"
   | "ahead-linger-told"
   | "ahead-like-lwip"
+  | "ahead-boards"
+  | "ahead-boards-like-lwip"
   | "ahead-lwip"
   | "wamr";
 
@@ -48,6 +50,8 @@ const MODULES: Readonly<Partial<Record<M3Program, [name: string, build: () => st
   "ahead-linger": ["BENCH_LINGER", () => buildLinger()],
   "ahead-linger-told": ["BENCH_LINGER", () => buildLinger()],
   "ahead-like-lwip": ["BENCH_LIKE_LWIP", () => buildLinger("like-lwip")],
+  "ahead-boards": ["BENCH_BOARDS", () => buildLinger("boards")],
+  "ahead-boards-like-lwip": ["BENCH_BOARDS_LIKE_LWIP", () => buildLinger("like-lwip-boards")],
   "ahead-lwip": ["BENCH_LWIP", () => buildLwip()],
 };
 

@@ -33,6 +33,8 @@ const NATIVE_CHECKSUM = {
   "like-lwip": "like-lwip-native-checksum",
 } as const;
 
+const BOARDS = { linger: "boards", "like-lwip": "like-lwip-boards" } as const;
+
 /** The module in which an interpreter executes a subject. */
 function moduleOf(subject: Subject): string {
   if (subject === "lwip") return buildLwip();
@@ -42,6 +44,10 @@ function moduleOf(subject: Subject): string {
 function nativeChecksumModuleOf(subject: Subject): string {
   if (subject === "lwip") return buildLwip("native-checksum");
   return buildLinger(NATIVE_CHECKSUM[subject]);
+}
+
+function boardsModuleOf(subject: Subject): string {
+  return subject === "lwip" ? buildLwip() : buildLinger(BOARDS[subject]);
 }
 
 function sideOf(subject: Subject): Side {
@@ -75,6 +81,11 @@ const AHEAD: Readonly<Record<Subject, M3Program>> = {
   lwip: "ahead-lwip",
 };
 const AHEAD_AND_NATIVE = { ...AHEAD, lwip: "lwip-native" } as const;
+const BOARDS_AND_NATIVE = {
+  linger: "ahead-boards",
+  "like-lwip": "ahead-boards-like-lwip",
+  lwip: "lwip-native",
+} as const;
 
 async function measureInV8(subject: Subject, scenario: Scenario): Promise<number> {
   const module = moduleOf(subject);
@@ -108,9 +119,23 @@ export const ENGINES: readonly Engine[] = [
     ),
   },
   {
+    name: "wamr-fast-boards",
+    what: "as wamr-fast, Linger with the profile `default`, compiled for size",
+    ...{ ...counted, needs: [...LWIP_NEEDS, ...WAMR_NEEDS] },
+    measure: withoutMarks((subject, scenario) =>
+      countInWamr(buildWamrHost(), boardsModuleOf(subject), scenario),
+    ),
+  },
+  {
     ...{ name: "m3-wasm2c", what: "Cortex-M3, ahead of time by wasm2c; lwIP native, gcc -O2" },
     ...onM3,
     measure: withoutMarks((subject, scenario) => countOnM3(AHEAD_AND_NATIVE[subject], scenario)),
+  },
+  {
+    name: "m3-wasm2c-boards",
+    what: "as m3-wasm2c, Linger with the profile `default`, compiled for size",
+    ...onM3,
+    measure: withoutMarks((subject, scenario) => countOnM3(BOARDS_AND_NATIVE[subject], scenario)),
   },
   {
     ...{ name: "m3-wasm2c-both", what: "Cortex-M3, both ahead of time by wasm2c" },

@@ -13,8 +13,8 @@ import { BUILD, makeOnce, ROOT, runTool, SOURCES } from "./tools.ts";
 const PRESET = join(ROOT, "asconfig.app.json");
 const TRANSFORM = join(ROOT, "scripts/asc-transform.mjs");
 
-/** What is compiled for speed: `tiny` and `default` are compiled for size. */
-const PROFILE = "host";
+/** What is compiled for speed, and what boards have, compiled for size. */
+type Profile = "host" | "default";
 
 const POOLS = [
   ...["RX_SLOT_COUNT=256", "CONNECTION_COUNT=1024", "TIME_WAIT_COUNT=1024", "DEMUX_BITS=11"],
@@ -33,13 +33,13 @@ interface Target {
 }
 
 /** The preset of applications with other pools, as a file that asc reads. */
-function writeConfig(path: string, settings: readonly string[]): void {
+function writeConfig(path: string, profile: Profile, settings: readonly string[]): void {
   const preset = JSON.parse(readFileSync(PRESET, "utf8")) as {
     targets: Record<string, Target>;
     options: { transform: string[] };
   };
   const names = new Set(settings.map((setting) => setting.split("=")[0]));
-  const target = preset.targets[PROFILE]!;
+  const target = preset.targets[profile]!;
   const kept = (target.use ?? []).filter((use) => !names.has(use.split("=")[0]));
   target.use = [...kept, ...settings];
   preset.options.transform = [TRANSFORM];
@@ -48,14 +48,23 @@ function writeConfig(path: string, settings: readonly string[]): void {
 
 /**
  * `named`: with the names of its functions, the code is the same. `like-lwip`: without the features
- * that lwIP lacks in this benchmark. `native-checksum`: the host sums what is long.
+ * that lwIP lacks in this benchmark. `native-checksum`: the host sums what is long. `boards`: the
+ * profile `default` instead of `host`.
  */
-type Variant = "whole" | "named" | "native-checksum" | "like-lwip" | "like-lwip-native-checksum";
+type Variant =
+  | "whole"
+  | "named"
+  | "native-checksum"
+  | "like-lwip"
+  | "like-lwip-native-checksum"
+  | "boards"
+  | "like-lwip-boards";
 
 /** Builds it. */
 export function buildLinger(variant: Variant = "whole"): string {
   const name = `linger-${variant}.wasm`;
   const named = variant === "named";
+  const profile = variant.endsWith("boards") ? "default" : "host";
   const settings = [
     ...[...POOLS, ...(variant.startsWith("like-lwip") ? LWIP_LIKE : [])],
     ...(variant.endsWith("native-checksum") ? ["NATIVE_CHECKSUM=1"] : []),
@@ -63,19 +72,19 @@ export function buildLinger(variant: Variant = "whole"): string {
   const driver = join(SOURCES, "linger");
   const inputs = [
     ...[join(ROOT, "assembly"), driver, PRESET, TRANSFORM, ...settings],
-    ...WASM_OPTIMIZATIONS[PROFILE],
+    ...[profile, ...WASM_OPTIMIZATIONS[profile]],
   ];
   return makeOnce(name, inputs, () => {
     const raw = join(BUILD, `raw-${name}`);
     const config = join(BUILD, `${name}.json`);
-    writeConfig(config, settings);
+    writeConfig(config, profile, settings);
     runTool("assemblyscript/bin/asc.js", [
-      ...[join(driver, "driver.ts"), "--config", config, "--target", PROFILE],
+      ...[join(driver, "driver.ts"), "--config", config, "--target", profile],
       ...["--noColors", ...(named ? ["--debug"] : []), "-o", raw],
     ]);
     const output = join(BUILD, name);
     const names = named ? ["-g"] : [];
-    const args = [raw, ...WASM_FEATURES, ...names, ...WASM_OPTIMIZATIONS[PROFILE], "-o", output];
+    const args = [raw, ...WASM_FEATURES, ...names, ...WASM_OPTIMIZATIONS[profile], "-o", output];
     runTool("binaryen/bin/wasm-opt", args);
   });
 }
