@@ -75,15 +75,10 @@ export function sendAtOnce(): void {
   return nextHop == 0 ? NEIGHBOUR_FAILED : resolve(nextHop);
 }
 
-/** One function for both that ask only now and then. */
-function trySendingStraight(flow: usize): Straight {
-  return sendStraight(flow, now());
-}
-
 /** Sends one segment of a flow, or takes it off the list. False when the transmitter is BUSY. */
 function takeTurn(flow: usize): bool {
   if (HAS_STRAIGHT) {
-    const straight = trySendingStraight(flow);
+    const straight = sendStraight(flow, now());
     if (straight != Straight.NOT) return straight == Straight.SENT;
   }
   if (!prepareSegment(flow)) {

@@ -58,7 +58,7 @@ export const enum Straight {
 @inline const LOW: u64 = 0xffff_ffff;
 
 /** Sends one segment of a flow, if it can be sent this way; `time` is that of this call. */
-@inline export function sendStraight(flow: usize, time: u32): Straight {
+export function sendStraight(flow: usize, time: u32): Straight {
   const tcb = changetype<Tcb>(flow);
   const flags = tcb.flags;
   if (<u32>tcb.stateAndKind != ESTABLISHED || flags & UNUSUAL) return Straight.NOT;
