@@ -517,7 +517,7 @@ export class Station implements Receiver {
   #setUp(name: CallName, ...args: number[]): void {
     const call: (...args: number[]) => number = this.#loan.exports[name];
     const status = this.#in("boot", () => call(...args));
-    demand(status === Status.OK, "boot", () => `host ${this.id}: ${name} answered ${status}`);
+    demand(status >= Status.OK, "boot", () => `host ${this.id}: ${name} answered ${status}`);
   }
 
   #newInspector(): Inspector {

@@ -123,7 +123,7 @@ export class Machine {
       throw this.#trapped(error, "frameReceived");
     }
     this.#end("frame", "frameReceived");
-    if (status !== Status.OK && status !== Status.NOT_CONFIGURED) {
+    if (status < Status.OK && status !== Status.NOT_CONFIGURED) {
       throw new Finding(`frameReceived answered ${status}`);
     }
   }
