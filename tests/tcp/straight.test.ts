@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Limit, StatusField } from "../../hal/host/abi.ts";
+import { Limit, StatusField, Work } from "../../hal/host/abi.ts";
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
 import { Seeded } from "../support/pattern.ts";
 import { compileStraight } from "../support/straight-module.ts";
@@ -125,6 +125,7 @@ const ODDITIES = [
 
 class Duel {
   readonly sides: [Side, Side] = [new Side(straight), new Side(plain)];
+  quietFrames = 0;
   #now = 0xffff_8000;
   #handle = 0;
   /** When the straight way said that it wants to be woken, if nothing has come since. */
@@ -139,12 +140,22 @@ class Duel {
     return a!;
   }
 
-  feed(frame: Uint8Array): void {
+  /** What the straight way asks for. */
+  feed(frame: Uint8Array): Work {
     this.#isUndisturbed = false;
-    for (const { exports } of this.sides) {
+    const [work] = this.sides.map(({ exports }) => {
       new Uint8Array(exports.memory.buffer).set(frame, exports["rxSlotAddress"]!(0));
-      exports["frameReceived"]!(0, frame.length, this.#now | 0);
-    }
+      return exports["frameReceived"]!(0, frame.length, this.#now | 0);
+    });
+    return work as Work;
+  }
+
+  /** Where it asks for nothing, the general way has told the application nothing. */
+  feedQuietly(frame: Uint8Array): void {
+    this.events();
+    if (this.feed(frame) !== Work.NONE) return;
+    this.quietFrames += 1;
+    assert.equal(this.sides[1].exports["nextReady"]!(), 0, "an event that nobody was told of");
   }
 
   /** Neither sleeps too long; how long they may differs by how finely the wheel knows it. */
@@ -283,7 +294,7 @@ class Duel {
 
   step(random: Seeded, timestamp: number[]): void {
     const kind = random.below(20);
-    if (kind < 11) this.feed(this.segment(random, timestamp));
+    if (kind < 11) this.feedQuietly(this.segment(random, timestamp));
     else if (kind < 12) this.read(random.below(3_000));
     else if (kind < 13) this.receive(1 + random.below(3_000));
     else if (kind < 15) this.write(1 + random.below(2_000), random);
@@ -329,6 +340,7 @@ for (const [what, options] of Object.entries(KINDS)) {
         duel.step(random, []);
         duel.compare(`seed ${seed}, step ${step}`);
       }
+      assert.ok(duel.quietFrames > 0, "no frame asked for nothing");
     }
   });
 }
