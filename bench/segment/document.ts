@@ -140,9 +140,9 @@ the board counts them. All but V8's figures are the same in each run.
 **What is measured** is the release module \`host\` with other pools: all protocol features, all
 assertions, compiled for speed. \`tiny\` and \`default\` are compiled for size and leave the
 straight ways (\`CONFIG_STRAIGHT\`) out, since WAMR keeps three octets of RAM for each octet of
-code: they cost two to nine times as much. \`default\` stands below, too, as the engines that end in
-\`-boards\`. With \`CONFIG_STRAIGHT=1\` it is 4 KB larger, and costs half of that or less
-(\`hal/README.md\`).
+code: they cost up to nine times as much. \`default\` stands below, too, as the engines that end
+in \`-boards\`. With \`CONFIG_STRAIGHT=1\` it is 4 KB larger, and common segments cost half of that
+or less (\`hal/README.md\`).
 
 - *ratio*: Linger's cost through lwIP's. *aim*: the ratio that is aimed at. Met so far:
   ${met.filter((one) => one !== "").join(", ")}.
