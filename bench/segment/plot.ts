@@ -7,7 +7,11 @@
 const WIDTH = 880;
 const MARGIN = { left: 70, right: 210, top: 40, bottom: 40 };
 const HEIGHT = 320;
-const COLOURS = [...["#1f6f8b", "#e07a1f", "#5a8f29", "#8a3ffc", "#c2185b", "#8d6e63", "#333333"]];
+/** One for each series: as many as there are engines. */
+const COLOURS = [
+  ...["#1f6f8b", "#e07a1f", "#5a8f29", "#8a3ffc", "#c2185b", "#8d6e63", "#333333", "#00a08a"],
+  "#e8b100",
+];
 const STYLE = "font-family='sans-serif' font-size='12' fill='#333'";
 
 /** A name and a value for each group; undefined where there is none. */
