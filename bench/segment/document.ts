@@ -136,6 +136,7 @@ neither side judges each frame that is sent: checksums, numbers, window, text. l
 Wasm at its best (\`-O3 -flto\`, its fastest checksum, \`wasm-opt -O3\`). Callgrind counts what WAMR
 executes on a PC; on a Cortex-M3 in QEMU, time passes by instructions (\`-icount\`) and a timer of
 the board counts them. All but V8's figures are the same in each run.
+A frame that asks for nothing (\`Work.NONE\`) is followed by no \`poll\`; each batch ends with one.
 
 **What is measured** is the release module \`host\` with other pools: all protocol features, all
 assertions, compiled for speed. \`tiny\` and \`default\` are compiled for size and leave the

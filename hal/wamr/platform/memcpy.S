@@ -1,7 +1,7 @@
 /**
  * A memcpy for Cortex-M3 and later: 32 octets in four instructions where source and target are
- * aligned alike. newlib's takes sixteen pairs of ldr and str for 64, in instructions 3.6 times as
- * many for a full segment; in cycles ldm and stm save the address cycle of all but the first word.
+ * aligned alike. newlib's takes sixteen pairs of ldr and str, and four more, for 64: over two copies
+ * of a full segment 1,264 instructions more. Cycles were not counted; ldm and stm take one a word.
  *
  * void *memcpy(void *to, const void *from, size_t octets), C11 §7.24.2.1.
  * Takes the libc's place in everything that it is linked with. Needs word accesses to be allowed
