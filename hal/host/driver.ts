@@ -28,7 +28,7 @@ export interface DriverOptions {
 /** What `poll` answers when nothing is due. */
 const NEVER_MS = 0xffffffff;
 /** Two calls must not lie more than 2^30 ms apart (12 days), however idle the stack is. */
-const CALL_GAP_MS_MAX = 2 ** 29;
+export const CALL_GAP_MS_MAX = 2 ** 29;
 /** How soon a BUSY wire that cannot tell when it drains is tried again. */
 const BUSY_RETRY_MS = 1;
 /** Rounds of an application and its stack within one step, while they keep each other busy. */

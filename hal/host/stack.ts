@@ -8,7 +8,7 @@ import { EventEmitter } from "node:events";
 import { Parameter, Status } from "./abi.ts";
 import { type Clock, RealClock, type TimerHandle } from "./clock.ts";
 import { Connection, type ConnectionOptions, type KeptConnection, marksOf } from "./connection.ts";
-import { Driver } from "./driver.ts";
+import { CALL_GAP_MS_MAX, Driver } from "./driver.ts";
 import { type Entropy, SystemEntropy } from "./entropy.ts";
 import { checkStatus, LingerError, statusError } from "./errors.ts";
 import { Listener, type ListenerOwner, type ListenOptions } from "./listener.ts";
@@ -22,8 +22,8 @@ import {
   type StateName,
 } from "./names.ts";
 import { formatIpv4Address, formatMacAddress, parseMacAddress } from "./packet/address.ts";
-import { Recorder, type RecordingSink } from "./recording/recorder.ts";
-import { pasteSnapshot, readSnapshot, writeSnapshot } from "./snapshot/format.ts";
+import { Recorder, type RecorderOptions, type RecordingSink } from "./recording/recorder.ts";
+import { pasteSnapshot, readSnapshot, runsIn, writeSnapshot } from "./snapshot/format.ts";
 import type { Wire } from "./wire.ts";
 
 export type { Counters, Limits, Profile } from "./module.ts";
@@ -65,6 +65,7 @@ export interface StackOptions {
   /**
    * Records every input of the module (`docs/recording.md`) into a file, or gives the octets to a
    * function as they come. `hashEvery`: steps between two hashes of the state. RECORDING_FILE.
+   * After `restore` it begins with what was in the snapshot, and is as secret as that.
    */
   record?: RecordingSink | { to: RecordingSink; hashEvery?: number };
   /** Told if the module traps, which is a bug in it; the stack is closed then. */
@@ -74,7 +75,7 @@ export interface StackOptions {
 /** What a stack that is taken up again needs anew: all else is in the snapshot. */
 export interface RestoreOptions extends Pick<
   StackOptions,
-  "wire" | "profile" | "module" | "clock" | "entropy" | "onTrap"
+  "wire" | "profile" | "module" | "clock" | "entropy" | "record" | "onTrap"
 > {
   /**
    * How long it slept, in ms. Default: the difference of the Unix times; 0 where one of them is not
@@ -191,7 +192,7 @@ export class Stack extends EventEmitter<StackEvents> {
   static create(options: StackOptions): Stack {
     let recorder: Recorder | undefined;
     try {
-      recorder = recorderOf(options);
+      recorder = recorderOf(options.record, { startMs: unixNow(options.clock ?? new RealClock()) });
       return new Stack(options, recorder);
     } catch (error) {
       recorder?.close();
@@ -204,10 +205,11 @@ export class Stack extends EventEmitter<StackEvents> {
    * Takes up a stack that `snapshot` put away, connections and listeners with it, and has every
    * peer asked at once (`docs/snapshots.md`). A snapshot may be restored only once, or its sequence
    * numbers would be used twice: `octets` are used up, so that a second attempt is refused, and
-   * `SnapshotStore` sees to files. Throws SNAPSHOT_… for what does not fit, BAD_OPTION; the wire is
-   * closed then.
+   * `SnapshotStore` sees to files. Throws SNAPSHOT_… for what does not fit, RECORDING_FILE,
+   * BAD_OPTION; the wire is closed then.
    */
   static restore(octets: Uint8Array, options: RestoreOptions): Stack {
+    let recorder: Recorder | undefined;
     try {
       const { clock = new RealClock() } = options;
       const module = moduleOf(options);
@@ -217,8 +219,14 @@ export class Stack extends EventEmitter<StackEvents> {
       const sleptMs = integerOption(options.sleptMs ?? sinceMs, 0, SLEPT_MS_MAX, "sleptMs");
       const { address, mac } = kept;
       const resumption = { octets, kept, moduleMs, sleptMs };
-      return new Stack({ ...options, clock, module, address, mac }, undefined, resumption);
+      recorder = recorderOf(options.record, {
+        // The first call comes when so much of the sleep is still to be caught up with.
+        startMs: Math.max(0, unixNow(clock) - Math.max(0, sleptMs - CALL_GAP_MS_MAX)),
+        image: runsIn(octets),
+      });
+      return new Stack({ ...options, clock, module, address, mac }, recorder, resumption);
     } catch (error) {
+      recorder?.close();
       options.wire.close();
       throw error;
     }
@@ -613,11 +621,13 @@ function unixNow(clock: Clock): number {
   return clock.originMs === 0 ? 0 : clock.originMs + clock.now();
 }
 
-function recorderOf({ record, clock = new RealClock() }: StackOptions): Recorder | undefined {
+function recorderOf(
+  record: StackOptions["record"],
+  options: RecorderOptions,
+): Recorder | undefined {
   if (record === undefined) return undefined;
   const { to, hashEvery } = typeof record === "object" ? record : { to: record };
-  const startMs = unixNow(clock);
-  return new Recorder(to, hashEvery === undefined ? { startMs } : { startMs, hashEvery });
+  return new Recorder(to, hashEvery === undefined ? options : { ...options, hashEvery });
 }
 
 function linkAddress(mac: string | Uint8Array | undefined, entropy: Entropy): Uint8Array {

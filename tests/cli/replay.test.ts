@@ -147,11 +147,11 @@ describe("linger replay", () => {
     const damaged = Buffer.from(octets);
     damaged[octets.readUInt16LE(10) + 90]! ^= 1;
     const later = Buffer.from(octets);
-    later.writeUInt16LE(2, 8);
+    later.writeUInt16LE(3, 8);
     for (const [content, pattern] of [
       [Buffer.from("hello, hello"), /bad\.rec is not a recording of Linger/],
       [Buffer.alloc(0), /bad\.rec is empty/],
-      [later, /bad\.rec is a recording of version 2/],
+      [later, /bad\.rec is a recording of version 3/],
       [damaged, /bad\.rec is damaged behind step \d+/],
     ] as const) {
       writeFileSync(bad, content);

@@ -8,9 +8,18 @@ import { once } from "node:events";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import { fileURLToPath } from "node:url";
 import { chargenCycle } from "../../hal/host/apps/chargen.ts";
 import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
-import { type Connection, openDatagram, Stack } from "../../hal/host/index.ts";
+import {
+  type Connection,
+  LingerModule,
+  openDatagram,
+  readPcap,
+  readRecording,
+  Replay,
+  Stack,
+} from "../../hal/host/index.ts";
 import { inNamespace } from "./in-namespace.ts";
 import { assertMistake, linger, Running, temporaryFolder } from "./linger.ts";
 
@@ -108,6 +117,38 @@ describe("a server with --snapshot", () => {
     assert.equal(String(await receive(next, 4)), "next");
   });
 
+  it("is recorded from where it goes on, and replayed from there", async (t) => {
+    const { stack, file, start } = await sleeper(t, "echo");
+    const [first, second, pcap] = [`${file}.1.rec`, `${file}.2.rec`, `${file}.pcap`];
+    let server = await start(["--record", first]);
+    const connection = stack.connect(SERVER, 7);
+    const text = Buffer.from("0123456789".repeat(MUCH / 10));
+    const sent = connection.writeAll(text);
+    const parts = [await receive(connection, 50_000)];
+    await putToSleep(server, 1);
+    server = await start(["--record", second]);
+    parts.push(await receive(connection, MUCH - 50_000));
+    assert.ok(Buffer.concat(parts).equals(text));
+    await sent;
+    await putToSleep(server, 1);
+    for (const path of [first, second]) {
+      const { code, stdout } = await linger(t, ["replay", path, "--check"]);
+      assert.match(stdout, /^(\d+) steps of \1 on the recorded module: as recorded, and [1-9]/);
+      assert.equal(code, 0);
+    }
+    const begin = ["replay", second, "--at", "0", "--show", "hash,tcbs"];
+    const { stdout } = await linger(t, begin);
+    const { hash } = readRecording(first).steps.at(-1)!;
+    assert.match(stdout, new RegExp(`^state ${hash}\n  10\\.9\\.0\\.2:7 - .* ESTABLISHED\n`));
+    assert.equal((await linger(t, ["replay", second, "--pcap", pcap])).code, 0);
+    const replay = new Replay(readRecording(second), LingerModule.load("host"));
+    replay.seek(Infinity);
+    assert.equal(readPcap(pcap).packets.length, replay.frames.length);
+    const tiny = fileURLToPath(new URL("../../dist/wasm/linger-tiny.wasm", import.meta.url));
+    const other = await linger(t, ["replay", second, "--module", tiny]);
+    assertMistake(other, 1, /begins with a snapshot of another module than .*linger-tiny\.wasm/);
+  });
+
   it("goes on with its line where it was stopped", async (t) => {
     const { stack, start } = await sleeper(t, "chargen");
     const server = await start();
@@ -160,7 +201,7 @@ describe("a server with --snapshot", () => {
       assertMistake(await linger(t, ["serve", ...args, ...wire]), code, pattern);
     };
     await refused(["http", "--snapshot", "x"], 2, /http keeps some of what it reads to itself/);
-    await refused(["echo", "--snapshot", "x", "--record", "y"], 2, /--record and --snapshot/);
+    await refused(["echo", "--snapshot", "x", "--record", "./x"], 2, /need a file each/);
     await refused(["echo", "--snapshot", "no/such/folder"], 1, /cannot write the snapshot/);
     await refused(["echo", "--snapshot", ""], 2, /--snapshot needs a file name/);
   });

@@ -371,10 +371,10 @@ describe("a file", () => {
       /^the recording is not a recording of Linger$/,
     );
     const later = new Uint8Array(octets);
-    later[8] = 2;
+    later[8] = 3;
     assertRefused(
       () => readRecording(later),
-      /is a recording of version 2, and this is version 1$/,
+      /is a recording of version 3, and this reads 1 and 2$/,
     );
     assert.throws(
       () => readRecording(join(folder, "none")),

@@ -16,31 +16,18 @@ import { type SnapshotFiles, SnapshotStore } from "../../hal/host/snapshot/store
 import { Stack } from "../../hal/host/stack.ts";
 import type { Wire } from "../../hal/host/wire.ts";
 import { WireEnds } from "../../hal/host/wire.ts";
-import { connected, hashOf, patternOf, PORT, PROFILES, type Rig, twoStacks } from "./two-stacks.ts";
+import {
+  connected,
+  hashOf,
+  patternOf,
+  PORT,
+  PROFILES,
+  type Rig,
+  Socket,
+  twoStacks,
+} from "./two-stacks.ts";
 
 const POINTS = Number(process.env["SNAPSHOT_POINTS"] ?? 60);
-
-/** A wire whose end can be plugged out of a stack and into the next; frames meanwhile are lost. */
-class Socket {
-  readonly #inner: Wire;
-  #ends: WireEnds | undefined;
-
-  constructor(inner: Wire) {
-    this.#inner = inner;
-    inner.onFrame((frame) => this.#ends?.frame(frame));
-  }
-
-  plug(): Wire {
-    const ends = new WireEnds();
-    this.#ends = ends;
-    return {
-      send: (frame) => this.#ends !== ends || this.#inner.send(frame),
-      onFrame: (callback) => ends.setFrame(callback),
-      onClose: (callback) => ends.setClose(callback),
-      close: () => void ends.closed(),
-    };
-  }
-}
 
 interface Sleeper {
   rig: Rig;

@@ -10,7 +10,7 @@ import { SeededEntropy } from "../../hal/host/entropy.ts";
 import { LingerError } from "../../hal/host/errors.ts";
 import type { Profile } from "../../hal/host/module.ts";
 import { Stack, type StackOptions } from "../../hal/host/stack.ts";
-import type { Wire } from "../../hal/host/wire.ts";
+import { type Wire, WireEnds } from "../../hal/host/wire.ts";
 import {
   createMemoryPair,
   type ImpairedWire,
@@ -88,6 +88,28 @@ function watched(inner: Wire, watch: (frame: Uint8Array) => void): Wire {
     onClose: (callback) => inner.onClose(callback),
     close: () => inner.close(),
   };
+}
+
+/** A wire whose end can be plugged out of a stack and into the next; frames meanwhile are lost. */
+export class Socket {
+  readonly #inner: Wire;
+  #ends: WireEnds | undefined;
+
+  constructor(inner: Wire) {
+    this.#inner = inner;
+    inner.onFrame((frame) => this.#ends?.frame(frame));
+  }
+
+  plug(): Wire {
+    const ends = new WireEnds();
+    this.#ends = ends;
+    return {
+      send: (frame) => this.#ends !== ends || this.#inner.send(frame),
+      onFrame: (callback) => ends.setFrame(callback),
+      onClose: (callback) => ends.setClose(callback),
+      close: () => void ends.closed(),
+    };
+  }
 }
 
 /** Two ends of one established connection. */

@@ -1,6 +1,7 @@
 /**
  * `linger serve NAME`: one of the small servers, until a signal or the loss of the wire ends it.
  */
+import { resolve } from "node:path";
 import { type AppName, APPS } from "../apps/index.ts";
 import { SnapshotStore } from "../snapshot/store.ts";
 import {
@@ -31,7 +32,7 @@ Serves until it is stopped: SIGINT closes every connection and the capture, then
   --port PORT          default: echo 7, discard 9, chargen 19, daytime 13, http 80
   --snapshot FILE      when stopped, closes nothing: puts the stack with its connections into FILE.
                        Starts by going on from FILE, if it is there: once, as FILE.used afterwards;
-                       --gateway and --msl are as they were then. Not for http, not with --record
+                       --gateway and --msl are as they were then. Not for http
   --quiet              do not print a line for each connection
 ${STATUS_HELP}
 
@@ -94,7 +95,9 @@ function storeFor(name: string, path: string, { record }: { record?: string }): 
   if (!APPS[name as AppName].canSleep) {
     throw new UsageError(`${name} keeps some of what it reads to itself, so it has no --snapshot`);
   }
-  if (record !== undefined) throw new UsageError("--record and --snapshot do not go together");
+  if (record !== undefined && resolve(record) === resolve(path)) {
+    throw new UsageError("--record and --snapshot need a file each");
+  }
   checkWritable(path, "--snapshot", "snapshot");
   return new SnapshotStore(path);
 }

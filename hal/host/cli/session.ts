@@ -105,7 +105,7 @@ export async function openSession(plan: SessionPlan, store?: SnapshotStore): Pro
     const stack =
       snapshot === undefined
         ? Stack.create({ ...plan.stack, module, clock, wire })
-        : Stack.restore(snapshot, { module, clock, wire });
+        : Stack.restore(snapshot, { module, clock, wire, ...recordOf(plan) });
     return { stack, clock, close: () => stack.close() };
   } catch (error) {
     wire.close();
@@ -116,6 +116,10 @@ export async function openSession(plan: SessionPlan, store?: SnapshotStore): Pro
 function moduleOf({ stack: { module, profile } }: SessionPlan): LingerModule {
   const source = module ?? profile ?? "host";
   return source instanceof LingerModule ? source : LingerModule.load(source);
+}
+
+function recordOf({ stack: { record } }: SessionPlan): Pick<StackOptions, "record"> {
+  return record === undefined ? {} : { record };
 }
 
 /** A stack that goes on does so as what its peers know. */

@@ -8,6 +8,8 @@ import type { ApplicationCalls, LingerCalls } from "../module.ts";
 /** First bit set, both line ends, DOS end-of-file: a copy made as text does not keep it. */
 export const MAGIC = Uint8Array.of(0x89, 0x4c, 0x52, 0x45, 0x43, 0x0d, 0x0a, 0x1a);
 export const VERSION = 1;
+/** Of a recording that begins with an image: who does not know those must not take it for whole. */
+export const VERSION_WITH_IMAGE = 2;
 
 /** Places in the header, little-endian. */
 export const HEADER = {
@@ -40,7 +42,21 @@ export const Kind = {
   END: 72,
   CRC: 73,
   SUM: 74,
+  /** A piece of what the memory began with. */
+  IMAGE: 75,
 } as const;
+
+/** So many octets from a place in the memory on. */
+export interface ImageRun {
+  readonly begin: number;
+  readonly octets: Uint8Array;
+}
+
+/** Makes an image of its runs: what is in none is 0. */
+export function pasteRuns(image: Uint8Array, runs: Iterable<ImageRun>): void {
+  image.fill(0);
+  for (const { begin, octets } of runs) image.set(octets, begin);
+}
 
 export type CallName = keyof LingerCalls | keyof ApplicationCalls;
 

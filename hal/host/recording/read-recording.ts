@@ -14,11 +14,13 @@ import {
   callShape,
   checkOf,
   HEADER,
+  type ImageRun,
   Kind,
   MAGIC,
   SHA256_OCTETS,
   sumOf,
   VERSION,
+  VERSION_WITH_IMAGE,
 } from "./format.ts";
 
 /** The kinds of checks of the file. */
@@ -60,6 +62,8 @@ export interface Recording {
   readonly startMs: number;
   readonly imageOctets: number;
   readonly limits: Partial<Limits>;
+  /** What the memory began with; undefined if it was as the module is loaded. */
+  readonly image: readonly ImageRun[] | undefined;
   readonly steps: readonly RecordedStep[];
   /** One line, if the recording was not brought to its end: all whole steps are there. */
   readonly truncated: string | undefined;
@@ -80,6 +84,8 @@ class Reader {
   readonly #view: DataView;
   readonly #name: string;
   readonly #steps: RecordedStep[] = [];
+  #image: ImageRun[] | undefined;
+  #imageOctets = 0;
   #at = 0;
   /** Where the octets begin that the next check covers, and how many steps came before. */
   #uncheckedFrom = 0;
@@ -109,11 +115,15 @@ class Reader {
       if (!(error instanceof EndOfOctets)) throw error;
       truncated = `${this.#name} is cut off, or damaged, at octet ${wholeUntil}`;
     }
+    if (truncated !== undefined && this.#image !== undefined && this.#steps.length === 0) {
+      // Nobody knows whether the image is whole.
+      throw unreadable(`${truncated}, in what it begins with: it holds no step`);
+    }
     if (truncated !== undefined) truncated += `: it goes as far as step ${this.#steps.length}`;
-    return { ...header, steps: this.#steps, truncated };
+    return { ...header, image: this.#image, steps: this.#steps, truncated };
   }
 
-  #header(): Omit<Recording, "steps" | "truncated"> {
+  #header(): Omit<Recording, "image" | "steps" | "truncated"> {
     const octets = this.#octets;
     const name = this.#name;
     if (octets.length === 0) throw unreadable(`${name} is empty`);
@@ -122,10 +132,11 @@ class Reader {
       throw unreadable(`${name} is not a recording of Linger`);
     }
     const version = this.#view.getUint16(HEADER.VERSION, true);
-    if (version !== VERSION) {
-      const text = `${name} is a recording of version ${version}, and this is version ${VERSION}`;
-      throw unreadable(text);
+    if (version < VERSION || version > VERSION_WITH_IMAGE) {
+      const known = `and this reads ${VERSION} and ${VERSION_WITH_IMAGE}`;
+      throw unreadable(`${name} is a recording of version ${version}, ${known}`);
     }
+    if (version === VERSION_WITH_IMAGE) this.#image = [];
     const length = octets.length < HEADER.LIMITS ? 0 : this.#view.getUint16(HEADER.LENGTH, true);
     const limitCount = length === 0 ? 0 : octets[HEADER.LIMIT_COUNT]!;
     const nameOctets = length === 0 ? 0 : octets[HEADER.NAME_OCTETS]!;
@@ -134,6 +145,7 @@ class Reader {
       throw unreadable(`${name} is cut off, or damaged, in its header: it holds no step`);
     }
     this.#at = length;
+    this.#imageOctets = this.#view.getUint32(HEADER.IMAGE_OCTETS, true);
     const limits: Partial<Record<keyof Limits, number>> = {};
     Object.keys(Limit).forEach((limit, index) => {
       if (index >= limitCount) return;
@@ -146,7 +158,7 @@ class Reader {
       moduleName: Buffer.from(octets.subarray(namePlace, namePlace + nameOctets)).toString(),
       moduleSha256: Buffer.from(sha256).toString("hex"),
       startMs: Number(this.#view.getBigUint64(HEADER.START_MS, true)),
-      imageOctets: this.#view.getUint32(HEADER.IMAGE_OCTETS, true),
+      imageOctets: this.#imageOctets,
       limits,
     };
   }
@@ -159,6 +171,7 @@ class Reader {
     if (this.#hasEnded) throw this.#damaged();
     if (kind < Kind.RETURN_ZERO) return this.#call(kind);
     if (kind === Kind.HASH) return this.#hash();
+    if (kind === Kind.IMAGE) return this.#imageRun();
     if (kind === Kind.END && this.#open === undefined) {
       this.#hasEnded = true;
       return;
@@ -178,6 +191,7 @@ class Reader {
   #call(number: number): void {
     const shape = callShape(number);
     if (shape === undefined || this.#open !== undefined) throw this.#damaged();
+    if (this.#image?.length === 0) throw this.#damaged(); // it is what comes first
     const values: number[] = [];
     for (let index = 0; index < shape.parameters; index++) {
       values.push(index === shape.time ? this.#time() : this.#varint());
@@ -234,10 +248,23 @@ class Reader {
     this.#open = undefined;
   }
 
+  #imageRun(): void {
+    const image = this.#image;
+    if (image === undefined || this.#open !== undefined || this.#steps.length > 0) {
+      throw this.#damaged();
+    }
+    const begin = this.#varint();
+    const octets = this.#take(this.#varint());
+    if (begin + octets.length > this.#imageOctets) throw this.#damaged();
+    image.push({ begin, octets });
+  }
+
   #hash(): void {
     const low = this.#word();
     const high = this.#word();
     const last = this.#steps.at(-1);
+    const isOfImage = last === undefined && this.#image !== undefined && this.#image.length > 0;
+    if (isOfImage) return; // that is in the recording itself
     if (last === undefined || this.#open !== undefined) throw this.#damaged();
     last.hash = [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
   }

@@ -19,7 +19,17 @@ import {
   type WasmModule,
   type WasmTable,
 } from "../web-assembly.ts";
-import { callNumber, callShape, HEADER, Kind, MAGIC, SHA256_OCTETS, VERSION } from "./format.ts";
+import {
+  callNumber,
+  callShape,
+  HEADER,
+  type ImageRun,
+  Kind,
+  MAGIC,
+  SHA256_OCTETS,
+  VERSION,
+  VERSION_WITH_IMAGE,
+} from "./format.ts";
 import { type ImageExtent, ImageHash } from "./image-hash.ts";
 
 /** The path of a file, which is created or emptied, or who takes the octets as they come. */
@@ -30,6 +40,8 @@ export interface RecorderOptions {
   startMs: number;
   /** Steps between two state hashes; 0 for none but the last. Default: so that they cost little. */
   hashEvery?: number;
+  /** What the memory begins with, if not as it was loaded: of a stack that is taken up again. */
+  image?: readonly ImageRun[];
   /** Told once when the file cannot be written any more. Default: a process warning. */
   onError?: (error: LingerError) => void;
 }
@@ -48,6 +60,8 @@ interface Writer {
 /** Any record fits: the longest is a SEND of a whole ring, 65,535 octets. And seldom is it full. */
 const BUFFER_PAGES = 8;
 const PAGE_OCTETS = 65_536;
+/** A longer run of an image is cut into pieces, so that each fits. */
+const PIECE_OCTETS_MAX = 65_536;
 /** How long a record may wait in memory before it is in the file. */
 const FLUSH_MS = 100;
 /** A hash goes through the whole image: one step for so many octets, and no fewer than … */
@@ -65,12 +79,14 @@ const closeRecorders = () => openRecorders.forEach((recorder) => recorder.close(
 
 export class Recorder implements InstanceTap {
   readonly pages = BUFFER_PAGES;
-  readonly #options: RecorderOptions;
+  readonly #options: Omit<RecorderOptions, "image">;
   readonly #take: ((octets: Uint8Array) => void) | undefined;
   #file: number | undefined;
   readonly #path: string = "";
   #flushing: NodeJS.Timeout | undefined;
   #writer: Writer | undefined;
+  /** Until it is written. */
+  #image: readonly ImageRun[] | undefined;
   #imports: RawImports | undefined;
   readonly #table: WasmTable = new WebAssembly.Table({ element: "anyfunc", initial: 2 });
   #buffer = new Uint8Array(0);
@@ -78,8 +94,9 @@ export class Recorder implements InstanceTap {
   #isClosed = false;
 
   /** RECORDING_FILE if the file cannot be made. */
-  constructor(sink: RecordingSink, options: RecorderOptions) {
+  constructor(sink: RecordingSink, { image, ...options }: RecorderOptions) {
     this.#options = options;
+    this.#image = image;
     if (typeof sink === "string") {
       this.#path = sink;
       try {
@@ -134,7 +151,9 @@ export class Recorder implements InstanceTap {
     writer.start(from, from + length, this.#options.hashEvery ?? seldom);
     writer.setSlots(RX_SLOT_COUNT, RX_SLOT_SIZE);
     const header = this.#header(instance, module, { octets, skipBegin, skipEnd });
-    this.#buffer.set(header, writer.reserve(header.length) - from);
+    this.#put(header);
+    for (const run of this.#image ?? []) this.#putRun(run);
+    this.#image = undefined;
   }
 
   /** After a trap the memory means nothing: no hash, but the recording is whole. */
@@ -144,7 +163,8 @@ export class Recorder implements InstanceTap {
     if (this.#isClosed || number === undefined || writer === undefined) return;
     const { parameters, isQuestion } = callShape(number)!;
     if (isQuestion !== undefined) {
-      // It was not written before, since it would have changed nothing.
+      // It was not written before, since it would have changed nothing. No check may fall into it.
+      writer.flush();
       writer.putKind(number);
       for (const value of values.slice(0, parameters)) writer.putArgument(value);
     }
@@ -174,7 +194,8 @@ export class Recorder implements InstanceTap {
     const header = new Uint8Array(HEADER.LIMITS + 4 * limits.length + name.length);
     const view = new DataView(header.buffer);
     header.set(MAGIC);
-    view.setUint16(HEADER.VERSION, VERSION, true);
+    const version = this.#image === undefined ? VERSION : VERSION_WITH_IMAGE;
+    view.setUint16(HEADER.VERSION, version, true);
     view.setUint16(HEADER.LENGTH, header.length, true);
     view.setUint32(HEADER.ABI_VERSION, Abi.VERSION, true);
     header.set(module.sha256().subarray(0, SHA256_OCTETS), HEADER.MODULE_SHA256);
@@ -187,6 +208,19 @@ export class Recorder implements InstanceTap {
     limits.forEach((limit, index) => view.setUint32(HEADER.LIMITS + 4 * index, limit, true));
     header.set(name, HEADER.LIMITS + 4 * limits.length);
     return header;
+  }
+
+  #putRun({ begin, octets }: ImageRun): void {
+    for (let at = 0; at < octets.length; at += PIECE_OCTETS_MAX) {
+      const piece = octets.subarray(at, at + PIECE_OCTETS_MAX);
+      const head = [Kind.IMAGE, ...varint(begin + at), ...varint(piece.length)];
+      this.#put(Buffer.concat([Uint8Array.from(head), piece]));
+    }
+  }
+
+  /** Octets of the host's own, whole: a check comes before them or behind. */
+  #put(octets: Uint8Array): void {
+    this.#buffer.set(octets, this.#writer!.reserve(octets.length) - this.#buffer.byteOffset);
   }
 
   #finish(): void {
@@ -236,6 +270,11 @@ export class Recorder implements InstanceTap {
       cause: error,
     });
   }
+}
+
+/** LEB128 of a u32. */
+function varint(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...varint(value >>> 7)];
 }
 
 function compile(name: string): WasmModule {

@@ -9,7 +9,14 @@ import { StatusField } from "../abi.ts";
 import { LingerError } from "../errors.ts";
 import type { Counters, LingerInstance, LingerModule } from "../module.ts";
 import { type ConnectionStatus, readStatus } from "../names.ts";
-import { type CallName, callNumber, callShape, checkOf, FRAME_CHECK_OCTETS } from "./format.ts";
+import {
+  type CallName,
+  callNumber,
+  callShape,
+  checkOf,
+  FRAME_CHECK_OCTETS,
+  pasteRuns,
+} from "./format.ts";
 import { ImageHash } from "./image-hash.ts";
 import type { RecordedImport, RecordedStep, Recording } from "./read-recording.ts";
 
@@ -70,7 +77,10 @@ export class Replay {
   /** What the step at work is still to be answered. */
   #expected: RecordedImport[] = [];
 
-  /** MODULE_ABI if the recording speaks another version of the boundary than the module. */
+  /**
+   * MODULE_ABI if the recording speaks another version of the boundary than the module,
+   * SNAPSHOT_MODULE if it begins with a snapshot, and that of another module.
+   */
   constructor(recording: Recording, module: LingerModule) {
     this.recording = recording;
     this.module = module;
@@ -79,6 +89,10 @@ export class Replay {
       const text = `${module.name} has no application, and the module of ${recording.name} had`;
       throw new LingerError("MODULE_INVALID", text);
     }
+    if (recording.image !== undefined && !this.isSameModule) {
+      const text = `${recording.name} begins with a snapshot of another module than ${module.name}`;
+      throw new LingerError("SNAPSHOT_MODULE", `${text}: only the recorded one can go on from it`);
+    }
     this.#instance = this.#instantiate();
     this.#hash = this.#newHash();
     const version = this.#instance.calls.abiVersion();
@@ -86,6 +100,7 @@ export class Replay {
       const text = `${recording.name} is of version ${recording.abiVersion} of the boundary`;
       throw new LingerError("MODULE_ABI", `${text}, ${module.name} of version ${version}`);
     }
+    if (recording.image !== undefined) pasteRuns(this.#image(), recording.image);
     this.#checkpoint();
   }
 

@@ -7,7 +7,7 @@
 import { Abi } from "../abi.ts";
 import { LingerError } from "../errors.ts";
 import type { LingerCalls, LingerInstance, LingerModule } from "../module.ts";
-import { checkRange } from "../recording/format.ts";
+import { checkRange, type ImageRun, pasteRuns } from "../recording/format.ts";
 
 /** First bit set, both line ends, DOS end-of-file: a copy made as text does not keep it. */
 const MAGIC = Uint8Array.of(0x89, 0x4c, 0x53, 0x4e, 0x50, 0x0d, 0x0a, 0x1a);
@@ -132,16 +132,22 @@ export function readSnapshot(octets: Uint8Array, module: Build): Snapshot {
  * up: these octets are no snapshot any more.
  */
 export function pasteSnapshot(octets: Uint8Array, instance: Imaged): void {
-  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
   octets.fill(0, 0, MAGIC.length);
+  pasteRuns(instance.memory.subarray(0, instance.imageOctets), runsIn(octets));
+}
+
+/** The memory in a snapshot that `readSnapshot` has checked: views of it, in order. */
+export function runsIn(octets: Uint8Array): ImageRun[] {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  const runs: ImageRun[] = [];
   let at = view.getUint16(HEADER.LENGTH, true) + view.getUint32(HEADER.HOST_OCTETS, true);
-  instance.memory.fill(0, 0, instance.imageOctets);
   for (let count = view.getUint32(HEADER.RUN_COUNT, true); count > 0; count--) {
-    const length = view.getUint32(at + 4, true);
-    const run = octets.subarray(at + RUN_HEAD_OCTETS, at + RUN_HEAD_OCTETS + length);
-    instance.memory.set(run, view.getUint32(at, true));
-    at += RUN_HEAD_OCTETS + length;
+    const begin = at + RUN_HEAD_OCTETS;
+    const end = begin + view.getUint32(at + 4, true);
+    runs.push({ begin: view.getUint32(at, true), octets: octets.subarray(begin, end) });
+    at = end;
   }
+  return runs;
 }
 
 function checkModule(octets: Uint8Array, view: DataView, module: Build): void {
