@@ -90,6 +90,8 @@ interface KeptStack {
   mac: string;
   listeners: { handle: number; port: number; options: ListenOptions }[];
   connections: ({ handle: number } & KeptConnection)[];
+  /** The program's own. */
+  program?: unknown;
 }
 
 /** The host's part of a snapshot. */
@@ -101,13 +103,13 @@ function readKept(host: Uint8Array): KeptStack {
   }
 }
 
-/** The address with its prefix length, and the MAC, of the stack that was put away. SNAPSHOT_… */
-export function addressesIn(
+/** Of the stack that was put away: address with its prefix length, MAC, `kept`. SNAPSHOT_… */
+export function contentsOf(
   snapshot: Uint8Array,
   module: LingerModule,
-): { address: string; mac: string } {
-  const { address, mac } = readKept(readSnapshot(snapshot, module).host);
-  return { address, mac };
+): { address: string; mac: string; kept: unknown } {
+  const { address, mac, program } = readKept(readSnapshot(snapshot, module).host);
+  return { address, mac, kept: program };
 }
 
 interface Resumption {
@@ -167,6 +169,8 @@ export class Stack extends EventEmitter<StackEvents> {
   readonly mac: string;
   /** True if the module brings its own application: then connections are its own. */
   readonly isApplication: boolean;
+  /** After `restore`: what the program gave to `snapshot`. */
+  readonly kept: unknown;
   readonly #module: LingerModule;
   readonly #clock: Clock;
   readonly #driver: Driver;
@@ -246,6 +250,7 @@ export class Stack extends EventEmitter<StackEvents> {
     this.prefixLength = prefixLength;
     this.mac = formatMacAddress(mac);
     this.isApplication = module.isApplication;
+    this.kept = resumption?.kept.program;
     this.#module = module;
     this.#clock = clock;
     this.#onTrap = options.onTrap;
@@ -395,9 +400,10 @@ export class Stack extends EventEmitter<StackEvents> {
   /**
    * Puts the whole stack away, open connections included, for `Stack.restore`. This stack is closed
    * then, and its peers are not told: nothing may use its sequence numbers but what is restored.
-   * Not to be called from within a wire's `send`. Throws STACK_CLOSED.
+   * Not to be called from within a wire's `send`. What the program keeps beside the stack goes with
+   * it, as JSON, and is `kept` of the restored one. Throws STACK_CLOSED.
    */
-  snapshot(): Uint8Array {
+  snapshot(program?: unknown): Uint8Array {
     const instance = this.#instance();
     const listeners: KeptStack["listeners"] = [];
     const connections: KeptStack["connections"] = [];
@@ -406,7 +412,7 @@ export class Stack extends EventEmitter<StackEvents> {
       else connections.push({ handle, ...entry.kept() });
     }
     const address = `${this.address}/${this.prefixLength}`;
-    const kept: KeptStack = { address, mac: this.mac, listeners, connections };
+    const kept: KeptStack = { address, mac: this.mac, listeners, connections, program };
     const octets = writeSnapshot(instance, this.#module, {
       savedMs: unixNow(this.#clock),
       moduleMs: this.#driver.moduleNow(),

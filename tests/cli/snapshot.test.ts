@@ -13,12 +13,14 @@ import { chargenCycle } from "../../hal/host/apps/chargen.ts";
 import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
 import {
   type Connection,
+  createMemoryPair,
   LingerModule,
   openDatagram,
   readPcap,
   readRecording,
   Replay,
   Stack,
+  VirtualClock,
 } from "../../hal/host/index.ts";
 import { inNamespace } from "./in-namespace.ts";
 import { assertMistake, linger, Running, temporaryFolder } from "./linger.ts";
@@ -163,6 +165,27 @@ describe("a server with --snapshot", () => {
     assert.ok(all.equals(expected.subarray(0, all.length)));
   });
 
+  it("answers every request over http, the one in the middle too", async (t) => {
+    const { stack, start } = await sleeper(t, "http");
+    const server = await start();
+    const connection = stack.connect(SERVER, 80);
+    const request = `GET /status.json HTTP/1.1\r\nHost: ${SERVER}\r\n\r\n`;
+    const sent = connection.writeAll(request.repeat(50));
+    const parts = [await receive(connection, 70_000)];
+    await putToSleep(server, 1);
+    await start();
+    await sent;
+    connection.closeWrite();
+    parts.push(Buffer.from(await connection.receiveAll()));
+    const answers = Buffer.concat(parts).toString().split("HTTP/1.1 200 OK\r\n");
+    assert.equal(answers.length, 1 + 50);
+    for (const answer of answers.slice(1)) {
+      const [head = "", body = ""] = answer.split("\r\n\r\n");
+      assert.match(head, new RegExp(`^Content-Length: ${Buffer.byteLength(body)}\r$`, "m"));
+      assert.equal((JSON.parse(body) as { acceptedCount: number }).acceptedCount, 1);
+    }
+  });
+
   it("starts anew where there is no snapshot, and never takes one up twice", async (t) => {
     const { stack, file, start } = await sleeper(t, "echo");
     let server = await start();
@@ -189,18 +212,23 @@ describe("a server with --snapshot", () => {
     await refused(["--ip", "10.9.0.3/24"], /--ip 10\.9\.0\.2\/24, not 10\.9\.0\.3\/24/);
     await refused(["--mac", "02:00:00:00:00:08"], /--mac 02:00:00:00:00:07, not 02:00:00:00:00:08/);
     await refused(["--profile", "tiny"], /another module or profile/);
+    await refused(["--port", "8"], /is of echo on port 7, not of echo on port 8/);
+    const other = ["serve", "http", ...args().slice(2), "--port", "7"];
+    assertMistake(await linger(t, other), 1, /is of echo on port 7, not of http on port 7/);
     assert.ok(readFileSync(file).equals(whole));
     writeFileSync(file, whole.subarray(0, -5));
     await refused([], /the snapshot is damaged/);
     assert.equal(readFileSync(file).length, whole.length - 5);
+    const [wire] = createMemoryPair({ clock: new VirtualClock(), latencyMs: 1 });
+    writeFileSync(file, Stack.create({ wire, address: `${SERVER}/24` }).snapshot());
+    await refused([], /was not made by this version of linger serve/);
   });
 
-  it("must be one that keeps nothing to itself", async (t) => {
+  it("needs a file of its own that can be written", async (t) => {
     const wire = ["--wire", "tap:tap0", "--ip", "10.9.0.2/24"];
     const refused = async (args: string[], code: number, pattern: RegExp): Promise<void> => {
       assertMistake(await linger(t, ["serve", ...args, ...wire]), code, pattern);
     };
-    await refused(["http", "--snapshot", "x"], 2, /http keeps some of what it reads to itself/);
     await refused(["echo", "--snapshot", "x", "--record", "./x"], 2, /need a file each/);
     await refused(["echo", "--snapshot", "no/such/folder"], 1, /cannot write the snapshot/);
     await refused(["echo", "--snapshot", ""], 2, /--snapshot needs a file name/);

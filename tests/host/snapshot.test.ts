@@ -16,6 +16,7 @@ import { type SnapshotFiles, SnapshotStore } from "../../hal/host/snapshot/store
 import { Stack } from "../../hal/host/stack.ts";
 import type { Wire } from "../../hal/host/wire.ts";
 import { WireEnds } from "../../hal/host/wire.ts";
+import { createMemoryPair } from "../../hal/host/wires/index.ts";
 import {
   connected,
   hashOf,
@@ -208,6 +209,19 @@ describe("a connection across a sleep", () => {
     state.rig.client.connect(state.server().address, PORT + 1);
     state.rig.clock.advance(1000);
     assert.equal(accepted, 1);
+  });
+
+  test("what the program keeps beside the stack comes back to it", () => {
+    const { rig } = sleeper("default", 1);
+    assert.equal(rig.server.kept, undefined);
+    const [wire] = createMemoryPair({ clock: rig.clock, latencyMs: 1 });
+    const loop: unknown[] = [];
+    loop.push(loop);
+    assert.throws(() => rig.server.snapshot(loop), TypeError);
+    assert.equal(rig.server.isClosed, false, "what is no JSON leaves the stack alone");
+    const snapshot = rig.server.snapshot({ text: "schön", list: [1, null] });
+    const options = { wire, clock: rig.clock, profile: "default" } as const;
+    assert.deepEqual(Stack.restore(snapshot, options).kept, { text: "schön", list: [1, null] });
   });
 
   test("the stack that was put away is closed, and says nothing to its peers", () => {

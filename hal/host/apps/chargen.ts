@@ -19,7 +19,7 @@ const LINE_OCTETS = LINE_CHARACTERS + 2;
 const CYCLE_OCTETS = LINE_OCTETS * CHARACTER_COUNT;
 
 export function startChargen(stack: Stack, options: AppOptions = {}): App {
-  return serve(stack, options.port ?? CHARGEN_PORT, chargen, options);
+  return serve(stack, { name: "chargen", port: CHARGEN_PORT, handler: chargen }, options);
 }
 
 /** All 95 lines of the pattern, CR LF included. */

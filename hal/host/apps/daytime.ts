@@ -13,7 +13,7 @@ export const DAYTIME_PORT = 13;
 const DRAIN_MS = 10_000;
 
 export function startDaytime(stack: Stack, options: AppOptions = {}): App {
-  return serve(stack, options.port ?? DAYTIME_PORT, daytime, options);
+  return serve(stack, { name: "daytime", port: DAYTIME_PORT, handler: daytime }, options);
 }
 
 async function daytime(connection: Connection, clock: Clock): Promise<void> {

@@ -10,7 +10,7 @@ import { type App, type AppOptions, serve } from "./serve.ts";
 export const DISCARD_PORT = 9;
 
 export function startDiscard(stack: Stack, options: AppOptions = {}): App {
-  return serve(stack, options.port ?? DISCARD_PORT, discard, options);
+  return serve(stack, { name: "discard", port: DISCARD_PORT, handler: discard }, options);
 }
 
 async function discard(connection: Connection): Promise<void> {

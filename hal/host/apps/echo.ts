@@ -11,7 +11,7 @@ import { type App, type AppOptions, serve } from "./serve.ts";
 export const ECHO_PORT = 7;
 
 export function startEcho(stack: Stack, options: AppOptions = {}): App {
-  return serve(stack, options.port ?? ECHO_PORT, echo, options);
+  return serve(stack, { name: "echo", port: ECHO_PORT, handler: echo }, options);
 }
 
 async function echo(connection: Connection): Promise<void> {

@@ -29,13 +29,32 @@ export interface BadRequest {
 type ReadResult =
   { kind: "request"; request: HttpRequest } | { kind: "bad"; bad: BadRequest } | { kind: "more" };
 
+const NOTHING_READ: KeptReader = { buffered: "", bodyOctetsLeft: 0 };
+
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** What a snapshot keeps of a reader; octets in base64. */
+export interface KeptReader {
+  readonly buffered: string;
+  readonly bodyOctetsLeft: number;
+}
 
 /** One per connection: `push` what came, then `read` until it wants more. */
 export class HttpRequestReader {
-  #buffered = Buffer.alloc(0);
-  #bodyOctetsLeft = 0;
+  #buffered: Buffer;
+  #bodyOctetsLeft: number;
   #bad: BadRequest | undefined;
+
+  /** A new one, or one that goes on where it was kept. */
+  constructor({ buffered, bodyOctetsLeft }: KeptReader = NOTHING_READ) {
+    this.#buffered = Buffer.from(buffered, "base64");
+    this.#bodyOctetsLeft = bodyOctetsLeft;
+  }
+
+  /** Nothing of a bad request: its answer is the last. */
+  kept(): KeptReader {
+    return { buffered: this.#buffered.toString("base64"), bodyOctetsLeft: this.#bodyOctetsLeft };
+  }
 
   /** True in the middle of a request: a peer that closes now left it unfinished. */
   get isInRequest(): boolean {

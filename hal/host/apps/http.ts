@@ -7,9 +7,14 @@
 import { type Clock, RealClock } from "../clock.ts";
 import type { Connection } from "../connection.ts";
 import type { Stack } from "../stack.ts";
-import { type BadRequest, type HttpRequest, HttpRequestReader } from "./http-request.ts";
+import {
+  type BadRequest,
+  type HttpRequest,
+  HttpRequestReader,
+  type KeptReader,
+} from "./http-request.ts";
 import { statusDocument, statusPage } from "./http-status-page.ts";
-import { type App, type AppOptions, drain, serve, withTimeout } from "./serve.ts";
+import { type App, type AppOptions, drain, type Drawer, serve, withTimeout } from "./serve.ts";
 
 export const HTTP_PORT = 80;
 /** How long a connection may wait for a request, or for the rest of one, or to read its answer. */
@@ -29,6 +34,8 @@ const REASONS: Record<number, string> = {
   505: "HTTP Version Not Supported",
 };
 
+const TOO_SLOW = { status: 408, reason: "too slow" } as const;
+
 /** An answer before it is written. */
 interface Answer {
   status: number;
@@ -37,75 +44,120 @@ interface Answer {
   headers?: Record<string, string>;
 }
 
+/** What a snapshot keeps of a conversation: octets in base64. */
+interface KeptConversation {
+  readonly reader: KeptReader;
+  readonly unsent: string;
+  readonly isLast: boolean;
+}
+
 export function startHttp(stack: Stack, options: AppOptions = {}): App {
   const clock = options.clock ?? new RealClock();
   const startedMs = clock.now();
-  const app: App = serve(
-    stack,
-    options.port ?? HTTP_PORT,
-    (connection) =>
-      serveRequests(connection, clock, (request) =>
-        answerRequest(request, { stack, app, uptimeMs: clock.now() - startedMs }),
-      ),
-    { ...options, clock },
-  );
+  const answer = (request: HttpRequest): Answer =>
+    answerRequest(request, { stack, app, uptimeMs: clock.now() - startedMs });
+  const handler = (connection: Connection, _clock: Clock, drawer: Drawer): Promise<void> =>
+    new Conversation(connection, { clock, answer }, drawer).run();
+  const service = { name: "http", port: HTTP_PORT, handler };
+  const app: App = serve(stack, service, { ...options, clock });
   return app;
 }
 
-async function serveRequests(
-  connection: Connection,
-  clock: Clock,
-  answer: (request: HttpRequest) => Answer,
-): Promise<void> {
-  const reader = new HttpRequestReader();
-  for (;;) {
-    const result = reader.read();
-    if (result.kind === "request") {
-      const { request } = result;
-      const octets = encodeAnswer(answer(request), {
-        clock,
-        keepAlive: request.keepAlive,
-        headOnly: request.method === "HEAD",
-      });
-      await send(connection, octets, clock);
-      if (!request.keepAlive) break;
-    } else if (result.kind === "bad") {
-      await send(connection, encodeRefusal(result.bad, clock), clock);
-      break;
-    } else if (!(await receiveMore(connection, reader, clock))) {
-      break;
+/**
+ * Requests and answers on one connection. Each octet goes from the stack into here, or from here
+ * into the stack, in one piece of code that waits for nothing: so a snapshot never misses one.
+ */
+class Conversation {
+  readonly #connection: Connection;
+  readonly #clock: Clock;
+  readonly #answer: (request: HttpRequest) => Answer;
+  readonly #reader: HttpRequestReader;
+  /** What is left of the answer. */
+  #unsent: Uint8Array;
+  /** Nothing follows it. */
+  #isLast: boolean;
+
+  constructor(
+    connection: Connection,
+    { clock, answer }: { clock: Clock; answer: (request: HttpRequest) => Answer },
+    drawer: Drawer,
+  ) {
+    const kept = drawer.kept as KeptConversation | undefined;
+    if (kept === undefined && connection.bytesRead + connection.bytesWritten > 0) {
+      throw new Error("nobody knows any more what was said before the sleep");
+    }
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#answer = answer;
+    this.#reader = new HttpRequestReader(kept?.reader);
+    this.#unsent = Buffer.from(kept?.unsent ?? "", "base64");
+    this.#isLast = kept?.isLast ?? false;
+    drawer.save = () => this.#save();
+  }
+
+  async run(): Promise<void> {
+    while (this.#unsent.length > 0 || !this.#isLast) {
+      if (this.#unsent.length > 0) await this.#send();
+      else await this.#next();
+    }
+    this.#connection.closeWrite();
+    await drain(this.#connection, DRAIN_MS, this.#clock);
+  }
+
+  #save(): KeptConversation {
+    const unsent = Buffer.from(this.#unsent).toString("base64");
+    return { reader: this.#reader.kept(), unsent, isLast: this.#isLast };
+  }
+
+  /** A peer that does not read its answer in time is cut off: its connection is needed. */
+  async #send(): Promise<void> {
+    const untilMs = this.#clock.now() + HTTP_IDLE_MS;
+    for (;;) {
+      this.#unsent = this.#unsent.subarray(this.#connection.write(this.#unsent));
+      if (this.#unsent.length === 0) return;
+      if (!(await this.#hasChanged(untilMs))) throw new Error("the peer does not read its answer");
     }
   }
-  connection.closeWrite();
-  await drain(connection, DRAIN_MS, clock);
-}
 
-/** A peer that does not read its answer in time is cut off: its connection is needed. */
-async function send(connection: Connection, octets: Uint8Array, clock: Clock): Promise<void> {
-  const written = connection.writeAll(octets);
-  if (await withTimeout(written, HTTP_IDLE_MS, clock)) return;
-  written.catch(() => undefined);
-  throw new Error("the peer does not read its answer");
-}
-
-/** False when no request can follow: the peer has closed, or was silent for too long. */
-async function receiveMore(
-  connection: Connection,
-  reader: HttpRequestReader,
-  clock: Clock,
-): Promise<boolean> {
-  let chunk: Uint8Array | null = null;
-  const received = connection.receive().then((next) => (chunk = next));
-  if (!(await withTimeout(received, HTTP_IDLE_MS, clock))) {
-    received.catch(() => undefined);
-    if (reader.isInRequest) {
-      await send(connection, encodeRefusal({ status: 408, reason: "too slow" }, clock), clock);
-    }
-    return false;
+  async #next(): Promise<void> {
+    const result = this.#reader.read();
+    if (result.kind === "more") return this.#receive();
+    if (result.kind === "bad") return this.#refuse(result.bad);
+    const { keepAlive, method } = result.request;
+    const encoding = { clock: this.#clock, keepAlive, headOnly: method === "HEAD" };
+    this.#unsent = encodeAnswer(this.#answer(result.request), encoding);
+    this.#isLast = !keepAlive;
   }
-  if (chunk === null) return false;
-  reader.push(chunk);
-  return true;
+
+  #refuse(bad: BadRequest | typeof TOO_SLOW): void {
+    this.#unsent = encodeRefusal(bad, this.#clock);
+    this.#isLast = true;
+  }
+
+  /** More of a request; or none can follow: the peer has closed, or is silent for too long. */
+  async #receive(): Promise<void> {
+    const untilMs = this.#clock.now() + HTTP_IDLE_MS;
+    for (;;) {
+      const come = this.#connection.peek();
+      if (come) {
+        this.#reader.push(come);
+        this.#connection.consume(come.length);
+        return;
+      }
+      if (come === null) {
+        this.#isLast = true;
+        return;
+      }
+      if (await this.#hasChanged(untilMs)) continue;
+      if (this.#reader.isInRequest) this.#refuse(TOO_SLOW);
+      this.#isLast = true;
+      return;
+    }
+  }
+
+  async #hasChanged(untilMs: number): Promise<boolean> {
+    return withTimeout(this.#connection.changed(), untilMs - this.#clock.now(), this.#clock);
+  }
 }
 
 interface Served {
@@ -157,7 +209,7 @@ function encodeAnswer(answer: Answer, encoding: Encoding): Buffer {
   return encoding.headOnly ? head : Buffer.concat([head, body]);
 }
 
-function encodeRefusal(bad: BadRequest | { status: 408; reason: string }, clock: Clock): Buffer {
+function encodeRefusal(bad: BadRequest | typeof TOO_SLOW, clock: Clock): Buffer {
   const body = `${REASONS[bad.status]}: ${bad.reason}.\n`;
   const answer: Answer = { status: bad.status, type: "text/plain; charset=utf-8", body };
   return encodeAnswer(answer, { clock, keepAlive: false, headOnly: false });

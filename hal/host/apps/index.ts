@@ -17,17 +17,14 @@ export { startEcho, startHttp };
 interface AppEntry {
   port: number;
   start: (stack: Stack, options?: AppOptions) => App;
-  /** Whether it keeps nothing outside of the stack, so that a snapshot holds all of it. */
-  canSleep: boolean;
 }
 
 export const APPS = {
-  echo: { port: ECHO_PORT, start: startEcho, canSleep: true },
-  discard: { port: DISCARD_PORT, start: startDiscard, canSleep: true },
-  chargen: { port: CHARGEN_PORT, start: startChargen, canSleep: true },
-  daytime: { port: DAYTIME_PORT, start: startDaytime, canSleep: true },
-  // What it has read of a request is in its own memory.
-  http: { port: HTTP_PORT, start: startHttp, canSleep: false },
+  echo: { port: ECHO_PORT, start: startEcho },
+  discard: { port: DISCARD_PORT, start: startDiscard },
+  chargen: { port: CHARGEN_PORT, start: startChargen },
+  daytime: { port: DAYTIME_PORT, start: startDaytime },
+  http: { port: HTTP_PORT, start: startHttp },
 } as const satisfies Record<string, AppEntry>;
 
 export type AppName = keyof typeof APPS;

@@ -19,6 +19,25 @@ export interface AppOptions {
   clock?: Clock;
   /** Gets one line for each connection that begins or ends. */
   log?: (line: string) => void;
+  /** On a stack that was taken up again: what `sleep` gave before. */
+  kept?: KeptApp;
+}
+
+const KEPT_VERSION = 1;
+
+/** What a server keeps in a snapshot beside its stack; JSON. */
+export interface KeptApp {
+  readonly version: number;
+  readonly name: string;
+  readonly port: number;
+  readonly acceptedCount: number;
+  /** What the handlers keep of each connection, by its handle. */
+  readonly connections: [handle: number, state: unknown][];
+}
+
+/** What `kept` was made by, if it was a server of this version. */
+export function isKeptApp(kept: unknown): kept is KeptApp {
+  return typeof kept === "object" && (kept as KeptApp | null)?.version === KEPT_VERSION;
 }
 
 /** A running application. */
@@ -28,24 +47,43 @@ export interface App {
   readonly connections: ReadonlySet<Connection>;
   /** Connections accepted since it started. */
   readonly acceptedCount: number;
-  /** The stack is put away: from now on nothing is said of its connections. */
-  sleep(): void;
+  /**
+   * The stack is put away right after this: gives what must be kept beside it, and says nothing of
+   * its connections from now on.
+   */
+  sleep(): KeptApp;
   /** Stops listening, closes every connection; those not over after `graceMs` are aborted. */
   close(graceMs?: number): Promise<void>;
 }
 
+/** Where a handler keeps what is neither in the stack nor on the wire across a sleep. */
+export interface Drawer {
+  /** As `save` gave it before the sleep, by way of JSON; undefined if there is nothing. */
+  readonly kept: unknown;
+  /** Asked when the stack is put away, between any two turns of the event loop. */
+  save?: () => unknown;
+}
+
 /** Serves one connection to its end. Whatever it throws ends that connection alone. */
-type Handler = (connection: Connection, clock: Clock) => Promise<void>;
+type Handler = (connection: Connection, clock: Clock, drawer: Drawer) => Promise<void>;
+
+/** A kind of server. */
+interface Service {
+  readonly name: string;
+  /** The port assigned to it. */
+  readonly port: number;
+  readonly handler: Handler;
+}
 
 const CLOSE_GRACE_MS = 2000;
 
 /** On a stack that was taken up again, it goes on with the listener and the connections there. */
-export function serve(stack: Stack, port: number, handler: Handler, options: AppOptions): App {
-  const { backlog, clock = new RealClock(), log = () => undefined } = options;
+export function serve(stack: Stack, service: Service, options: AppOptions): App {
+  const { port = service.port, backlog } = options;
   const resumed = stack.openConnections().filter(({ localPort }) => localPort === port);
   const known = stack.openListeners().find((one) => one.port === port);
   const listener = known ?? stack.listen(port, backlog === undefined ? {} : { backlog });
-  const server = new Server(listener, handler, clock, log);
+  const server = new Server(listener, service, options);
   // Whoever starts a server learns that it runs before it hears of connections.
   for (const connection of resumed) queueMicrotask(() => server.resume(connection));
   return server;
@@ -53,31 +91,45 @@ export function serve(stack: Stack, port: number, handler: Handler, options: App
 
 class Server implements App {
   readonly connections = new Set<Connection>();
-  acceptedCount = 0;
+  acceptedCount: number;
   readonly #listener: Listener;
-  readonly #handler: Handler;
+  readonly #service: Service;
   readonly #clock: Clock;
   readonly #log: (line: string) => void;
+  readonly #drawers = new Map<Connection, Drawer>();
+  /** What was kept of connections that do not go on yet. */
+  readonly #kept: Map<number, unknown>;
   #isClosing = false;
   #isAsleep = false;
 
-  constructor(listener: Listener, handler: Handler, clock: Clock, log: (line: string) => void) {
+  constructor(listener: Listener, service: Service, options: AppOptions) {
+    const { clock = new RealClock(), log = () => undefined, kept } = options;
     this.#listener = listener;
-    this.#handler = handler;
+    this.#service = service;
     this.#clock = clock;
     this.#log = log;
+    this.#kept = new Map(kept?.connections);
+    this.acceptedCount = kept?.acceptedCount ?? 0;
     listener.on("connection", (connection) => {
       this.acceptedCount += 1;
-      void this.#serve(connection, "connected");
+      void this.#serve(connection, "connected", undefined);
     });
   }
 
   resume(connection: Connection): void {
-    void this.#serve(connection, "goes on");
+    const kept = this.#kept.get(connection.handle);
+    this.#kept.delete(connection.handle);
+    void this.#serve(connection, "goes on", kept);
   }
 
-  sleep(): void {
+  sleep(): KeptApp {
     this.#isAsleep = true;
+    const connections = [...this.#kept];
+    for (const [{ handle }, { save }] of this.#drawers) {
+      if (save !== undefined) connections.push([handle, save()]);
+    }
+    const { port, acceptedCount } = this;
+    return { version: KEPT_VERSION, name: this.#service.name, port, acceptedCount, connections };
   }
 
   get port(): number {
@@ -94,12 +146,14 @@ class Server implements App {
     for (const connection of this.connections) connection.abort();
   }
 
-  async #serve(connection: Connection, beginning: string): Promise<void> {
+  async #serve(connection: Connection, beginning: string, kept: unknown): Promise<void> {
     const name = `${connection.remoteHost}:${connection.remotePort}`;
     this.connections.add(connection);
     this.#log(`${name} ${beginning}`);
+    const drawer: Drawer = { kept };
+    this.#drawers.set(connection, drawer);
     try {
-      await this.#handler(connection, this.#clock);
+      await this.#service.handler(connection, this.#clock, drawer);
     } catch (error) {
       // After a reset or a time-out every call fails: that is how the handler learns of it. What
       // fails on a live connection is the handler's own fault, and the peer is told by a reset.
@@ -110,6 +164,7 @@ class Server implements App {
     }
     const end = await connection.ended;
     this.connections.delete(connection);
+    this.#drawers.delete(connection);
     if (this.#isAsleep) return;
     const { bytesRead, bytesWritten } = connection;
     this.#log(`${name} ended: ${end}, ${bytesRead} octets in, ${bytesWritten} out`);

@@ -3,9 +3,11 @@
  */
 import { resolve } from "node:path";
 import { type AppName, APPS } from "../apps/index.ts";
+import { isKeptApp } from "../apps/serve.ts";
 import { SnapshotStore } from "../snapshot/store.ts";
 import {
   type Command,
+  CommandError,
   expectPositionals,
   parseCommandLine,
   parsePort,
@@ -13,6 +15,7 @@ import {
 } from "./command.ts";
 import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
 import {
+  type Bed,
   checkWritable,
   openSession,
   planSession,
@@ -32,7 +35,7 @@ Serves until it is stopped: SIGINT closes every connection and the capture, then
   --port PORT          default: echo 7, discard 9, chargen 19, daytime 13, http 80
   --snapshot FILE      when stopped, closes nothing: puts the stack with its connections into FILE.
                        Starts by going on from FILE, if it is there: once, as FILE.used afterwards;
-                       --gateway and --msl are as they were then. Not for http
+                       --gateway and --msl are as they were then
   --quiet              do not print a line for each connection
 ${STATUS_HELP}
 
@@ -57,16 +60,18 @@ async function run(args: string[]): Promise<number> {
   }
   const entry = APPS[name as AppName];
   const port = values.port === undefined ? entry.port : parsePort(values.port, "--port");
-  const store = values.snapshot === undefined ? undefined : storeFor(name, values.snapshot, values);
+  const path = values.snapshot;
+  const bed = path === undefined ? undefined : bedFor({ name, port }, path, values.record);
   const plan = planSession(values);
   const interrupt = watchInterrupt();
-  const session = await openUnlessInterrupted(openSession(plan, store), interrupt);
+  const session = await openUnlessInterrupted(openSession(plan, bed), interrupt);
   if (session === undefined) return 0;
   const { stack, clock } = session;
   const reporter = watchStatus(stack, values.status === true);
   const log = values.quiet === true ? () => undefined : (line: string) => console.log(line);
   try {
-    const app = entry.start(stack, { port, clock, log });
+    const { kept } = stack;
+    const app = entry.start(stack, { port, clock, log, ...(isKeptApp(kept) && { kept }) });
     console.log(`serving ${name} on ${stack.address}:${app.port} (MAC ${stack.mac})`);
     const lost = await Promise.race([
       interrupt.requested,
@@ -74,13 +79,12 @@ async function run(args: string[]): Promise<number> {
     ]);
     if (lost !== undefined) throw stackFailure(lost.error);
     reporter.atEnd(); // while its connections are still there
-    if (store === undefined) {
+    if (bed === undefined) {
       await app.close();
     } else {
       const count = app.connections.size;
-      app.sleep();
-      store.save(stack.snapshot());
-      console.log(`connections put to sleep in ${store.path}: ${count}`);
+      bed.store.save(stack.snapshot(app.sleep()));
+      console.log(`connections put to sleep in ${bed.store.path}: ${count}`);
     }
     return 0;
   } finally {
@@ -90,14 +94,23 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-/** The store for `--snapshot`, if nothing stands against it. */
-function storeFor(name: string, path: string, { record }: { record?: string }): SnapshotStore {
-  if (!APPS[name as AppName].canSleep) {
-    throw new UsageError(`${name} keeps some of what it reads to itself, so it has no --snapshot`);
-  }
+/** What `--snapshot` stands for, if nothing stands against it. */
+function bedFor(
+  { name, port }: { name: string; port: number },
+  path: string,
+  record: string | undefined,
+): Bed {
   if (record !== undefined && resolve(record) === resolve(path)) {
     throw new UsageError("--record and --snapshot need a file each");
   }
   checkWritable(path, "--snapshot", "snapshot");
-  return new SnapshotStore(path);
+  const check = (kept: unknown): void => {
+    if (!isKeptApp(kept)) {
+      throw new CommandError(`the snapshot ${path} was not made by this version of linger serve`);
+    }
+    if (kept.name === name && kept.port === port) return;
+    const has = `${kept.name} on port ${kept.port}`;
+    throw new CommandError(`the snapshot ${path} is of ${has}, not of ${name} on port ${port}`);
+  };
+  return { store: new SnapshotStore(path), check };
 }

@@ -10,7 +10,7 @@ import { RealClock } from "../clock.ts";
 import { LingerModule } from "../module.ts";
 import { formatMacAddress, parseIpv4Address, parseMacAddress } from "../packet/index.ts";
 import type { SnapshotStore } from "../snapshot/store.ts";
-import { addressesIn, type Profile, Stack, type StackOptions } from "../stack.ts";
+import { contentsOf, type Profile, Stack, type StackOptions } from "../stack.ts";
 import type { Wire } from "../wire.ts";
 import { type Impairment, impair } from "../wires/impairment.ts";
 import { PcapWriter, recordWire } from "../wires/pcap.ts";
@@ -84,15 +84,27 @@ export function planSession(values: SessionValues): SessionPlan {
   return { wire, stack, pcap: values.pcap, impair: impairment };
 }
 
+/** Where a stack may sleep between two runs of a command. */
+export interface Bed {
+  store: SnapshotStore;
+  /** Throws if this command cannot go on with what one like it has kept. */
+  check(kept: unknown): void;
+}
+
 /**
  * Opens the wire, the capture and the stack; all or nothing. The stack goes on from the snapshot in
  * a store, if there is one that fits.
  */
-export async function openSession(plan: SessionPlan, store?: SnapshotStore): Promise<Session> {
+export async function openSession(plan: SessionPlan, bed?: Bed): Promise<Session> {
   const clock = new RealClock();
   const module = moduleOf(plan);
+  const store = bed?.store;
   const stored = store?.peek(module);
-  if (stored !== undefined) checkAddresses(plan, addressesIn(stored, module), store!.path);
+  if (stored !== undefined) {
+    const contents = contentsOf(stored, module);
+    bed!.check(contents.kept);
+    checkAddresses(plan, contents, store!.path);
+  }
   let wire: Wire = await openWire(plan.wire);
   try {
     // The recorder sits at the stack: it sees what the stack sent and what reached it.
