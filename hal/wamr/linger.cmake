@@ -52,8 +52,8 @@ endfunction()
 #   classic on a Cortex-M: BLOCK_CACHE sets of ends of blocks, 24 octets of RAM each, a power of two
 #     (16): README.md says what they are worth
 #   wasm2c: MODULE file; OPTIMIZE flags for the module's code (-Os)
-# RECORDING steps: every input is recorded, with a hash of the state after so many; the port has
-#   `include/linger-record.h`.
+# RECORDING turns: every input is recorded, with a hash of the state after so many turns of the loop;
+#   the port has `include/linger-record.h`.
 # SNAPSHOTS: the stack can be put away in flash; the port has `include/linger-store.h`.
 function(linger_add_hal target)
   cmake_parse_arguments(HAL "SNAPSHOTS" "ENGINE;POOL;WASM_STACK;WATCHDOG;BLOCK_CACHE;MODULE;OPTIMIZE;RECORDING" "" ${ARGN})
@@ -64,8 +64,10 @@ function(linger_add_hal target)
   endif()
   if(HAL_RECORDING)
     linger_add_sources(${target} ${source}/record.c)
+    # It stands in every call.
+    set_property(SOURCE ${source}/record.c APPEND PROPERTY COMPILE_OPTIONS -O2)
     target_compile_definitions(${target} PRIVATE LINGER_RECORDING
-      LINGER_RECORD_HASH_STEPS=${HAL_RECORDING})
+      LINGER_RECORD_HASH_TURNS=${HAL_RECORDING})
   endif()
   target_include_directories(${target} PRIVATE ${LINGER_FOLDER}/include)
   target_compile_definitions(${target} PRIVATE LINGER_ENGINE="${HAL_ENGINE}")

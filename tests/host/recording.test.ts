@@ -11,7 +11,7 @@ import { crc32 } from "node:zlib";
 import { LingerError } from "../../hal/host/errors.ts";
 import { LingerModule, type Profile } from "../../hal/host/module.ts";
 import { parseFrame } from "../../hal/host/packet/index.ts";
-import { callShape, checkOf, Kind, sumOf } from "../../hal/host/recording/format.ts";
+import { callNumber, callShape, checkOf, Kind, sumOf } from "../../hal/host/recording/format.ts";
 import { ImageHash } from "../../hal/host/recording/image-hash.ts";
 import {
   readRecording,
@@ -390,6 +390,112 @@ describe("a file", () => {
     const first = recordTransfer({ octets: 2000 }).octets;
     const second = recordTransfer({ octets: 2000 }).octets;
     assert.deepEqual(Buffer.from(first), Buffer.from(second));
+  });
+});
+
+/** LEB128 with so many septets more than it needs. */
+function varint(value: number, empty = 0): number[] {
+  const septets = [value & 0x7f];
+  for (let rest = value >>> 7; rest > 0; rest >>>= 7) septets.push(rest & 0x7f);
+  septets.push(...Array.from({ length: empty }, () => 0));
+  return septets.map((septet, index) => (index + 1 === septets.length ? septet : septet | 0x80));
+}
+
+const word = (value: number): number[] => [0, 8, 16, 24].map((bit) => (value >>> bit) & 0xff);
+
+/**
+ * A recording as a HAL writes it that counts its instructions: no answer but those of `nextReady`,
+ * whose handle no call names again; of frames that left one word, found by a replay.
+ */
+function writeSparingly(octets: Uint8Array, recording: Recording): Uint8Array {
+  const replay = new Replay(recording, load("default"));
+  const records: number[] = [...octets.subarray(0, readHeaderLength(octets))];
+  let ready: number | undefined;
+  let lastMs = 0;
+  for (const { call, arguments: values, data, imports, result, hash } of recording.steps) {
+    const number = callNumber(call)!;
+    const { time, parameters } = callShape(number)!;
+    const isOfReady = parameters > 0 && time !== 0 && values[0] === ready;
+    records.push(isOfReady ? number + Kind.OF_READY : number);
+    values.forEach((value, index) => {
+      if (index === 0 && isOfReady) return;
+      records.push(...varint((index === time ? value - lastMs : value) >>> 0));
+      if (index === time) lastMs = value;
+    });
+    if (data !== undefined) records.push(...varint(data.length, data.length % 3), ...data);
+    const framesBefore = replay.frames.length;
+    replay.forward();
+    const frames = replay.frames.slice(framesBefore).filter(({ direction }) => direction === "out");
+    for (const asked of imports) {
+      if (asked.kind === "entropy") records.push(Kind.ENTROPY, ...word(asked.word));
+      else records.push(Kind.SENT_WORD, ...frameNote(frames.shift()!.octets));
+    }
+    if (call === "nextReady") {
+      records.push(Kind.RETURN_WORD, ...word(result!));
+      ready = result! >>> 0;
+    }
+    if (hash === undefined) continue;
+    const [high, low] = [hash.slice(0, 8), hash.slice(8)].map((text) => parseInt(text, 16));
+    records.push(Kind.HASH, ...word(low!), ...word(high!));
+  }
+  return Uint8Array.of(...records, Kind.END);
+}
+
+/** Its length, and octets 48 to 51, or the last ones. */
+function frameNote(frame: Uint8Array): number[] {
+  const { length } = frame;
+  return [length & 0xff, length >> 8, ...frame.subarray(Math.min(length, 52) - 4).subarray(0, 4)];
+}
+
+describe("a recording that leaves out what a replay knows", () => {
+  test("gives the same steps and states, in fewer octets", () => {
+    const { octets, recording } = recordTransfer({ octets: 3000 });
+    const sparing = writeSparingly(octets, recording);
+    assert.ok(sparing.length < octets.length, `${sparing.length} of ${octets.length} octets`);
+    const read = readRecording(sparing);
+    assert.equal(read.truncated, undefined);
+    const known = ({ data, ...step }: Recording["steps"][number]) => {
+      const { call, arguments: values, timeMs, hash } = step;
+      const written = data && Buffer.from(data).toString("hex");
+      return [call, ...values, timeMs, hash, written].join(" ");
+    };
+    assert.deepEqual(read.steps.map(known), recording.steps.map(known));
+    assert.ok(
+      read.steps.some(({ call, result }) => call === "poll" && result === undefined),
+      "an answer was left out",
+    );
+    const replay = new Replay(read, load("default"));
+    replay.seek(Infinity);
+    assert.equal(replay.divergence, undefined);
+    assert.equal(replay.position, recording.steps.length);
+  });
+
+  test("tells another frame by its word, and a trap", () => {
+    const { octets, recording } = recordTransfer({ startMs: 4000, octets: 5000 });
+    const read = readRecording(writeSparingly(octets, recording));
+    const spoiled = new Replay(read, LingerModule.load(doctored("spoiledCommits")));
+    spoiled.seek(Infinity);
+    assert.match(spoiled.divergence!.what, /^it sends another frame, of \d+ octets too$/);
+    const trapping = new Replay(read, LingerModule.load(doctored("trapInPoll")));
+    trapping.seek(Infinity);
+    assert.equal(trapping.divergence!.what, "it traps");
+  });
+
+  test("has 0 for a handle before one was told, and is damaged where there is none", () => {
+    const { octets } = recordTransfer({ octets: 100 });
+    const header = octets.subarray(0, readHeaderLength(octets));
+    const consume = callNumber("tcpConsume")! + Kind.OF_READY;
+    const ready = [callNumber("nextReady")!, Kind.RETURN_WORD, ...word(77)];
+    const records = [consume, 1, ...ready, consume, 2, Kind.END];
+    const { steps } = readRecording(Uint8Array.of(...header, ...records));
+    assert.deepEqual(
+      steps.map(({ arguments: values }) => values),
+      [[0, 1], [], [77, 2]],
+    );
+    for (const call of ["poll", "nextReady"]) {
+      const wrong = [...ready, callNumber(call)! + Kind.OF_READY, 1, Kind.END];
+      assertRefused(() => readRecording(Uint8Array.of(...header, ...wrong)), /is damaged/);
+    }
   });
 });
 

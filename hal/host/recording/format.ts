@@ -28,8 +28,10 @@ export const HEADER = {
 
 export const SHA256_OCTETS = 32;
 
-/** Kinds of records. Those below FIRST_KIND are calls, by their number. */
+/** Kinds of records. Those below OF_READY are calls, by their number. */
 export const Kind = {
+  /** Added to a call's number: its first argument is the last answer of `nextReady`. */
+  OF_READY: 32,
   /** The call answered 0. */
   RETURN_ZERO: 64,
   RETURN: 65,
@@ -44,6 +46,8 @@ export const Kind = {
   SUM: 74,
   /** A piece of what the memory began with. */
   IMAGE: 75,
+  RETURN_WORD: 76,
+  SENT_WORD: 77,
 } as const;
 
 /** So many octets from a place in the memory on. */
@@ -130,6 +134,15 @@ export function callNumber(name: string): number | undefined {
  * rest, so that a long frame costs no more than a short one.
  */
 export const FRAME_CHECK_OCTETS = 64;
+
+/** Where the word of a frame ends that says it is the same: a segment's window and checksum. */
+const FRAME_WORD_END = 52;
+
+/** The word of a frame in the place of its check, for a HAL that counts its instructions. */
+export function frameWord(frame: Uint8Array): number {
+  const end = Math.min(frame.length, FRAME_WORD_END);
+  return Buffer.from(frame.subarray(end - 4, end)).readUInt32LE();
+}
 
 const MIX = 0x9e3779b1;
 

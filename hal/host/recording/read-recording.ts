@@ -32,7 +32,14 @@ const CHECKS = new Map<number, (octets: Uint8Array) => number>([
 
 /** What the module asked of the host during a call, and was answered. */
 export type RecordedImport =
-  | { readonly kind: "transmit"; readonly sent: boolean; readonly length: number; check: number }
+  | {
+      readonly kind: "transmit";
+      readonly sent: boolean;
+      readonly length: number;
+      /** Of its beginning, or one word of it. */
+      readonly by: "check" | "word";
+      readonly check: number;
+    }
   | { readonly kind: "entropy"; readonly word: number };
 
 /** One call of an export. */
@@ -42,8 +49,9 @@ export interface RecordedStep {
   /** The octets that the host wrote for it: a frame, or SEND's. */
   readonly data: Uint8Array | undefined;
   readonly imports: RecordedImport[];
-  /** i32; undefined if the call trapped. */
+  /** i32; undefined if the call trapped, or nobody wrote it down. */
   result: number | undefined;
+  hasTrapped: boolean;
   /** Milliseconds since the first call. */
   readonly timeMs: number;
   /** Of the state after it, where the recorder took one. */
@@ -91,6 +99,10 @@ class Reader {
   #uncheckedFrom = 0;
   #checkedSteps = 0;
   #open: RecordedStep | undefined;
+  /** The last answer of `nextReady`, as a handle. */
+  #ready = 0;
+  /** So far all steps are whole. */
+  #wholeUntil = 0;
   #lastMs: number | undefined;
   #timeMs = 0;
   #hasEnded = false;
@@ -103,17 +115,17 @@ class Reader {
 
   read(): Recording {
     const header = this.#header();
-    let wholeUntil = this.#at;
+    this.#wholeUntil = this.#at;
     let truncated: string | undefined;
     try {
       while (this.#at < this.#octets.length) {
         this.#record();
-        if (this.#open === undefined) wholeUntil = this.#at;
+        if (this.#open === undefined) this.#wholeUntil = this.#at;
       }
       if (!this.#hasEnded) truncated = `${this.#name} has no end`;
     } catch (error) {
       if (!(error instanceof EndOfOctets)) throw error;
-      truncated = `${this.#name} is cut off, or damaged, at octet ${wholeUntil}`;
+      truncated = `${this.#name} is cut off, or damaged, at octet ${this.#wholeUntil}`;
     }
     if (truncated !== undefined && this.#image !== undefined && this.#steps.length === 0) {
       // Nobody knows whether the image is whole.
@@ -169,15 +181,24 @@ class Reader {
     const checkOfKind = CHECKS.get(kind);
     if (checkOfKind !== undefined) return this.#check(checkOfKind, begin);
     if (this.#hasEnded) throw this.#damaged();
-    if (kind < Kind.RETURN_ZERO) return this.#call(kind);
-    if (kind === Kind.HASH) return this.#hash();
     if (kind === Kind.IMAGE) return this.#imageRun();
-    if (kind === Kind.END && this.#open === undefined) {
-      this.#hasEnded = true;
-      return;
+    if (kind < Kind.RETURN_ZERO || kind === Kind.HASH || kind === Kind.END) {
+      // An answer may have been left out.
+      if (this.#open !== undefined) this.#close(this.#open, begin);
+      if (kind === Kind.HASH) this.#hash();
+      else if (kind === Kind.END) this.#hasEnded = true;
+      else this.#call(kind);
+    } else {
+      if (this.#open === undefined) throw this.#damaged();
+      this.#answer(kind, this.#open);
     }
-    if (this.#open === undefined) throw this.#damaged();
-    this.#answer(kind, this.#open);
+  }
+
+  #close(step: RecordedStep, end: number): void {
+    this.#steps.push(step);
+    this.#open = undefined;
+    this.#wholeUntil = end;
+    if (step.call === "nextReady" && step.result !== undefined) this.#ready = step.result >>> 0;
   }
 
   #check(checkOfKind: (octets: Uint8Array) => number, begin: number): void {
@@ -188,12 +209,18 @@ class Reader {
     this.#checkedSteps = this.#steps.length;
   }
 
-  #call(number: number): void {
-    const shape = callShape(number);
-    if (shape === undefined || this.#open !== undefined) throw this.#damaged();
+  #call(kind: number): void {
+    const isOfReady = kind > Kind.OF_READY;
+    const shape = callShape(isOfReady ? kind - Kind.OF_READY : kind);
+    if (shape === undefined) throw this.#damaged();
     if (this.#image?.length === 0) throw this.#damaged(); // it is what comes first
     const values: number[] = [];
-    for (let index = 0; index < shape.parameters; index++) {
+    if (isOfReady) {
+      const takesHandle = shape.parameters > 0 && shape.time !== 0;
+      if (!takesHandle) throw this.#damaged();
+      values.push(this.#ready);
+    }
+    for (let index = values.length; index < shape.parameters; index++) {
       values.push(index === shape.time ? this.#time() : this.#varint());
     }
     const data = shape.data === undefined ? undefined : this.#take(this.#varint());
@@ -203,6 +230,7 @@ class Reader {
       data,
       imports: [],
       result: undefined,
+      hasTrapped: false,
       timeMs: this.#timeMs,
       hash: undefined,
     };
@@ -225,7 +253,14 @@ class Reader {
       case Kind.BUSY: {
         const length = this.#varint();
         const sent = kind === Kind.SENT;
-        step.imports.push({ kind: "transmit", sent, length, check: this.#word() });
+        const check = this.#word();
+        step.imports.push({ kind: "transmit", sent, length, by: "check", check });
+        return;
+      }
+      case Kind.SENT_WORD: {
+        const length = this.#octet() | (this.#octet() << 8);
+        const check = this.#word();
+        step.imports.push({ kind: "transmit", sent: true, length, by: "word", check });
         return;
       }
       case Kind.ENTROPY:
@@ -239,13 +274,16 @@ class Reader {
         step.result = (coded >>> 1) ^ -(coded & 1);
         break;
       }
+      case Kind.RETURN_WORD:
+        step.result = this.#word() | 0;
+        break;
       case Kind.TRAP:
+        step.hasTrapped = true;
         break;
       default:
         throw this.#damaged();
     }
-    this.#steps.push(step);
-    this.#open = undefined;
+    this.#close(step, this.#at);
   }
 
   #imageRun(): void {
@@ -265,7 +303,7 @@ class Reader {
     const last = this.#steps.at(-1);
     const isOfImage = last === undefined && this.#image !== undefined && this.#image.length > 0;
     if (isOfImage) return; // that is in the recording itself
-    if (last === undefined || this.#open !== undefined) throw this.#damaged();
+    if (last === undefined) throw this.#damaged();
     last.hash = [high, low].map((word) => word.toString(16).padStart(8, "0")).join("");
   }
 

@@ -15,6 +15,7 @@ import {
   callShape,
   checkOf,
   FRAME_CHECK_OCTETS,
+  frameWord,
   pasteRuns,
 } from "./format.ts";
 import { ImageHash } from "./image-hash.ts";
@@ -234,7 +235,7 @@ export class Replay {
     } else if (expected.length !== frame.length) {
       const text = `it sends ${frame.length} octets instead of ${expected.length}`;
       this.#differs(text, frame);
-    } else if (expected.check !== checkOf(frame.subarray(0, FRAME_CHECK_OCTETS))) {
+    } else if (expected.check !== checkFrame(expected.by, frame)) {
       this.#differs(`it sends another frame, of ${frame.length} octets too`, frame);
     }
     return sent;
@@ -249,7 +250,7 @@ export class Replay {
   }
 
   #compare(step: RecordedStep, result: number | undefined): void {
-    const hasTrapped = step.result === undefined;
+    const { hasTrapped } = step;
     if (hasTrapped !== (result === undefined)) {
       this.#differs(hasTrapped ? `it answers ${result}, and should trap` : "it traps");
     }
@@ -308,9 +309,13 @@ export class Replay {
   }
 }
 
+function checkFrame(by: "check" | "word", frame: Uint8Array): number {
+  return by === "word" ? frameWord(frame) : checkOf(frame.subarray(0, FRAME_CHECK_OCTETS));
+}
+
 /** Places in memory are the module's own affair; that there is one is not. */
 function isSameResult(step: RecordedStep, result: number | undefined): boolean {
-  if (step.result === undefined || result === undefined) return step.result === result;
+  if (step.result === undefined || result === undefined) return true;
   const number = callNumber(step.call) ?? 0;
   if (callShape(number)?.isAddress !== true) return step.result === result;
   return step.result > 0 ? result > 0 : step.result === result;

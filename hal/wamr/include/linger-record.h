@@ -8,7 +8,10 @@
 
 #include <stdint.h>
 
-/** Takes all of it before it returns. */
+/**
+ * Takes all of it before it returns. Many octets at once are aligned as their place in the recording
+ * is: where that begins at a word, and a ring has whole words, memcpy copies words.
+ */
 void linger_port_record(const uint8_t *octets, uint32_t count);
 
 #endif

@@ -15,7 +15,7 @@
 /** Aligned for 64-bit accesses, as WebAssembly's own alignment is relative to address 0. */
 _Alignas(8) uint8_t linger_memory_octets[LINGER_MEMORY_OCTETS];
 
-static Z_linger_instance_t instance;
+Z_linger_instance_t linger_instance;
 
 _Noreturn void wasm_rt_trap(wasm_rt_trap_t why) {
   switch (why) {
@@ -38,7 +38,7 @@ bool linger_engine_load(const struct linger_module *module) {
 }
 
 bool linger_engine_instantiate(void) {
-  Z_linger_instantiate(&instance, NULL);
+  Z_linger_instantiate(&linger_instance, NULL);
   return true;
 }
 
@@ -108,44 +108,14 @@ u32 Z_halZ_copy(struct Z_hal_instance_t *hal, u32 to, u32 from, u32 octets) {
   return 0;
 }
 
-#define DEFINE_0(type, name, ours) \
-  type LINGER_RAW(ours)(void) {                \
-    return (type)Z_lingerZ_##name(&instance); \
-  }
-#define DEFINE_1(type, name, ours) \
-  type LINGER_RAW(ours)(uint32_t a) {          \
-    return (type)Z_lingerZ_##name(&instance, a); \
-  }
-#define DEFINE_2(type, name, ours)    \
-  type LINGER_RAW(ours)(uint32_t a, uint32_t b) { \
-    return (type)Z_lingerZ_##name(&instance, a, b); \
-  }
-#define DEFINE_3(type, name, ours)                \
-  type LINGER_RAW(ours)(uint32_t a, uint32_t b, uint32_t c) { \
-    return (type)Z_lingerZ_##name(&instance, a, b, c); \
-  }
-#define DEFINE_4(type, name, ours)                            \
-  type LINGER_RAW(ours)(uint32_t a, uint32_t b, uint32_t c, uint32_t d) { \
-    return (type)Z_lingerZ_##name(&instance, a, b, c, d);     \
-  }
-LINGER_EXPORTS(DEFINE_0, DEFINE_1, DEFINE_2, DEFINE_3, DEFINE_4)
-
-#ifdef LINGER_HAS_APPLICATION
-bool linger_engine_has_application(void) {
-  return true;
-}
-LINGER_APPLICATION_EXPORTS(DEFINE_0, DEFINE_1)
-#else
-bool linger_engine_has_application(void) {
-  return false;
-}
-
-int32_t LINGER_RAW(linger_app_init)(void) {
-  return 0;
-}
-
-uint32_t LINGER_RAW(linger_app_poll)(uint32_t now_ms) {
-  (void)now_ms;
-  return UINT32_MAX;
-}
+#ifndef LINGER_RECORDING
+#include "wasm2c-calls.h"
 #endif
+
+bool linger_engine_has_application(void) {
+#ifdef LINGER_HAS_APPLICATION
+  return true;
+#else
+  return false;
+#endif
+}

@@ -101,24 +101,17 @@ uint32_t linger_hal_entropy(void) {
   return word;
 }
 
-static uint32_t transmit(const uint8_t *frame, uint32_t octets) {
-  if (!hal.link_is_up) {
-    ++hal.counters.dropped_link_down;
-    return 0;
-  }
-  if (linger_port_transmit(frame, octets)) {
-    ++hal.counters.frames_sent;
-    return 0;
-  }
-  ++hal.counters.transmit_busy;
-  hal.was_busy = true;
-  return 1;
-}
-
 uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets) {
-  const uint32_t answer = transmit(frame, octets);
-  linger_record_transmit(frame, octets, answer);
-  return answer;
+  if (hal.link_is_up && !linger_port_transmit(frame, octets)) {
+    ++hal.counters.transmit_busy;
+    hal.was_busy = true;
+    linger_record_busy(frame, octets);
+    return 1;
+  }
+  if (hal.link_is_up) ++hal.counters.frames_sent;
+  else ++hal.counters.dropped_link_down;
+  linger_record_sent(frame, octets);
+  return 0;
 }
 
 _Noreturn void linger_trapped(const char *why) {
@@ -317,7 +310,7 @@ static void turn(void) {
   if (linger_port_status_is_asked()) report_status();
   const bool is_drained = hand_over_frames(now_ms);
   uint32_t sleep_ms = poll_all(now_ms);
-  linger_record_flush();
+  linger_record_turn();
   if (linger_port_sleep_is_asked() || hal.is_sleep_asked) {
     fall_asleep();
     return;

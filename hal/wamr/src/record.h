@@ -13,6 +13,7 @@
 #ifdef LINGER_RECORDING
 
 #define LINGER_RAW(ours) raw_##ours
+#ifndef LINGER_ENGINE_WASM2C
 #define LINGER_RAW_0(type, name, ours) type LINGER_RAW(ours)(void);
 #define LINGER_RAW_1(type, name, ours) type LINGER_RAW(ours)(uint32_t a);
 #define LINGER_RAW_2(type, name, ours) type LINGER_RAW(ours)(uint32_t a, uint32_t b);
@@ -21,19 +22,20 @@
   type LINGER_RAW(ours)(uint32_t a, uint32_t b, uint32_t c, uint32_t d);
 LINGER_EXPORTS(LINGER_RAW_0, LINGER_RAW_1, LINGER_RAW_2, LINGER_RAW_3, LINGER_RAW_4)
 LINGER_APPLICATION_EXPORTS(LINGER_RAW_0, LINGER_RAW_1)
-
+#endif
 /** Begins: before `init`, of a module whose memory is as it was loaded. */
 void linger_record_start(const struct linger_module *module);
 
-/** What an import has answered, in the middle of a call. */
-void linger_record_transmit(const uint8_t *frame, uint32_t octets, uint32_t answer);
+/** What an import has answered, in the middle of a call: `transmit`, 0 or BUSY. */
+void linger_record_sent(const uint8_t *frame, uint32_t octets);
+void linger_record_busy(const uint8_t *frame, uint32_t octets);
 void linger_record_entropy(uint32_t word);
 
 /** The call at work has trapped: the recording ends. */
 void linger_record_trap(void);
 
-/** Nothing happens for a while: the port gets all there is. */
-void linger_record_flush(void);
+/** A turn of the loop is over: the port gets all there is. */
+void linger_record_turn(void);
 
 #else
 
@@ -43,11 +45,14 @@ static inline void linger_record_start(const struct linger_module *module) {
   (void)module;
 }
 
-static inline void linger_record_transmit(const uint8_t *frame, uint32_t octets,
-                                          uint32_t answer) {
+static inline void linger_record_sent(const uint8_t *frame, uint32_t octets) {
   (void)frame;
   (void)octets;
-  (void)answer;
+}
+
+static inline void linger_record_busy(const uint8_t *frame, uint32_t octets) {
+  (void)frame;
+  (void)octets;
 }
 
 static inline void linger_record_entropy(uint32_t word) {
@@ -55,7 +60,7 @@ static inline void linger_record_entropy(uint32_t word) {
 }
 
 static inline void linger_record_trap(void) {}
-static inline void linger_record_flush(void) {}
+static inline void linger_record_turn(void) {}
 
 #endif
 #endif

@@ -29,13 +29,17 @@ export function formatStep(number: number, step: RecordedStep): string {
   );
   const octets = step.data === undefined ? "" : ` ${step.data.length} octets`;
   const place = `${String(number).padStart(7)} ${formatSeconds(step.timeMs).padStart(10)}`;
-  return `${place} ${step.call}(${values.join(", ")})${octets} → ${formatResult(step)}`;
+  return `${place} ${step.call}(${values.join(", ")})${octets}${formatResult(step)}`;
 }
 
-function formatResult({ call, result }: RecordedStep): string {
-  if (result === undefined) return "trap";
-  if (call === "poll" || call === "appPoll") return result === -1 ? "never" : `${result >>> 0} ms`;
-  return statusName(result) ?? String(result);
+/** Nothing for an answer that was not written down. */
+function formatResult({ call, result, hasTrapped }: RecordedStep): string {
+  if (hasTrapped) return " → trap";
+  if (result === undefined) return "";
+  if (call === "poll" || call === "appPoll") {
+    return result === -1 ? " → never" : ` → ${result >>> 0} ms`;
+  }
+  return ` → ${statusName(result) ?? result}`;
 }
 
 /** `◄─ 10.9.0.1:40000 → 10.9.0.2:7 <SEQ=100><CTL=SYN>`: into the module, or out of it. */
