@@ -1,8 +1,12 @@
 /**
- * `npm run snapshots`: how many octets a snapshot has, by profile and by what the stack holds: the
- * same figures in each run. `docs/snapshots.md` has them.
+ * `npm run snapshots`: how many octets a snapshot has, by profile and by what the stack holds, and
+ * what making one and taking it up costs a board: the same figures in each run. `docs/snapshots.md`
+ * has them.
  *
- * Exit status 2 for a wrong argument.
+ *     npm run snapshots                  octets
+ *     npm run snapshots -- --board       instructions of a Cortex-M3 in QEMU, with each engine
+ *
+ * Exit status 2 for a wrong argument, 1 without what the firmware needs.
  */
 import {
   type Connection,
@@ -13,8 +17,14 @@ import {
 } from "../../hal/host/index.ts";
 import type { Profile } from "../../hal/host/module.ts";
 import { readOptions, runProgram } from "../command.ts";
+import { COUNTED_NEEDS } from "../counted/firmware.ts";
+import { checkNeeds } from "../segment/tools.ts";
+import { BOARD_LOADS, countSleep } from "./board.ts";
 
-const USAGE = "npm run snapshots: the octets of a snapshot, by profile and by what the stack holds";
+const USAGE = [
+  "npm run snapshots -- [--board]: the octets of a snapshot, by profile and by what the stack",
+  "holds, or the instructions that a board takes to save and to resume one",
+].join(" ");
 const PROFILES: readonly Profile[] = ["tiny", "default", "host"];
 const PORT = 7;
 const SERVER = "10.9.0.1";
@@ -51,12 +61,7 @@ function measure(profile: Profile, { connections, queuedOctets }: Load): number 
   return length;
 }
 
-function main(args: string[]): number {
-  if (args.includes("--help") || args.includes("-h")) {
-    console.log(USAGE);
-    return 0;
-  }
-  readOptions({ args, options: {} });
+function printSizes(): void {
   console.log(["profile", ...LOADS.map(({ what }) => what)].join("  "));
   for (const profile of PROFILES) {
     const octets = LOADS.map((load) => {
@@ -64,6 +69,29 @@ function main(args: string[]): number {
     });
     console.log([profile.padEnd("profile".length), ...octets].join("  "));
   }
+}
+
+function printBoard(): void {
+  checkNeeds(COUNTED_NEEDS, "--board");
+  console.log("engine  connections    octets       save     resume");
+  for (const engine of ["wasm2c", "fast"] as const) {
+    for (const load of BOARD_LOADS) {
+      const { octets, save, resume } = countSleep(engine, load);
+      const figures = [octets, save, resume].map((figure) => figure.toLocaleString("en-US"));
+      const cells = figures.map((text, index) => text.padStart(index === 0 ? 8 : 9));
+      console.log([engine.padEnd(6), load.what.padEnd(13), ...cells].join("  "));
+    }
+  }
+}
+
+function main(args: string[]): number {
+  if (args.includes("--help") || args.includes("-h")) {
+    console.log(USAGE);
+    return 0;
+  }
+  const { values } = readOptions({ args, options: { board: { type: "boolean" } } });
+  if (values.board === true) printBoard();
+  else printSizes();
   return 0;
 }
 
