@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -187,7 +187,7 @@ describe("a server with --snapshot", () => {
   });
 
   it("starts anew where there is no snapshot, and never takes one up twice", async (t) => {
-    const { stack, file, start } = await sleeper(t, "echo");
+    const { stack, file, start, args } = await sleeper(t, "echo");
     let server = await start();
     const connection = stack.connect(SERVER, 7);
     await connection.writeAll("one");
@@ -196,10 +196,15 @@ describe("a server with --snapshot", () => {
     server = await start();
     server.child.kill("SIGKILL"); // as a power cut: what it had taken up is lost
     await server.finished;
-    await start();
+    server = await start();
     assert.ok(!existsSync(file));
     await connection.writeAll("two");
     assert.equal(await connection.ended, "RESET"); // nobody knows it any more
+    server.child.kill("SIGKILL");
+    await server.finished;
+    renameSync(`${file}.used`, file);
+    const again = await linger(t, args());
+    assertMistake(again, 1, /asleep: this is no snapshot, or one that was restored already/);
   });
 
   it("refuses what does not fit, and leaves it there", async (t) => {

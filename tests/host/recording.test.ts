@@ -3,7 +3,7 @@
  * same states; a module that differs is found where it does; and bad files are refused.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -303,6 +303,7 @@ describe("a file", () => {
     connected(rig).near.write("hello");
     rig.clock.advance(100);
     rig.client.close();
+    assert.equal(statSync(path).mode & 0o077, 0, "its keys are the owner's alone");
     const recording = readRecording(path);
     assert.equal(recording.truncated, undefined);
     assert.equal(recording.moduleName, "linger-default.wasm");

@@ -62,6 +62,8 @@ const BUFFER_PAGES = 8;
 const PAGE_OCTETS = 65_536;
 /** A longer run of an image is cut into pieces, so that each fits. */
 const PIECE_OCTETS_MAX = 65_536;
+/** The entropy of keys is in a recording: it is for its owner alone. */
+const SECRET = 0o600;
 /** How long a record may wait in memory before it is in the file. */
 const FLUSH_MS = 100;
 /** A hash goes through the whole image: one step for so many octets, and no fewer than … */
@@ -100,7 +102,7 @@ export class Recorder implements InstanceTap {
     if (typeof sink === "string") {
       this.#path = sink;
       try {
-        this.#file = openSync(sink, "w");
+        this.#file = openSync(sink, "w", SECRET);
       } catch (error) {
         throw this.#fileError(error);
       }

@@ -11,6 +11,8 @@ import { checkRange, type ImageRun, pasteRuns } from "../recording/format.ts";
 
 /** First bit set, both line ends, DOS end-of-file: a copy made as text does not keep it. */
 const MAGIC = Uint8Array.of(0x89, 0x4c, 0x53, 0x4e, 0x50, 0x0d, 0x0a, 0x1a);
+/** What stands there once it was restored. */
+export const SPENT = new Uint8Array(MAGIC.length);
 const VERSION = 1;
 
 /** Places in the header, little-endian. */
@@ -132,7 +134,7 @@ export function readSnapshot(octets: Uint8Array, module: Build): Snapshot {
  * up: these octets are no snapshot any more.
  */
 export function pasteSnapshot(octets: Uint8Array, instance: Imaged): void {
-  octets.fill(0, 0, MAGIC.length);
+  octets.set(SPENT);
   pasteRuns(instance.memory.subarray(0, instance.imageOctets), runsIn(octets));
 }
 

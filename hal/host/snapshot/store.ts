@@ -4,11 +4,19 @@
  * Used by programs around Stack. Every change is one rename of a whole file, so that a power cut
  * leaves a whole snapshot or none, and a snapshot that was given can never be given again.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { LingerError, systemCode } from "../errors.ts";
 import type { LingerModule } from "../module.ts";
-import { readSnapshot } from "./format.ts";
+import { readSnapshot, SPENT } from "./format.ts";
 
 /** What a store asks of a file system. */
 export interface SnapshotFiles {
@@ -17,6 +25,8 @@ export interface SnapshotFiles {
   /** Returns when what was written to a file, or renamed in a folder, survives a power cut. */
   sync(path: string): void;
   rename(from: string, to: string): void;
+  /** Puts octets in the place of the first ones of a file. */
+  overwrite(path: string, octets: Uint8Array): void;
 }
 
 const NODE_FILES: SnapshotFiles = {
@@ -31,6 +41,14 @@ const NODE_FILES: SnapshotFiles = {
     }
   },
   rename: (from, to) => renameSync(from, to),
+  overwrite(path, octets) {
+    const file = openSync(path, "r+");
+    try {
+      writeSync(file, octets, 0, octets.length, 0);
+    } finally {
+      closeSync(file);
+    }
+  },
 };
 
 /** One snapshot in a file; beside it `.new` while it is written, and `.used` once it was taken. */
@@ -57,7 +75,12 @@ export class SnapshotStore {
   /** The snapshot as it lies there, not taken; refused and undefined as by `take`. */
   peek(module: LingerModule): Uint8Array | undefined {
     const octets = this.#attempt("read", () => this.#files.read(this.path));
-    if (octets !== undefined) readSnapshot(octets, module);
+    try {
+      if (octets !== undefined) readSnapshot(octets, module);
+    } catch (error) {
+      if (!(error instanceof LingerError)) throw error;
+      throw new LingerError(error.code, `${this.path}: ${error.message}`, { cause: error });
+    }
     return octets;
   }
 
@@ -68,11 +91,23 @@ export class SnapshotStore {
   take(module: LingerModule): Uint8Array | undefined {
     const octets = this.peek(module);
     if (octets === undefined) return undefined;
-    return this.#attempt("use up", () => {
-      this.#files.rename(this.path, `${this.path}.used`);
+    const used = `${this.path}.used`;
+    const taken = this.#attempt("use up", () => {
+      this.#files.rename(this.path, used);
       this.#files.sync(dirname(this.path));
       return octets;
     });
+    if (taken !== undefined) this.#spoil(used);
+    return taken;
+  }
+
+  /** Who gives it its old name back shall be refused. That it was taken does not depend on it. */
+  #spoil(used: string): void {
+    try {
+      this.#files.overwrite(used, SPENT);
+    } catch {
+      // Its name says it.
+    }
   }
 
   /** Undefined if the file is not there, or somebody else has taken it meanwhile. */
