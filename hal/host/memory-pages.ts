@@ -5,7 +5,7 @@
  */
 
 /** The binary format: magic and version, then sections, each with its id and length. */
-const PREAMBLE_OCTETS = 8;
+export const PREAMBLE_OCTETS = 8;
 const MEMORY_SECTION = 5;
 /** In a memory's flags: it has a maximum. */
 const HAS_MAXIMUM = 1;
@@ -33,8 +33,8 @@ export function withMorePages(module: Uint8Array, pages: number): Uint8Array {
   return module;
 }
 
-/** The number at a place, and the place behind it. */
-function readLeb(octets: Uint8Array, at: number): [value: number, behind: number] {
+/** The LEB128 number at a place, and the place behind it. */
+export function readLeb(octets: Uint8Array, at: number): [value: number, behind: number] {
   let value = 0;
   for (let shift = 0; ; shift += 7) {
     const octet = octets[at++]!;

@@ -11,6 +11,7 @@ import { Abi, Counter, Limit, Status } from "./abi.ts";
 import { LingerError, systemCode } from "./errors.ts";
 import { memoryImports } from "./memory-imports.ts";
 import { withMorePages } from "./memory-pages.ts";
+import { hasMutableGlobals } from "./mutable-globals.ts";
 import {
   WebAssembly,
   type WasmCall,
@@ -183,6 +184,8 @@ export class LingerModule {
   readonly name: string;
   /** True if it brings its own application (`appInit`, `appPoll`). */
   readonly isApplication: boolean;
+  /** True if it keeps state in globals: then its memory is not all of it. */
+  readonly hasGlobals: boolean;
   readonly #compiled: WasmModule;
   readonly #octets: Uint8Array;
   static readonly #profiles = new Map<Profile, LingerModule>();
@@ -191,6 +194,7 @@ export class LingerModule {
     this.name = name;
     this.#compiled = compiled;
     this.#octets = octets;
+    this.hasGlobals = hasMutableGlobals(octets);
     this.#checkImports();
     this.isApplication = this.#checkExports();
   }

@@ -94,6 +94,13 @@ interface KeptStack {
   program?: unknown;
 }
 
+/** An application that is compiled with the stack may keep state elsewhere. */
+export function checkMemoryIsAll({ name, hasGlobals }: LingerModule): void {
+  if (!hasGlobals) return;
+  const text = `${name} keeps state in globals, which no snapshot holds`;
+  throw new LingerError("SNAPSHOT_MODULE", text);
+}
+
 /** The host's part of a snapshot. */
 function readKept(host: Uint8Array): KeptStack {
   try {
@@ -401,10 +408,12 @@ export class Stack extends EventEmitter<StackEvents> {
    * Puts the whole stack away, open connections included, for `Stack.restore`. This stack is closed
    * then, and its peers are not told: nothing may use its sequence numbers but what is restored.
    * Not to be called from within a wire's `send`. What the program keeps beside the stack goes with
-   * it, as JSON, and is `kept` of the restored one. Throws STACK_CLOSED.
+   * it, as JSON, and is `kept` of the restored one. Throws STACK_CLOSED, and SNAPSHOT_MODULE if the
+   * module has state that is not in its memory: then the stack goes on.
    */
   snapshot(program?: unknown): Uint8Array {
     const instance = this.#instance();
+    checkMemoryIsAll(this.#module);
     const listeners: KeptStack["listeners"] = [];
     const connections: KeptStack["connections"] = [];
     for (const [handle, entry] of this.#handles) {

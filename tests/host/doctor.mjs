@@ -42,7 +42,7 @@ function trapFrom(module, name, from) {
  * Adds an application: `appInit` listens on port 7 and answers `initResult`; `appPoll` accepts
  * whoever comes, sends "!", and closes.
  */
-function addApplication(module, initResult) {
+function addApplication(module, initResult, octet = () => module.i32.const(0x21)) {
   const call = (name, ...values) => module.call(exported(module, name), values, i32);
   const number = (value) => module.i32.const(value);
   // Optimised modules keep nothing below 1,024.
@@ -55,7 +55,7 @@ function addApplication(module, initResult) {
   module.addFunction("appInit", none, i32, [], module.block(null, init, i32));
   const serve = [
     module.drop(call("tcpReserve", handle())),
-    module.i32.store8(0, 1, call("tcpReservedAddress", handle()), number(0x21)),
+    module.i32.store8(0, 1, call("tcpReservedAddress", handle()), octet()),
     module.drop(call("tcpCommit", handle(), number(1))),
     module.drop(call("tcpRelease", handle())),
   ];
@@ -82,6 +82,18 @@ function spoilCommits(module) {
   prepend(module, "tcpCommit", module.i32.store8(0, 1, place, module.i32.const(0x21)));
 }
 
+/** An application that counts its polls in a global, and sends the count instead. */
+function addCountingApplication(module) {
+  const count = () => module.global.get("count", i32);
+  addApplication(module, 0, count);
+  module.addGlobal("count", i32, true, module.i32.const(0));
+  prepend(
+    module,
+    "appPoll",
+    module.global.set("count", module.i32.add(count(), module.i32.const(1))),
+  );
+}
+
 const VARIANTS = {
   trapInPoll: (module) => trapFrom(module, "poll", 8000),
   trapInCloseWrite: (module) => trapFrom(module, "tcpCloseWrite", 0),
@@ -97,6 +109,7 @@ const VARIANTS = {
   },
   halfApplication: (module) => addEmpty(module, "appPoll"),
   application: (module) => addApplication(module, 0),
+  countingApplication: addCountingApplication,
   refusingApplication: (module) => addApplication(module, -7),
 };
 

@@ -27,7 +27,9 @@ export type Variant =
   | "halfApplication"
   /** Accepts on port 7, sends "!", closes. */
   | "application"
-  /** The same, but appInit answers -7. */
+  /** The same, but what it sends is how often it was polled, which it counts in a global. */
+  | "countingApplication"
+  /** As `application`, but appInit answers -7. */
   | "refusingApplication";
 
 function modulePath(profile: Profile): string {

@@ -296,6 +296,32 @@ describe("a module that differs", () => {
   });
 });
 
+describe("a module with state in globals", () => {
+  test("is brought back to a moment from the beginning", () => {
+    const { sink, octets } = gather();
+    const module = LingerModule.load(doctored("countingApplication"));
+    assert.deepEqual([module.hasGlobals, load("default").hasGlobals], [true, false]);
+    const rig = twoStacks({ server: { record: { to: sink, hashEvery: 1 }, module } });
+    for (let peer = 0; peer < 60; peer++) {
+      const connection = rig.client.connect(SERVER, PORT);
+      rig.clock.advance(500);
+      connection.close();
+      rig.clock.advance(500);
+    }
+    rig.server.close();
+    const recording = readRecording(octets());
+    const replay = new Replay(recording, module);
+    assert.ok(recording.steps.length > 600, "more than two checkpoints of others");
+    const hashes = hashesOf(replay);
+    for (let position = hashes.length - 1; position > 0; position -= 67) {
+      replay.seek(position);
+      assert.equal(replay.stateHash(), hashes[position], `back at ${position}`);
+    }
+    replay.seek(Infinity);
+    assert.equal(replay.divergence, undefined);
+  });
+});
+
 describe("a file", () => {
   test("is written while the stack works, and whole when it is closed", () => {
     const path = join(folder, "run.rec");

@@ -17,6 +17,7 @@ import { Stack } from "../../hal/host/stack.ts";
 import type { Wire } from "../../hal/host/wire.ts";
 import { WireEnds } from "../../hal/host/wire.ts";
 import { createMemoryPair } from "../../hal/host/wires/index.ts";
+import { doctored } from "./doctored-module.ts";
 import {
   connected,
   hashOf,
@@ -268,6 +269,18 @@ describe("what does not fit is refused", () => {
       view.setUint32(other.length - 4, checkOf(other.subarray(0, -4)), true);
       assert.equal(restore(other), "SNAPSHOT_VERSION");
     }
+  });
+
+  test("a module whose memory is not all of its state, and the stack goes on", () => {
+    const module = LingerModule.load(doctored("countingApplication"));
+    const rig = twoStacks({ server: { module } });
+    assert.equal(
+      codeIn(() => rig.server.snapshot()),
+      "SNAPSHOT_MODULE",
+    );
+    const connection = rig.client.connect(rig.server.address, PORT);
+    rig.clock.advance(1000);
+    assert.equal(connection.read()?.length, 1);
   });
 
   test("a snapshot with the part of another HAL", () => {

@@ -276,6 +276,7 @@ export class Replay {
   }
 
   #checkpoint(): void {
+    if (this.#position > 0 && this.module.hasGlobals) return; // memory is not all of its state
     if (this.#checkpoints.some(({ position }) => position === this.#position)) return;
     this.#checkpoints.push({
       position: this.#position,
@@ -293,7 +294,7 @@ export class Replay {
   #restore(position: number): void {
     const before = this.#checkpoints.filter((candidate) => candidate.position <= position);
     const found = before.reduce((last, next) => (next.position > last.position ? next : last));
-    if (this.#hasTrapped) {
+    if (this.#hasTrapped || this.module.hasGlobals) {
       this.#instance = this.#instantiate();
       this.#hash = this.#newHash();
       this.#hasTrapped = false;
