@@ -5,6 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,4 +112,19 @@ export function temporaryFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), "linger-test-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
+}
+
+/** Two UDP ports that are free now. */
+export async function freePorts(): Promise<[number, number]> {
+  const sockets = [createSocket("udp4"), createSocket("udp4")];
+  const ports = await Promise.all(
+    sockets.map(async (socket) => {
+      socket.bind(0, "127.0.0.1");
+      await once(socket, "listening");
+      return socket.address().port;
+    }),
+  );
+  for (const socket of sockets) socket.close();
+  const [near = 0, far = 0] = ports;
+  return [near, far];
 }

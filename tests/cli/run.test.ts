@@ -4,12 +4,13 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it, type TestContext } from "node:test";
-import { listenStream, Stack } from "../../hal/host/index.ts";
-import { ROOT, Running, temporaryFolder } from "./linger.ts";
+import { listenStream, openDatagram, Stack } from "../../hal/host/index.ts";
+import { doctored } from "../host/doctored-module.ts";
+import { assertMistake, freePorts, linger, ROOT, Running, temporaryFolder } from "./linger.ts";
 
 /** A project that has the package installed, as far as asc can tell. */
 const project = mkdtempSync(join(tmpdir(), "linger-examples-"));
@@ -60,6 +61,16 @@ async function exchange(stack: Stack, port: number, text: string): Promise<strin
   return answer;
 }
 
+it("--snapshot is refused where state is in globals, before anything begins", async (t) => {
+  const folder = temporaryFolder(t);
+  const module = join(folder, "counting.wasm");
+  writeFileSync(module, doctored("countingApplication"));
+  const args = ["run", module, "--wire", "tap:tap0", "--ip", "10.9.0.2", "--snapshot"];
+  const finished = await linger(t, [...args, join(folder, "asleep")]);
+  assertMistake(finished, 1, /counting\.wasm keeps state in globals, which no snapshot holds/);
+  assertMistake(await linger(t, [...args, folder]), 1, /cannot write the snapshot/);
+});
+
 for (const target of ["default", "tiny"] as const) {
   describe(`the echo example, ${target}`, () => {
     it("echoes on many connections, one after the other and at once", async (t) => {
@@ -76,6 +87,39 @@ for (const target of ["default", "tiny"] as const) {
       const { code, stderr } = await running.finished;
       assert.deepEqual([code, stderr], [0, ""]);
     });
+  });
+
+  it(`--snapshot keeps the application and its connections, ${target}`, async (t) => {
+    const [near, far] = await freePorts();
+    const wire = await openDatagram({
+      local: { port: near },
+      remote: { host: "127.0.0.1", port: far },
+    });
+    const stack = Stack.create({ wire, address: "10.9.0.1/24", parameters: { rtoMinMs: 200 } });
+    t.after(() => stack.close());
+    const asleep = join(temporaryFolder(t), "asleep");
+    const args = ["run", compile("echo", target), "--wire", `udp:${far}:127.0.0.1:${near}`];
+    args.push("--ip", "10.9.0.2/24", "--snapshot", asleep);
+    let running = new Running(t, args);
+    await running.prints(/^running /m);
+    const connection = stack.connect("10.9.0.2", 7);
+    const text = "An echo that sleeps in between. ".repeat(3000);
+    const sent = connection.writeAll(text);
+    const chunks: Uint8Array[] = [];
+    for (let got = 0; got < text.length; got += chunks.at(-1)!.length) {
+      if (chunks.length === 5) {
+        running.child.kill("SIGTERM");
+        const { code, stdout, stderr } = await running.finished;
+        assert.deepEqual([code, stderr], [0, ""]);
+        assert.match(stdout, /\nput to sleep in .*asleep\n$/);
+        running = new Running(t, args);
+      }
+      chunks.push((await connection.receive())!);
+    }
+    await sent;
+    assert.ok(chunks.length > 6, "there was more to come after the sleep");
+    assert.equal(Buffer.concat(chunks).toString(), text);
+    assert.equal(await exchange(stack, 7, "the listener too"), "the listener too");
   });
 
   it(`--status shows the connections of the application, ${target}`, async (t) => {

@@ -3,8 +3,6 @@
  * connections, over a UDP wire with a stack of this process, and over TAP with the kernel.
  */
 import assert from "node:assert/strict";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -23,7 +21,7 @@ import {
   VirtualClock,
 } from "../../hal/host/index.ts";
 import { inNamespace } from "./in-namespace.ts";
-import { assertMistake, linger, Running, temporaryFolder } from "./linger.ts";
+import { assertMistake, freePorts, linger, Running, temporaryFolder } from "./linger.ts";
 
 const SERVER = "10.9.0.2";
 const CLIENT = "10.9.0.1";
@@ -31,21 +29,6 @@ const MUCH = 300_000;
 
 const possibility = findNamespace();
 const skip = "reason" in possibility ? possibility.reason : false;
-
-/** Two UDP ports that are free now. */
-async function freePorts(): Promise<[number, number]> {
-  const sockets = [createSocket("udp4"), createSocket("udp4")];
-  const ports = await Promise.all(
-    sockets.map(async (socket) => {
-      socket.bind(0, "127.0.0.1");
-      await once(socket, "listening");
-      return socket.address().port;
-    }),
-  );
-  for (const socket of sockets) socket.close();
-  const [near = 0, far = 0] = ports;
-  return [near, far];
-}
 
 interface Sleeper {
   stack: Stack;

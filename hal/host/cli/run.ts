@@ -4,10 +4,12 @@
 import { statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { LingerModule } from "../module.ts";
+import { checkMemoryIsAll } from "../stack.ts";
 import { type Command, CommandError, expectPositionals, parseCommandLine } from "./command.ts";
 import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
 import {
   openSession,
+  planBed,
   planSession,
   SESSION_HELP,
   SESSION_OPTIONS,
@@ -23,6 +25,9 @@ export const runCommand: Command = {
 FILE.wasm exports appInit and appPoll beside the stack's own exports (see hal/README.md). It runs
 until it is stopped by SIGINT, its wire goes away, or it traps.
 
+  --snapshot FILE      when stopped, closes nothing: puts stack and application into FILE. Starts by
+                       going on from FILE, if it is there: once, as FILE.used afterwards; --gateway
+                       and --msl are as they were then
 ${STATUS_HELP}
 
 ${SESSION_HELP}
@@ -32,7 +37,11 @@ ${SESSION_HELP}
 };
 
 async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommandLine(args, { ...SESSION_OPTIONS, ...STATUS_OPTION });
+  const { values, positionals } = parseCommandLine(args, {
+    ...SESSION_OPTIONS,
+    snapshot: { type: "string" },
+    ...STATUS_OPTION,
+  });
   const [file = ""] = expectPositionals(positionals, ["FILE.wasm"]);
   const plan = planSession(values);
   if (statSync(file, { throwIfNoEntry: false })?.isFile() !== true) {
@@ -43,8 +52,11 @@ async function run(args: string[]): Promise<number> {
     throw new CommandError(`${file} has no application: it exports neither appInit nor appPoll`);
   }
   plan.stack.module = module;
+  const path = values.snapshot;
+  const bed = path === undefined ? undefined : planBed(path, values.record, () => undefined);
+  if (bed !== undefined) checkMemoryIsAll(module);
   const interrupt = watchInterrupt();
-  const session = await openUnlessInterrupted(openSession(plan), interrupt);
+  const session = await openUnlessInterrupted(openSession(plan, bed), interrupt);
   if (session === undefined) return 0;
   const { stack } = session;
   const reporter = watchStatus(stack, values.status === true);
@@ -54,6 +66,10 @@ async function run(args: string[]): Promise<number> {
     const lost = await Promise.race([interrupt.requested, closed]);
     if (lost !== undefined) throw stackFailure(lost.error);
     reporter.atEnd();
+    if (bed !== undefined) {
+      bed.store.save(stack.snapshot());
+      console.log(`put to sleep in ${bed.store.path}`);
+    }
     return 0;
   } finally {
     reporter.dispose();

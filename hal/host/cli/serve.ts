@@ -1,10 +1,8 @@
 /**
  * `linger serve NAME`: one of the small servers, until a signal or the loss of the wire ends it.
  */
-import { resolve } from "node:path";
 import { type AppName, APPS } from "../apps/index.ts";
 import { isKeptApp } from "../apps/serve.ts";
-import { SnapshotStore } from "../snapshot/store.ts";
 import {
   type Command,
   CommandError,
@@ -16,8 +14,8 @@ import {
 import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
 import {
   type Bed,
-  checkWritable,
   openSession,
+  planBed,
   planSession,
   SESSION_HELP,
   SESSION_OPTIONS,
@@ -94,23 +92,17 @@ async function run(args: string[]): Promise<number> {
   }
 }
 
-/** What `--snapshot` stands for, if nothing stands against it. */
 function bedFor(
   { name, port }: { name: string; port: number },
   path: string,
   record: string | undefined,
 ): Bed {
-  if (record !== undefined && resolve(record) === resolve(path)) {
-    throw new UsageError("--record and --snapshot need a file each");
-  }
-  checkWritable(path, "--snapshot", "snapshot");
-  const check = (kept: unknown): void => {
+  return planBed(path, record, (kept) => {
     if (!isKeptApp(kept)) {
       throw new CommandError(`the snapshot ${path} was not made by this version of linger serve`);
     }
     if (kept.name === name && kept.port === port) return;
     const has = `${kept.name} on port ${kept.port}`;
     throw new CommandError(`the snapshot ${path} is of ${has}, not of ${name} on port ${port}`);
-  };
-  return { store: new SnapshotStore(path), check };
+  });
 }

@@ -5,11 +5,11 @@
  * what was opened is closed again if a later step fails.
  */
 import { accessSync, constants, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { RealClock } from "../clock.ts";
 import { LingerModule } from "../module.ts";
 import { formatMacAddress, parseIpv4Address, parseMacAddress } from "../packet/index.ts";
-import type { SnapshotStore } from "../snapshot/store.ts";
+import { SnapshotStore } from "../snapshot/store.ts";
 import { contentsOf, type Profile, Stack, type StackOptions } from "../stack.ts";
 import type { Wire } from "../wire.ts";
 import { type Impairment, impair } from "../wires/impairment.ts";
@@ -89,6 +89,15 @@ export interface Bed {
   store: SnapshotStore;
   /** Throws if this command cannot go on with what one like it has kept. */
   check(kept: unknown): void;
+}
+
+/** The bed for `--snapshot FILE`, if nothing stands against it. */
+export function planBed(path: string, record: string | undefined, check: Bed["check"]): Bed {
+  if (record !== undefined && resolve(record) === resolve(path)) {
+    throw new UsageError("--record and --snapshot need a file each");
+  }
+  checkWritable(path, "--snapshot", "snapshot");
+  return { store: new SnapshotStore(path), check };
 }
 
 /**
@@ -217,7 +226,7 @@ function parseImpairment(text: string): { settings: Impairment; seed: number } {
 }
 
 /** Tells early that a file cannot be written; the file itself is made when the wire is open. */
-export function checkWritable(path: string, option: string, what: string): void {
+function checkWritable(path: string, option: string, what: string): void {
   if (path === "") throw new UsageError(`${option} needs a file name`);
   const found = statSync(path, { throwIfNoEntry: false });
   try {
