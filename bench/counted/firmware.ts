@@ -34,6 +34,8 @@ export interface Order {
   readonly ending: (typeof ENDINGS)[number];
   /** Where a recording goes: nowhere, into RAM, out of the UART. */
   readonly sink: (typeof SINKS)[number];
+  /** The MAC is busy at each transmission of so many. */
+  readonly busyEvery?: number;
 }
 
 const ENDINGS = ["when done", "asleep", "awake"] as const;
@@ -107,8 +109,10 @@ function keptIn(store: string): string {
   return `memory-backend-file,id=psram,size=${STORE_OCTETS},mem-path=${store},share=on`;
 }
 
-function writeOrder({ connections, octets, warmUp, count, ending, sink }: Order): string[] {
-  const words = [connections, octets, warmUp, count, ENDINGS.indexOf(ending), SINKS.indexOf(sink)];
+function writeOrder(order: Order): string[] {
+  const { connections, octets, warmUp, count, ending, sink, busyEvery = 0 } = order;
+  const ways = [ENDINGS.indexOf(ending), SINKS.indexOf(sink), busyEvery];
+  const words = [connections, octets, warmUp, count, ...ways];
   return words.flatMap((word, index) => {
     const address = ORDER_ADDRESS + 4 * index;
     return ["-device", `loader,addr=${address},data=${word},data-len=4`];

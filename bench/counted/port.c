@@ -70,6 +70,8 @@ struct order {
   uint32_t count;
   uint32_t ending;
   uint32_t sink;
+  /** The MAC is busy at each transmission of so many; 0: at none. */
+  uint32_t busy_every;
 };
 enum ending { END_WHEN_DONE, END_ASLEEP, END_AWAKE };
 enum sink { SINK_NONE, SINK_FIFO, SINK_UART };
@@ -306,6 +308,7 @@ static void pass_time(uint32_t ms) {
   // What a handshake ends with is still in the MAC.
   const bool has_sent = station.has_sent;
   station.has_sent = false;
+  if (!is_waiting()) station.quiet_turns = 0;
   if (has_sent || station.is_done) {
     ++now_ms;
   } else if (is_waiting()) {
@@ -339,6 +342,9 @@ void __wrap_linger_port_idle(uint32_t ms) {
 
 bool __wrap_linger_port_transmit(const uint8_t *frame, uint32_t octets);
 bool __wrap_linger_port_transmit(const uint8_t *frame, uint32_t octets) {
+  static uint32_t transmissions;
+  const uint32_t every = ORDER->busy_every;
+  if (every != 0 && ++transmissions % every == 0) return false;
   const bool is_taken = __real_linger_port_transmit(frame, octets);
   pause_counting();
   if (!is_taken) fail("the MAC is busy");

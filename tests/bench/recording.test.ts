@@ -47,13 +47,14 @@ describe("on a Cortex-M3, ahead of time", { skip: whatHinders(COUNTED_NEEDS) }, 
 
   test("what was counted was recorded: a replay goes through the same states", () => {
     const order = { connections: 3, octets: 1000, warmUp: 0, count: 64 } as const;
-    const options = { ...order, ending: "when done", sink: "memory" } as const;
+    const options = { ...order, ending: "when done", sink: "memory", busyEvery: 7 } as const;
     const recording = readRecording(runCounted("wasm2c", "hasher", options).recording);
     const replay = new Replay(recording, LingerModule.load("default"));
     replay.seek(Infinity);
     assert.equal(replay.divergence, undefined);
     assert.equal(replay.isSameModule, true);
     assert.ok(recording.steps.filter(({ hash }) => hash !== undefined).length >= 2);
+    assert.ok(replay.frames.some(({ sent }) => !sent));
     const commits = recording.steps.filter(({ call }) => call === "tcpCommit");
     const committed = commits.reduce((sum, { data }) => sum + data!.length, 0);
     assert.equal(committed, order.octets * order.count);

@@ -455,7 +455,10 @@ function writeSparingly(octets: Uint8Array, recording: Recording): Uint8Array {
     const frames = replay.frames.slice(framesBefore).filter(({ direction }) => direction === "out");
     for (const asked of imports) {
       if (asked.kind === "entropy") records.push(Kind.ENTROPY, ...word(asked.word));
-      else records.push(Kind.SENT_WORD, ...frameNote(frames.shift()!.octets));
+      else {
+        const { sent, octets: frame } = frames.shift()!;
+        records.push(sent ? Kind.SENT_WORD : Kind.BUSY_WORD, ...frameNote(frame));
+      }
     }
     if (call === "nextReady") {
       records.push(Kind.RETURN_WORD, ...word(result!));

@@ -48,6 +48,7 @@ export const Kind = {
   IMAGE: 75,
   RETURN_WORD: 76,
   SENT_WORD: 77,
+  BUSY_WORD: 78,
 } as const;
 
 /** So many octets from a place in the memory on. */

@@ -257,10 +257,12 @@ class Reader {
         step.imports.push({ kind: "transmit", sent, length, by: "check", check });
         return;
       }
-      case Kind.SENT_WORD: {
+      case Kind.SENT_WORD:
+      case Kind.BUSY_WORD: {
         const length = this.#octet() | (this.#octet() << 8);
+        const sent = kind === Kind.SENT_WORD;
         const check = this.#word();
-        step.imports.push({ kind: "transmit", sent: true, length, by: "word", check });
+        step.imports.push({ kind: "transmit", sent, length, by: "word", check });
         return;
       }
       case Kind.ENTROPY:

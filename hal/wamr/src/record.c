@@ -32,9 +32,7 @@
 /** So many octets, or fewer, are copied into the buffer. */
 #define COPIED_OCTETS_MAX 127u
 #define BUFFER_OCTETS 512u
-/** So many octets of a frame that left are checked: all its headers. */
-#define FRAME_CHECK_OCTETS 64u
-/** Here ends the word of a frame that left: a segment's window and checksum. */
+/** Here ends the word of a frame that tells it from others: a segment's window and checksum. */
 #define FRAME_WORD_END 52u
 #define PAGE_OCTETS 4096u
 /** So many slots are not looked for again. */
@@ -50,12 +48,12 @@ enum kind {
   /** Added to a call's: its first argument is the last answer of `nextReady`. */
   KIND_OF_READY = 32,
   KIND_TRAP = 66,
-  KIND_BUSY = 68,
   KIND_ENTROPY = 69,
   KIND_HASH = 70,
   KIND_END = 72,
   KIND_RETURN_WORD = 76,
   KIND_SENT_WORD = 77,
+  KIND_BUSY_WORD = 78,
 };
 
 /** The calls by their numbers in the format; 0 for those that always answer the same. */
@@ -187,35 +185,6 @@ static uint32_t mix_high(uint32_t sum, uint32_t word) {
   return mix(sum, word, 0x85ebca6bu, 13);
 }
 
-/** Up to four octets, filled up with zeros. */
-static uint32_t word_at(const uint8_t *octets, uint32_t at, uint32_t end) {
-  uint32_t word = 0;
-  // A length that the compiler knows is a load, not a call.
-  if (at + 4 <= end) memcpy(&word, octets + at, 4);
-  else if (at < end) memcpy(&word, octets + at, end - at);
-  return word;
-}
-
-/** The format's check of a frame's beginning. */
-static uint32_t check_of(const uint8_t *octets, uint32_t count) {
-  uint32_t lanes[4] = {count, 0, 0, 0};
-  uint32_t at = 0;
-  // Whole rows in registers.
-  for (; at + 16 <= count; at += 16) {
-    uint32_t row[4];
-    memcpy(row, octets + at, sizeof row);
-    lanes[0] = mix_low(lanes[0], row[0]);
-    lanes[1] = mix_low(lanes[1], row[1]);
-    lanes[2] = mix_low(lanes[2], row[2]);
-    lanes[3] = mix_low(lanes[3], row[3]);
-  }
-  for (; at < count; at += 4) {
-    uint32_t *const lane = &lanes[at / 4 % 4];
-    *lane = mix_low(*lane, word_at(octets, at, count));
-  }
-  return mix_low(mix_low(mix_low(lanes[0], lanes[1]), lanes[2]), lanes[3]);
-}
-
 /** The two sums of a page, and its words in one. */
 struct page {
   uint32_t low;
@@ -306,29 +275,33 @@ void linger_record_start(const struct linger_module *module) {
   for (uint32_t i = 0; i < LIMIT_COUNT; ++i) put_header((uint32_t)linger_limit(i));
 }
 
-COLD static void put_sent_with_room(const uint8_t *frame, uint32_t octets) {
-  if (make_room()) linger_record_sent(frame, octets);
+static void put_frame(enum kind kind, const uint8_t *frame, uint32_t octets);
+
+COLD static void put_frame_with_room(enum kind kind, const uint8_t *frame, uint32_t octets) {
+  if (make_room()) put_frame(kind, frame, octets);
 }
 
-void linger_record_sent(const uint8_t *frame, uint32_t octets) {
+/** What became of a frame. */
+static void put_frame(enum kind kind, const uint8_t *frame, uint32_t octets) {
   uint8_t *const to = recorder.at;
   if (UNLIKELY(to >= recorder.limit)) {
-    put_sent_with_room(frame, octets);
+    put_frame_with_room(kind, frame, octets);
     return;
   }
   const uint32_t end = octets < FRAME_WORD_END ? octets : FRAME_WORD_END;
-  to[0] = KIND_SENT_WORD;
+  to[0] = (uint8_t)kind;
   to[1] = (uint8_t)octets;
   to[2] = (uint8_t)(octets >> 8);
   memcpy(to + 3, frame + end - 4, 4);
   recorder.at = to + 7;
 }
 
+void linger_record_sent(const uint8_t *frame, uint32_t octets) {
+  put_frame(KIND_SENT_WORD, frame, octets);
+}
+
 void linger_record_busy(const uint8_t *frame, uint32_t octets) {
-  if (!can_begin()) return;
-  const uint32_t checked = octets < FRAME_CHECK_OCTETS ? octets : FRAME_CHECK_OCTETS;
-  *recorder.at++ = KIND_BUSY;
-  recorder.at = put_word(put_varint(recorder.at, octets), check_of(frame, checked));
+  put_frame(KIND_BUSY_WORD, frame, octets);
 }
 
 void linger_record_entropy(uint32_t word) {

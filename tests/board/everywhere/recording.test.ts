@@ -3,7 +3,7 @@
  * told as such.
  */
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -11,6 +11,7 @@ import { buildRecorder, modulePath } from "../../../bench/firmware/build.ts";
 import { openDatagram, Stack } from "../../../hal/host/index.ts";
 import { LingerModule } from "../../../hal/host/module.ts";
 import { readRecording, type Recording, Replay } from "../../../hal/host/recording/index.ts";
+import { doctored } from "../../host/doctored-module.ts";
 import { octets, sha256 } from "../../interop/traffic.ts";
 import { BOARD_ADDRESS, BoardMachine } from "../board.ts";
 import { freePort, PEER_ADDRESS } from "../peer.ts";
@@ -91,6 +92,36 @@ describe("a board's recording", { timeout: SUITE_TIMEOUT_MS }, () => {
       assert.ok(FRAMES_IN > 20 && FRAMES_OUT > 20);
     });
   }
+
+  test("ends with the call that traps, and a replay traps there", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "linger-recording-"));
+    const port = await freePort();
+    const wire = await openDatagram({ local: { port: 0 }, remote: { port } });
+    const stack = Stack.create({ wire, address: `${PEER_ADDRESS}/24` });
+    const [module, file] = [join(folder, "module.wasm"), join(folder, "recording")];
+    writeFileSync(module, doctored("trapInCloseWrite"));
+    const way = `udp:${port}:${wire.localPort}`;
+    const board = BoardMachine.asProcess("recorded", module, way, file);
+    try {
+      await board.says("linger: ready\n");
+      const connection = stack.connect(BOARD_ADDRESS, ECHO_PORT);
+      await connection.connected;
+      connection.closeWrite();
+      await board.says("linger: ready\n", 2);
+      const recording = readRecording(file);
+      assert.equal(recording.truncated, undefined);
+      assert.equal(recording.steps.at(-1)!.call, "tcpCloseWrite");
+      assert.equal(recording.steps.at(-1)!.hasTrapped, true);
+      const replay = new Replay(recording, LingerModule.load(module));
+      replay.seek(Infinity);
+      assert.equal(replay.divergence, undefined);
+      assert.deepEqual([replay.isSameModule, replay.hasTrapped], [true, true]);
+    } finally {
+      stack.close();
+      await board.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
 
   test("differs on another module, and the step is told", async () => {
     const recording = await record("process");
