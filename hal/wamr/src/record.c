@@ -108,11 +108,13 @@ static struct {
   /** What SEND was offered last, for which handle, and where: its octets are to be found there. */
   uint32_t room_handle;
   uint32_t room_octets;
-  uint32_t room_address;
+  const uint8_t *room;
   uint32_t turns;
   uint32_t slots_begin;
   uint32_t slots_end;
   uint32_t slot_octets;
+  uint32_t image_octets;
+  const uint8_t *image;
   const uint8_t *slots[SLOTS_MAX];
   uint8_t octets[BUFFER_OCTETS];
 } recorder;
@@ -149,6 +151,15 @@ COLD static uint8_t *put_varint(uint8_t *to, uint32_t value) {
   return to;
 }
 
+/** The same for what has 14 bits at most. */
+ALWAYS_INLINE uint8_t *put_short(uint8_t *to, uint32_t value) {
+  to[0] = (uint8_t)value;
+  if (value <= 0x7f) return to + 1;
+  to[0] = (uint8_t)(value | 0x80);
+  to[1] = (uint8_t)(value >> 7);
+  return to + 2;
+}
+
 /** Octets go to the port from where they are, behind what is in the buffer. */
 static void put_octets(const uint8_t *octets, uint32_t count) {
   flush();
@@ -161,14 +172,13 @@ static void put_octets(const uint8_t *octets, uint32_t count) {
  * place in the recording that is aligned as they are: a port that copies them copies whole words.
  */
 __attribute__((noinline)) static void put_many(uint8_t *to, const uint8_t *octets, uint32_t count) {
-  uint8_t *const end = put_varint(to, count);
+  uint8_t *const end = count <= 0x3fff ? put_short(to, count) : put_varint(to, count);
   const uint32_t place = recorder.total + (uint32_t)(end - recorder.octets);
-  uint32_t missing = ((uint32_t)(uintptr_t)octets - place) % 4;
+  const uint32_t missing = ((uint32_t)(uintptr_t)octets - place) % 4;
+  if (missing != 0) end[-1] |= 0x80;
+  // As many less one that say that another follows, and one of zeros.
+  put_word(end, 0x8080u >> 8 * (3 - missing));
   recorder.at = end + missing;
-  for (to = end; missing > 0; --missing) {
-    to[-1] |= 0x80;
-    *to++ = 0;
-  }
   put_octets(octets, count);
 }
 
@@ -235,8 +245,8 @@ static void add_page(const uint8_t *image, uint32_t size, uint32_t begin, uint32
 }
 
 __attribute__((noinline)) static void put_hash(void) {
-  const uint32_t size = linger_engine_image_octets();
-  const uint8_t *const image = linger_memory(0, size);
+  const uint32_t size = recorder.image_octets;
+  const uint8_t *const image = recorder.image;
   uint32_t sums[2] = {0, 0};
   for (uint32_t begin = 0; begin < size; begin += PAGE_OCTETS) add_page(image, size, begin, sums);
   if (!can_begin()) return;
@@ -257,6 +267,8 @@ void linger_record_start(const struct linger_module *module) {
     recorder.slots[i] = linger_memory((uint32_t)linger_rx_slot_address(i), slot_octets);
   }
   recorder.slot_octets = slot_octets;
+  recorder.image_octets = linger_engine_image_octets();
+  recorder.image = linger_memory(0, recorder.image_octets);
   recorder.slots_begin = (uint32_t)linger_rx_slot_address(0) - 2;
   recorder.slots_end = (uint32_t)linger_rx_slot_address(last) + slot_octets;
   linger_engine_digest(module, digest);
@@ -333,39 +345,52 @@ ALWAYS_INLINE int32_t time_of(enum number number) {
 
 /** The octets that the caller has written for this call: few are copied. */
 ALWAYS_INLINE void put_written(uint8_t *to, const uint8_t *from, uint32_t octets) {
-  if (from == NULL) octets = 0; // nobody can have written anything
   if (LIKELY(octets <= COPIED_OCTETS_MAX)) {
     *to++ = (uint8_t)octets;
-    memcpy(to, from, octets);
     recorder.at = to + octets;
+    memcpy(to, from, octets);
   } else {
     put_many(to, from, octets);
   }
 }
 
-/** Where a frame is: in its slot. */
-ALWAYS_INLINE const uint8_t *find_frame(uint32_t slot, uint32_t octets) {
-  if (octets > recorder.slot_octets) return NULL;
-  if (LIKELY(slot < SLOTS_MAX)) return recorder.slots[slot];
-  const int32_t at = LINGER_RAW(linger_rx_slot_address)(slot);
-  return at < 0 ? NULL : linger_memory((uint32_t)at, octets);
+/** Nobody can have written anything. */
+ALWAYS_INLINE void put_nothing(uint8_t *to) {
+  *to = 0;
+  recorder.at = to + 1;
 }
 
-/** Follows where SEND's octets lie. */
-ALWAYS_INLINE const uint8_t *find_room(uint32_t handle, uint32_t octets) {
-  if (recorder.room_handle != handle || octets > recorder.room_octets) return NULL;
-  const uint32_t at = recorder.room_address;
-  recorder.room_octets -= octets;
-  recorder.room_address += octets;
-  return at == 0 ? NULL : linger_memory(at, octets);
+/** A frame is in its slot. */
+ALWAYS_INLINE void put_received(uint8_t *to, uint32_t slot, uint32_t octets) {
+  const uint8_t *from = NULL;
+  if (LIKELY(slot < SLOTS_MAX)) {
+    from = recorder.slots[slot];
+  } else {
+    const int32_t at = LINGER_RAW(linger_rx_slot_address)(slot);
+    if (at > 0) from = linger_memory((uint32_t)at, octets);
+  }
+  if (from != NULL && octets <= recorder.slot_octets) put_written(to, from, octets);
+  else put_nothing(to);
+}
+
+/** SEND's octets are in their room, of which less is left then. */
+ALWAYS_INLINE void put_committed(uint8_t *to, uint32_t handle, uint32_t octets) {
+  const uint8_t *const from = recorder.room;
+  if (from != NULL && recorder.room_handle == handle && octets <= recorder.room_octets) {
+    recorder.room_octets -= octets;
+    recorder.room = from + octets;
+    put_written(to, from, octets);
+  } else {
+    put_nothing(to);
+  }
 }
 
 /** Ends a call's record with what the caller has written for it, if it is such a call. */
 ALWAYS_INLINE void end_call(enum number number, uint8_t *to, const uint32_t *values) {
   if (number == NUMBER_frameReceived) {
-    put_written(to, find_frame(values[0], values[1]), values[1]);
+    put_received(to, values[0], values[1]);
   } else if (number == NUMBER_tcpCommit) {
-    put_written(to, find_room(values[0], values[1]), values[1]);
+    put_committed(to, values[0], values[1]);
   } else {
     recorder.at = to;
   }
@@ -383,15 +408,6 @@ COLD static void put_call(enum number number, uint32_t count, const uint32_t *va
     if (is_time) recorder.last_ms = values[i];
   }
   end_call(number, to, values);
-}
-
-/** An argument of one octet or two. */
-ALWAYS_INLINE uint8_t *put_short(uint8_t *to, uint32_t value) {
-  to[0] = (uint8_t)value;
-  if (value <= 0x7f) return to + 1;
-  to[0] = (uint8_t)(value | 0x80);
-  to[1] = (uint8_t)(value >> 7);
-  return to + 2;
 }
 
 /** What a server calls for each segment. */
@@ -450,6 +466,13 @@ COLD static void put_refusal(enum number number, uint32_t handle, uint32_t statu
   recorder.at = put_word(recorder.at, status);
 }
 
+/** Where SEND's octets lie, if that is memory. */
+ALWAYS_INLINE void note_room(uint32_t at) {
+  const uint32_t size = recorder.image_octets;
+  const uint32_t octets = recorder.room_octets;
+  recorder.room = at <= size && octets <= size - at ? recorder.image + at : NULL;
+}
+
 /** Of what may be a question, and was none. Other answers are left out: a replay knows them. */
 ALWAYS_INLINE uint32_t answered(enum number number, const uint32_t *values, uint32_t result) {
   const bool is_refused = (int32_t)result <= 0;
@@ -458,11 +481,11 @@ ALWAYS_INLINE uint32_t answered(enum number number, const uint32_t *values, uint
   } else if (number == NUMBER_tcpReserve) {
     recorder.room_handle = values[0];
     recorder.room_octets = is_refused ? 0 : result;
-    recorder.room_address = 0;
+    recorder.room = NULL;
     if (UNLIKELY(is_refused)) put_refusal(number, values[0], result);
   } else if (number == NUMBER_tcpReservedAddress) {
-    if (recorder.room_handle == values[0]) recorder.room_address = result;
     if (UNLIKELY(is_refused)) put_refusal(number, values[0], result);
+    else if (recorder.room_handle == values[0]) note_room(result);
   }
   return result;
 }
