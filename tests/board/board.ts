@@ -103,11 +103,12 @@ export class BoardMachine {
     engine: ProcessEngine,
     module: string,
     wire: string,
-    file?: string,
+    file?: string | readonly [store: string, recording: string],
   ): BoardMachine {
     const args = [...(engine === "wasm2c" ? [] : [module]), wire, formatSettings(SETTINGS)];
-    // The file is the flash, of which a recorder has none.
-    if (file !== undefined) args.push(...(engine === "recorded" ? ["", file] : [file]));
+    // One file is the flash, or a recorder's, which has no flash then.
+    if (typeof file === "string") args.push(...(engine === "recorded" ? ["", file] : [file]));
+    else if (file !== undefined) args.push(...file);
     const program = buildProcess(engine, module);
     return new BoardMachine(program, { args, monitor: "", discard: () => undefined });
   }

@@ -229,6 +229,7 @@ static bool wake_up(void) {
   hal.ahead_ms = module_ms + slept_ms - began;
   linger_report("awake: the snapshot was taken up in %u ms, after %u ms of sleep",
                 (unsigned)(linger_port_now_ms() - began), (unsigned)slept_ms);
+  linger_record_start(&hal.settings->module, true);
   catch_up(slept_ms);
   return true;
 }
@@ -238,8 +239,8 @@ static bool start_stack(void) {
   const uint8_t *const link = hal.link_address;
   if (!check_version()) return false;
   if (wake_up()) return true;
-  // A recording begins with the memory as it was loaded, and ends with a trap.
-  if (hal.counters.traps == 0) linger_record_start(&settings->module);
+  // A recording ends with a trap.
+  if (hal.counters.traps == 0) linger_record_start(&settings->module, false);
   if (!succeeds("init", linger_init(module_now_ms(), settings->msl_ms))) return false;
   const uint32_t high = (uint32_t)link[0] << 8 | link[1];
   const uint32_t low =

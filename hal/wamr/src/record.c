@@ -24,6 +24,8 @@
 #endif
 
 #define FORMAT_VERSION 1u
+/** Of a recording that begins with an image. */
+#define FORMAT_VERSION_AWAKE 2u
 #define LIMIT_COUNT (LINGER_LIMIT_FEATURES + 1u)
 #define DIGEST_OCTETS 32u
 #define HEADER_OCTETS (72u + 4u * LIMIT_COUNT)
@@ -35,6 +37,8 @@
 /** Here ends the word of a frame that tells it from others: a segment's window and checksum. */
 #define FRAME_WORD_END 52u
 #define PAGE_OCTETS 4096u
+/** An image is written in such pieces, those left out that are 0. */
+#define PIECE_OCTETS 256u
 /** So many slots are not looked for again. */
 #define SLOTS_MAX 8u
 
@@ -51,6 +55,7 @@ enum kind {
   KIND_ENTROPY = 69,
   KIND_HASH = 70,
   KIND_END = 72,
+  KIND_IMAGE = 75,
   KIND_RETURN_WORD = 76,
   KIND_SENT_WORD = 77,
   KIND_BUSY_WORD = 78,
@@ -258,7 +263,25 @@ static void put_header(uint32_t word) {
   put_octets((const uint8_t *)&word, sizeof word);
 }
 
-void linger_record_start(const struct linger_module *module) {
+static bool is_zero(const uint8_t *octets, uint32_t count) {
+  uint8_t any = 0;
+  for (uint32_t i = 0; i < count; ++i) any |= octets[i];
+  return any == 0;
+}
+
+/** What the memory begins with after a sleep. In the slots there is nothing yet. */
+static void put_image(void) {
+  const uint32_t size = linger_engine_image_octets();
+  const uint8_t *const image = linger_memory(0, size);
+  for (uint32_t at = 0; at < size; at += PIECE_OCTETS) {
+    const uint32_t octets = size - at < PIECE_OCTETS ? size - at : PIECE_OCTETS;
+    if (is_zero(image + at, octets)) continue;
+    *recorder.at++ = KIND_IMAGE;
+    put_many(put_varint(recorder.at, at), image + at, octets);
+  }
+}
+
+void linger_record_start(const struct linger_module *module, bool is_awake) {
   static const uint8_t magic[] = {0x89, 0x4c, 0x52, 0x45, 0x43, 0x0d, 0x0a, 0x1a};
   uint8_t digest[DIGEST_OCTETS];
   const uint32_t last = (uint32_t)linger_limit(LINGER_LIMIT_RX_SLOT_COUNT) - 1;
@@ -275,7 +298,7 @@ void linger_record_start(const struct linger_module *module) {
   recorder.at = recorder.octets;
   recorder.limit = recorder.octets + BUFFER_OCTETS - COPIED_OCTETS_MAX - RECORD_OCTETS_MAX;
   put_octets(magic, sizeof magic);
-  put_header(FORMAT_VERSION | HEADER_OCTETS << 16);
+  put_header((is_awake ? FORMAT_VERSION_AWAKE : FORMAT_VERSION) | HEADER_OCTETS << 16);
   put_header(LINGER_ABI_VERSION);
   put_octets(digest, DIGEST_OCTETS);
   put_header(0); // no board here knows the time of day
@@ -285,6 +308,7 @@ void linger_record_start(const struct linger_module *module) {
   put_header(recorder.slots_end);
   put_header(LIMIT_COUNT); // and a name without octets
   for (uint32_t i = 0; i < LIMIT_COUNT; ++i) put_header((uint32_t)linger_limit(i));
+  if (is_awake) put_image();
 }
 
 static void put_frame(enum kind kind, const uint8_t *frame, uint32_t octets);

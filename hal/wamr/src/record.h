@@ -23,8 +23,11 @@
 LINGER_EXPORTS(LINGER_RAW_0, LINGER_RAW_1, LINGER_RAW_2, LINGER_RAW_3, LINGER_RAW_4)
 LINGER_APPLICATION_EXPORTS(LINGER_RAW_0, LINGER_RAW_1)
 #endif
-/** Begins: before `init`, of a module whose memory is as it was loaded. */
-void linger_record_start(const struct linger_module *module);
+/**
+ * Begins: before `init`, of a module whose memory is as it was loaded, or before the first call of
+ * one that is awake again, whose memory then comes first.
+ */
+void linger_record_start(const struct linger_module *module, bool is_awake);
 
 /** What an import has answered, in the middle of a call: `transmit`, 0 or BUSY. */
 void linger_record_sent(const uint8_t *frame, uint32_t octets);
@@ -41,8 +44,9 @@ void linger_record_turn(void);
 
 #define LINGER_RAW(ours) ours
 
-static inline void linger_record_start(const struct linger_module *module) {
+static inline void linger_record_start(const struct linger_module *module, bool is_awake) {
   (void)module;
+  (void)is_awake;
 }
 
 static inline void linger_record_sent(const uint8_t *frame, uint32_t octets) {

@@ -10,6 +10,7 @@ import { modulePath } from "../../../bench/firmware/build.ts";
 import { type Connection, openDatagram, RealClock, Stack } from "../../../hal/host/index.ts";
 import { LingerModule } from "../../../hal/host/module.ts";
 import { parseFrame } from "../../../hal/host/packet/index.ts";
+import { readRecording, Replay } from "../../../hal/host/recording/index.ts";
 import { readSnapshot } from "../../../hal/host/snapshot/format.ts";
 import { octets, sha256, until } from "../../interop/traffic.ts";
 import { BOARD_ADDRESS, BoardMachine } from "../board.ts";
@@ -99,6 +100,52 @@ describe("a connection across a board's power cycle", { timeout: SUITE_TIMEOUT_M
         await bench.close();
       }
     });
+  }
+});
+
+test("a recorder that is awake begins with what was put away", async () => {
+  const flash = new Flash();
+  const [port, peerPort] = [await freePort(), await freePort()];
+  const wire = await openDatagram({ local: { port: peerPort }, remote: { port } });
+  const stack = Stack.create({ wire, address: `${PEER_ADDRESS}/24` });
+  const path = `${flash.path}.rec`;
+  const start = (): BoardMachine => {
+    const way = `udp:${port}:${peerPort}`;
+    return BoardMachine.asProcess("recorded", modulePath("default"), way, [flash.path, path]);
+  };
+  let board = start();
+  try {
+    await board.says("linger: ready\n");
+    const connection = stack.connect(BOARD_ADDRESS, ECHO_PORT);
+    const echo = async (text: string): Promise<void> => {
+      await connection.writeAll(text);
+      for (let got = 0; got < text.length;) got += (await connection.receive())!.length;
+    };
+    await echo("before the sleep");
+    await board.fallAsleep();
+    const module = LingerModule.load("default");
+    const before = new Replay(readRecording(path), module);
+    before.seek(Infinity);
+    board = start();
+    await board.says("linger: ready\n");
+    for (let round = 0; round < 30; round++) await echo(`and after it, ${round}`);
+    await board.cutPower();
+    const replay = new Replay(readRecording(path), module);
+    assert.equal(replay.stateHash(), before.stateHash());
+    assert.deepEqual(
+      replay.statuses().map(({ stateName }) => stateName),
+      ["ESTABLISHED"],
+    );
+    replay.seek(Infinity);
+    assert.equal(replay.divergence, undefined);
+    const { steps } = replay.recording;
+    assert.ok(steps.some(({ call }) => call === "wake"));
+    assert.ok(steps.filter(({ hash }) => hash !== undefined).length > 1);
+    assert.ok(replay.frames.length > 10);
+  } finally {
+    stack.close();
+    await board.cutPower();
+    flash.discard();
   }
 });
 
