@@ -252,7 +252,9 @@ export class Replay {
   #compare(step: RecordedStep, result: number | undefined): void {
     const { hasTrapped } = step;
     if (hasTrapped !== (result === undefined)) {
-      this.#differs(hasTrapped ? `it answers ${result}, and should trap` : "it traps");
+      // A trap ends what is open, and questions are not recorded.
+      const instead = `it answers ${result}, and this call or a question after it should trap`;
+      this.#differs(hasTrapped ? instead : "it traps");
     }
     const [missing] = this.#expected;
     if (missing?.kind === "transmit") {
