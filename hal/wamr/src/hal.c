@@ -102,14 +102,16 @@ uint32_t linger_hal_entropy(void) {
 }
 
 uint32_t linger_hal_transmit(const uint8_t *frame, uint32_t octets) {
-  if (hal.link_is_up && !linger_port_transmit(frame, octets)) {
+  if (!hal.link_is_up) {
+    ++hal.counters.dropped_link_down;
+  } else if (linger_port_transmit(frame, octets)) {
+    ++hal.counters.frames_sent;
+  } else {
     ++hal.counters.transmit_busy;
     hal.was_busy = true;
     linger_record_busy(frame, octets);
     return 1;
   }
-  if (hal.link_is_up) ++hal.counters.frames_sent;
-  else ++hal.counters.dropped_link_down;
   linger_record_sent(frame, octets);
   return 0;
 }
