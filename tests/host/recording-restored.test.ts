@@ -14,7 +14,7 @@ import { LingerModule, type Profile } from "../../hal/host/module.ts";
 import { pasteRuns, sumOf } from "../../hal/host/recording/format.ts";
 import { readRecording, Recorder, Replay } from "../../hal/host/recording/index.ts";
 import { Stack } from "../../hal/host/stack.ts";
-import { createMemoryPair } from "../../hal/host/wires/index.ts";
+import { createMemoryPair, type Impairment } from "../../hal/host/wires/index.ts";
 import { doctored } from "./doctored-module.ts";
 import { connected, patternOf, PORT, PROFILES, SERVER, Socket, twoStacks } from "./two-stacks.ts";
 
@@ -27,23 +27,31 @@ interface RunOptions {
   startMs?: number;
   sleepMs?: number;
   octets?: number;
+  /** At which turns it sleeps. */
+  sleepAt?: number[];
+  impairment?: Impairment;
+  seed?: number;
 }
 
-/** An echo whose server sleeps in the middle of it; both of its lives are recorded. */
-function recordSleeper(options: RunOptions = {}): { before: Uint8Array; since: Uint8Array } {
+/** An echo whose server sleeps in the middle of it; each of its lives is recorded. */
+function recordLives(options: RunOptions = {}): Uint8Array[] {
   const { profile = "default", hashEvery = 1, startMs = 0, sleepMs = 700, octets = 8000 } = options;
+  const { sleepAt = [6], impairment = {}, seed = 1 } = options;
   let socket: Socket | undefined;
-  const lives: Uint8Array[][] = [[], []];
-  const record = (life: number) => ({
-    to: (part: Uint8Array) => void lives[life]!.push(part),
-    hashEvery,
-  });
+  const lives: Uint8Array[][] = [];
+  const record = () => {
+    const life: Uint8Array[] = [];
+    lives.push(life);
+    return { to: (part: Uint8Array) => void life.push(part), hashEvery };
+  };
   const rig = twoStacks({
     profile,
     startMs,
+    seed,
+    impairment,
     latencyMs: 3,
     serverWire: (end) => (socket = new Socket(end)).plug(),
-    server: { record: record(0) },
+    server: { record: record() },
   });
   let { server } = rig;
   const { near, far: awake } = connected(rig);
@@ -51,17 +59,17 @@ function recordSleeper(options: RunOptions = {}): { before: Uint8Array; since: U
   const text = patternOf(octets);
   const back: Uint8Array[] = [];
   for (let turn = 0, sent = 0; Buffer.concat(back).length < octets && turn < 20_000; turn++) {
-    if (turn === 6) {
+    if (sleepAt.includes(turn)) {
       assert.ok(sent > Buffer.concat(back).length, "something is under way");
       const snapshot = server.snapshot();
       rig.clock.advance(sleepMs);
       server = Stack.restore(snapshot, {
         profile,
         clock: rig.clock,
-        entropy: new SeededEntropy(3),
+        entropy: new SeededEntropy(turn),
         wire: socket!.plug(),
         sleptMs: sleepMs,
-        record: record(1),
+        record: record(),
       });
       [far] = server.openConnections() as [typeof far];
     }
@@ -70,14 +78,19 @@ function recordSleeper(options: RunOptions = {}): { before: Uint8Array; since: U
     if (come) far.consume(far.write(come));
     const chunk = near.read();
     if (chunk) back.push(chunk);
-    rig.clock.advance(3);
+    rig.clock.advance(turn < 500 ? 3 : 1000);
   }
   assert.ok(Buffer.concat(back).equals(text));
   near.close();
   far.close();
   rig.clock.advance(1000);
   server.close();
-  return { before: Buffer.concat(lives[0]!), since: Buffer.concat(lives[1]!) };
+  return lives.map((life) => Buffer.concat(life));
+}
+
+function recordSleeper(options: RunOptions = {}): { before: Uint8Array; since: Uint8Array } {
+  const [before, since] = recordLives(options);
+  return { before: before!, since: since! };
 }
 
 function load(profile: Profile = "default"): LingerModule {
@@ -123,6 +136,30 @@ describe("a recording that begins with a snapshot", () => {
       assert.equal(replay.position, second.steps.length);
       assert.ok(compared >= Math.floor(second.steps.length / hashEvery) && compared > 1);
       assert.ok(replay.frames.length > 10);
+    });
+  }
+
+  for (const profile of ["tiny", "default"] as const) {
+    test(`${profile}: random moments over a bad wire, life after life`, () => {
+      for (let seed = 1; seed <= 12; seed++) {
+        const entropy = new SeededEntropy(seed);
+        const first = 1 + entropy.below(12);
+        const sleepAt = [first, first + 1 + entropy.below(10), first + 11 + entropy.below(5)];
+        const impairment = { loss: 0.05, reorder: 0.1, duplicate: 0.05 };
+        const sleepMs = entropy.below(5000);
+        const run = { profile, seed, sleepAt, sleepMs, impairment, octets: 40_000 };
+        const lives = recordLives(run);
+        assert.equal(lives.length, 4);
+        let lastHash: string | undefined;
+        for (const [life, octets] of lives.entries()) {
+          const recording = readRecording(octets);
+          const replay = new Replay(recording, load(profile));
+          if (life > 0) assert.equal(replay.stateHash(), lastHash, `seed ${seed}, life ${life}`);
+          replay.seek(Infinity);
+          assert.equal(replay.divergence, undefined, `seed ${seed}, life ${life}`);
+          lastHash = recording.steps.at(-1)!.hash;
+        }
+      }
     });
   }
 
