@@ -3,7 +3,7 @@
  * connections, over a UDP wire with a stack of this process, and over TAP with the kernel.
  */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -203,6 +203,11 @@ describe("a server with --snapshot", () => {
     await refused(["--port", "8"], /is of echo on port 7, not of echo on port 8/);
     const other = ["serve", "http", ...args().slice(2), "--port", "7"];
     assertMistake(await linger(t, other), 1, /is of echo on port 7, not of http on port 7/);
+    await refused(["--record", "a".repeat(300)], /cannot write the recording .*ENAMETOOLONG/);
+    await refused(["--record", `${file}/x`], /cannot write the recording .*ENOTDIR/);
+    // Nothing tells that a link leads nowhere until it is opened: the snapshot was taken by then.
+    symlinkSync("no/such/folder/x", `${file}.link`);
+    await refused(["--record", `${file}.link`], /cannot write .*\.link: ENOENT/);
     assert.ok(readFileSync(file).equals(whole));
     writeFileSync(file, whole.subarray(0, -5));
     await refused([], /the snapshot is damaged/);

@@ -9,8 +9,15 @@ import { dirname, resolve } from "node:path";
 import { RealClock } from "../clock.ts";
 import { LingerModule } from "../module.ts";
 import { formatMacAddress, parseIpv4Address, parseMacAddress } from "../packet/index.ts";
+import { isSpent } from "../snapshot/format.ts";
 import { SnapshotStore } from "../snapshot/store.ts";
-import { contentsOf, type Profile, Stack, type StackOptions } from "../stack.ts";
+import {
+  contentsOf,
+  type Profile,
+  type RestoreOptions,
+  Stack,
+  type StackOptions,
+} from "../stack.ts";
 import type { Wire } from "../wire.ts";
 import { type Impairment, impair } from "../wires/impairment.ts";
 import { PcapWriter, recordWire } from "../wires/pcap.ts";
@@ -126,7 +133,7 @@ export async function openSession(plan: SessionPlan, bed?: Bed): Promise<Session
     const stack =
       snapshot === undefined
         ? Stack.create({ ...plan.stack, module, clock, wire })
-        : Stack.restore(snapshot, { module, clock, wire, ...recordOf(plan) });
+        : restore(snapshot, { module, clock, wire, ...recordOf(plan) }, store!);
     return { stack, clock, close: () => stack.close() };
   } catch (error) {
     wire.close();
@@ -137,6 +144,16 @@ export async function openSession(plan: SessionPlan, bed?: Bed): Promise<Session
 function moduleOf({ stack: { module, profile } }: SessionPlan): LingerModule {
   const source = module ?? profile ?? "host";
   return source instanceof LingerModule ? source : LingerModule.load(source);
+}
+
+/** What could not be taken up, since its recording cannot be written, is put back. */
+function restore(snapshot: Uint8Array, options: RestoreOptions, store: SnapshotStore): Stack {
+  try {
+    return Stack.restore(snapshot, options);
+  } catch (error) {
+    if (!isSpent(snapshot)) store.save(snapshot);
+    throw error;
+  }
 }
 
 function recordOf({ stack: { record } }: SessionPlan): Pick<StackOptions, "record"> {
@@ -228,8 +245,8 @@ function parseImpairment(text: string): { settings: Impairment; seed: number } {
 /** Tells early that a file cannot be written; the file itself is made when the wire is open. */
 function checkWritable(path: string, option: string, what: string): void {
   if (path === "") throw new UsageError(`${option} needs a file name`);
-  const found = statSync(path, { throwIfNoEntry: false });
   try {
+    const found = statSync(path, { throwIfNoEntry: false });
     if (found?.isDirectory() === true) throw new Error("it is a directory");
     accessSync(found === undefined ? dirname(path) : path, constants.W_OK);
   } catch (error) {

@@ -138,6 +138,11 @@ export function pasteSnapshot(octets: Uint8Array, instance: Imaged): void {
   pasteRuns(instance.memory.subarray(0, instance.imageOctets), runsIn(octets));
 }
 
+/** Whether octets that were a snapshot have been restored. */
+export function isSpent(octets: Uint8Array): boolean {
+  return SPENT.every((octet, index) => octets[index] === octet);
+}
+
 /** The memory in a snapshot that `readSnapshot` has checked: views of it, in order. */
 export function runsIn(octets: Uint8Array): ImageRun[] {
   const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
