@@ -46,7 +46,7 @@ import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
 import { TCB_SIZE } from "./tcp/tcb-layout";
 import { resetTimeWait, timeWaitDeadlineReached } from "./tcp/time-wait";
-import { forgetLast } from "./tcp/template";
+import { forgetExpected } from "./tcp/expected";
 import { connectionDeadlineReached } from "./tcp/timeouts";
 import { askPeers } from "./tcp/wake";
 
@@ -143,7 +143,7 @@ export function init(nowMs: u32, mslMs: u32): i32 {
   const msl = mslMs == 0 ? MSL_DEFAULT_MS : mslMs;
   setNow(nowMs);
   disturb();
-  forgetLast();
+  forgetExpected();
   forgetHandle();
   seedRandom();
   resetCounters();

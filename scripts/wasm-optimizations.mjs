@@ -46,5 +46,5 @@ const WITHOUT_TEES = "--untee";
 export const WASM_OPTIMIZATIONS = {
   tiny: [inlineUpTo(3), ...FOR_SIZE],
   default: [inlineUpTo(10), ...FOR_SIZE],
-  host: ["-O3", WITHOUT_TEES],
+  host: ["--low-memory-unused", "-O3", WITHOUT_TEES],
 };

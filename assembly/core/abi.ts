@@ -286,36 +286,37 @@ export const enum Negotiated {
 
 /** Index of each u32 counter at `counterAddress`. They wrap at 2^32 and start at 0 with `init`. */
 export const enum Counter {
+  /** Each segment comes in a frame and leaves in one: two counters side by side (core/counters). */
   FRAMES_IN = 0,
-  FRAMES_OUT = 1,
+  SEGMENTS_IN = 1,
+  FRAMES_OUT = 2,
+  SEGMENTS_OUT = 3,
   /**
    * A frame that `transmit` answered with BUSY. A connection's segment is kept, a reply dropped.
    */
-  TRANSMIT_BUSY = 2,
-  DROP_NOT_CONFIGURED = 3,
-  DROP_ETHERNET_LENGTH = 4,
+  TRANSMIT_BUSY = 4,
+  DROP_NOT_CONFIGURED = 5,
+  DROP_ETHERNET_LENGTH = 6,
   /** Addressed to another station, or sent by a group address. */
-  DROP_ETHERNET_ADDRESS = 5,
-  DROP_ETHERTYPE = 6,
-  DROP_ARP_MALFORMED = 7,
+  DROP_ETHERNET_ADDRESS = 7,
+  DROP_ETHERTYPE = 8,
+  DROP_ARP_MALFORMED = 9,
   /** Another station claims our address (RFC 5227). */
-  ARP_CONFLICT = 8,
-  DROP_IP_HEADER = 9,
-  DROP_IP_CHECKSUM = 10,
-  DROP_IP_SOURCE = 11,
-  DROP_IP_DESTINATION = 12,
+  ARP_CONFLICT = 10,
+  DROP_IP_HEADER = 11,
+  DROP_IP_CHECKSUM = 12,
+  DROP_IP_SOURCE = 13,
+  DROP_IP_DESTINATION = 14,
   /** A fragment without payload or of a wrong length; any, where reassembly is left out. */
-  DROP_IP_FRAGMENT = 13,
-  DROP_IP_PROTOCOL = 14,
-  DROP_ICMP_MALFORMED = 15,
-  DROP_ICMP_TYPE = 16,
+  DROP_IP_FRAGMENT = 15,
+  DROP_IP_PROTOCOL = 16,
+  DROP_ICMP_MALFORMED = 17,
+  DROP_ICMP_TYPE = 18,
   /** Echo requests beyond the rate that is answered. */
-  DROP_ICMP_RATE = 17,
-  ICMP_ERRORS_IN = 18,
+  DROP_ICMP_RATE = 19,
+  ICMP_ERRORS_IN = 20,
   /** An ICMP error that quotes no segment of ours in flight (RFC 5927). */
-  DROP_ICMP_QUOTE = 19,
-  SEGMENTS_IN = 20,
-  SEGMENTS_OUT = 21,
+  DROP_ICMP_QUOTE = 21,
   DROP_TCP_HEADER = 22,
   DROP_TCP_CHECKSUM = 23,
   /** A segment without the flag that its state needs: an ACK, or a SYN where nothing is open. */

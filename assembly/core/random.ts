@@ -12,10 +12,9 @@ import { entropy } from "../hal";
 /** Layout of the secrets, in octets. */
 @inline const KEY_0: usize = 0;
 @inline const KEY_1: usize = 8;
-@inline const DEMUX_KEY: usize = 16;
-@inline const DEMUX_MULTIPLIER: usize = 24;
-@inline const GENERATOR: usize = 32;
-@inline const SECRETS: usize = memory.data(40, 8);
+@inline const DEMUX_MULTIPLIER: usize = 16;
+@inline const GENERATOR: usize = 24;
+@inline const SECRETS: usize = memory.data(32, 8);
 
 /** SplitMix64's increment (2^64 divided by the golden ratio) and the factors of its mixing. */
 @inline const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -26,10 +25,8 @@ import { entropy } from "../hal";
 export function seedRandom(): void {
   store<u64>(SECRETS, entropy64(), KEY_0);
   store<u64>(SECRETS, entropy64(), KEY_1);
-  // One word for the xor key (both halves), one for the multiplier, spread over 64 bits.
-  store<u64>(SECRETS, mix(<u64>entropy()), DEMUX_KEY);
   // A multiplier must be odd: an even one would throw bits away.
-  store<u64>(SECRETS, mix(<u64>entropy()) | 1, DEMUX_MULTIPLIER);
+  store<u64>(SECRETS, mix(entropy64()) | 1, DEMUX_MULTIPLIER);
   store<u64>(SECRETS, entropy64(), GENERATOR);
 }
 
@@ -42,11 +39,6 @@ export function stirRandom(): void {
 function entropy64(): u64 {
   const low = <u64>entropy();
   return low | (<u64>entropy() << 32);
-}
-
-/** The secret to xor a tuple with before it is multiplied. */
-@inline export function demuxKey(): u64 {
-  return load<u64>(SECRETS, DEMUX_KEY);
 }
 
 /** The secret odd factor of the tuple table's hash. */

@@ -13,7 +13,8 @@ import { count } from "../core/counters";
 import { segmentArrives } from "../tcp/arrives";
 import { Flow } from "../tcp/flow";
 import { outSegment } from "../tcp/segment";
-import { forgetLast, learnTemplate } from "../tcp/template";
+import { forgetExpected } from "../tcp/expected";
+import { learnTemplate } from "../tcp/template";
 import {
   ETHERNET_HEADER_OCTETS,
   EtherType,
@@ -45,7 +46,7 @@ import { sendSegment } from "./transmitter";
 /** Takes the Ethernet II frame of `length` octets, without FCS, at `frame`. */
 export function frameArrives(frame: usize, length: u32): void {
   disturb();
-  forgetLast();
+  forgetExpected();
   count(Counter.FRAMES_IN);
   if (!isConfigured()) {
     count(Counter.DROP_NOT_CONFIGURED);

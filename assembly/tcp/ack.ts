@@ -169,17 +169,15 @@ function signalProgress(tcb: Tcb, isSynAlone: bool): void {
 }
 
 /**
- * The window of a segment that is not older than the one it was last taken from.
+ * The window of a segment that is not older than the one it was last taken from. SND.WL2 is not
+ * kept: it is never beyond SND.UNA, below which no acknowledgement gets here.
  *
  * DEVIATION: a new acknowledgement brings its window whatever its number. Text that fills a hole
  * has a lower number than what came before it out of order, and still it is the peer's latest word.
  */
 function updateSendWindow(tcb: Tcb, segment: Segment, isNewAck: bool): void {
   if (seqLt(segment.ack, tcb.sndUna)) return;
-  const isNewer =
-    isNewAck ||
-    seqLt(tcb.sndWl1, segment.seq) ||
-    (tcb.sndWl1 == segment.seq && seqLe(tcb.sndWl2, segment.ack));
+  const isNewer = isNewAck || seqLe(tcb.sndWl1, segment.seq);
   if (!isNewer) return;
   const before = tcb.sndWnd;
   setSendWindow(tcb, segment);
@@ -189,14 +187,13 @@ function updateSendWindow(tcb: Tcb, segment: Segment, isNewAck: bool): void {
   }
 }
 
-/** SND.WND, SND.WL1 and SND.WL2 from this segment. */
+/** SND.WND and SND.WL1 from this segment. */
 @inline export function setSendWindow(tcb: Tcb, segment: Segment): void {
   if (HAS_EVICTION && isWindowClosed(tcb, segment.wnd) && !isWindowClosed(tcb, tcb.sndWnd)) {
     noteStall(tcb);
   }
   tcb.sndWnd = segment.wnd;
   tcb.sndWl1 = segment.seq;
-  tcb.sndWl2 = segment.ack;
   tcb.sndWndMax = max(tcb.sndWndMax, segment.wnd);
   forgetWindow(tcb);
 }

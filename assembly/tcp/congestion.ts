@@ -164,7 +164,7 @@ function beginRecovery(tcb: Tcb, cwnd: u32): void {
   tcb.bytesAcked = 0;
   tcb.recover = tcb.sndNxt;
   noteCut(tcb);
-  tcb.flags |= Flag.RECOVERING | Flag.RETRANSMIT_DUE;
+  raiseFlag(tcb, Flag.RECOVERING | Flag.RETRANSMIT_DUE);
   clearFlag(tcb, Flag.TIMING); // sent twice, it measures nothing (Karn)
 }
 

@@ -3,14 +3,15 @@
  * memory whose cost does not depend on the number of connections.
  *
  * The hash is keyed with a secret, so that nobody outside can choose ports that share a bucket: a
- * product with a random odd factor (multiply-shift), of which the top bits are the most mixed.
+ * product with a random odd factor, of which the top bits are the most mixed (multiply-shift: two
+ * given tuples share one of n buckets for at most two in n of the factors).
  * A tuple in TIME-WAIT that a fresh SYN reopens has two entries until the handshake is done; the
  * newer one, the half-open record, is found first.
  * Called by tcp/arrives, tcp/icmp-error and the pools. Listeners are found in tcp/listener.
  */
 import { DEMUX_BITS } from "../config";
 import { swap64 } from "../core/octets";
-import { demuxKey, demuxMultiplier } from "../core/random";
+import { demuxMultiplier } from "../core/random";
 import { Flow, flowAt, linkTo } from "./flow";
 
 @inline const BUCKET_COUNT: u32 = 1 << DEMUX_BITS;
@@ -83,6 +84,6 @@ function bucketOf(remoteAddress: u32, ports: u32): usize {
 
 /** The bucket of a tuple in network order: the peer's address in the lower half, then ports. */
 @inline export function bucketOfRaw(tuple: u64): usize {
-  const hash = (tuple ^ demuxKey()) * demuxMultiplier();
+  const hash = tuple * demuxMultiplier();
   return BUCKETS + <usize>(hash >> (64 - DEMUX_BITS)) * 2;
 }

@@ -84,7 +84,7 @@ if (offsetof<Flow>("hashNext") != TUPLE_SIZE) ERROR("Flow layout: the tuple come
 @inline export const TIME_WAIT_SIZE: u32 = 48;
 
 @inline const LINK_UNIT: u32 = 8;
-export const FLOW_POOL: usize = memory.data(
+const FLOW_POOL: usize = memory.data(
   LINK_UNIT +
     CONNECTION_COUNT * TCB_SIZE +
     HALF_OPEN_COUNT * HALF_OPEN_SIZE +
@@ -96,6 +96,9 @@ export const FLOW_POOL: usize = memory.data(
 @inline export const TIME_WAIT_OFFSET: u32 = HALF_OPEN_OFFSET + HALF_OPEN_COUNT * HALF_OPEN_SIZE;
 @inline const POOL_END: u32 = TIME_WAIT_OFFSET + TIME_WAIT_COUNT * TIME_WAIT_SIZE;
 if (POOL_END > LINK_UNIT * 0xffff) ERROR("flow pool: a link has 16 bits");
+
+/** The links of TCBs are below it. */
+@inline export const TCB_LINKS_END: u32 = HALF_OPEN_OFFSET / LINK_UNIT;
 
 /** Gives `to` the tuple of `from`. */
 export function copyTuple(to: Flow, from: Flow): void {

@@ -11,6 +11,7 @@
 import { HAS_SACK } from "../config";
 import { isBefore, now } from "../core/clock";
 import { armDeadline } from "../core/deadlines";
+import { forgetExpected } from "./expected";
 import { dropRuns, runAge, runCount, runEnd, wasSentAgain } from "./flight";
 import {
   afterLastReport,
@@ -94,6 +95,7 @@ const FORWARD_ACK: usize = memory.data(4, 4);
 
 @inline function set(rack: Rack, bit: Bit): void {
   rack.bits |= <u8>bit;
+  if (bit & (Bit.PROBED | Bit.PROBE_DUE)) forgetExpected();
 }
 
 @inline function clear(rack: Rack, bits: u32): void {
@@ -307,7 +309,7 @@ export function isLossProbeDue(tcb: Tcb): bool {
 }
 
 /** Whether a probe is out or due: what comes next says what became of it. */
-export function isProbing(tcb: Tcb): bool {
+@inline export function isProbing(tcb: Tcb): bool {
   return is(rackOf(tcb), Bit.PROBED | Bit.PROBE_DUE);
 }
 

@@ -161,7 +161,7 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
     tcb.acksDue = 1;
     wantOutput(tcb);
   } else {
-    acknowledgeText(tcb);
+    acknowledgeText(tcb, tcb.rcvNxt);
   }
   if (HAS_EVICTION && !wasFull && isRingFull(tcb)) noteStall(tcb);
   signal(tcb, Event.READABLE);
@@ -196,12 +196,12 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
 }
 
 /**
- * In-order text: every second full-sized segment is acknowledged at once, and each one while the
- * window is below two segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
+ * In-order text up to RCV.NXT `next`: every second full-sized segment is acknowledged at once, and
+ * each one while the window is below two segments, since the peer cannot send the second (RFC 9293
+ * §3.8.6.3).
  */
-@inline export function acknowledgeText(tcb: Tcb): void {
+@inline export function acknowledgeText(tcb: Tcb, next: u32): void {
   const two = max(<u32>tcb.rcvMss, FULL_SIZED_MIN) << 1;
-  const next = tcb.rcvNxt;
   if (next - tcb.rcvAcked >= two || tcb.rcvAdv - next < two || has(tcb, Flag.NO_DELAYED_ACK)) {
     acknowledgeNow(tcb);
   }

@@ -16,7 +16,7 @@ import {
 import { RANGE_LIST_SIZE } from "./ranges";
 
 /** The fields that every build has: class Tcb. */
-@inline export const TCB_FIELDS_SIZE: u32 = 176;
+@inline export const TCB_FIELDS_SIZE: u32 = 172;
 @inline const RECEIVED_SIZE: u32 = HAS_OUT_OF_ORDER ? RANGE_LIST_SIZE : 0;
 @inline export const TIMESTAMPS_SIZE: u32 = HAS_TIMESTAMPS ? 12 : 0;
 @inline export const SACK_SIZE: u32 = HAS_SACK ? 16 : 0;
@@ -27,7 +27,7 @@ import { RANGE_LIST_SIZE } from "./ranges";
 @inline export const URGENT_SIZE: u32 = HAS_URGENT ? 8 : 0;
 @inline export const PMTUD_SIZE: u32 = HAS_PMTUD ? 12 : 0;
 @inline export const ECN_SIZE: u32 = HAS_ECN ? 4 : 0;
-@inline export const TEMPLATE_SIZE: u32 = HAS_STRAIGHT ? 24 : 0;
+@inline export const TEMPLATE_SIZE: u32 = HAS_STRAIGHT ? 28 : 0;
 
 @inline export const RECEIVED_OFFSET: u32 = TCB_FIELDS_SIZE;
 @inline export const TIMESTAMPS_OFFSET: u32 = RECEIVED_OFFSET + RECEIVED_SIZE;

@@ -23,6 +23,7 @@ import {
 } from "../config";
 import { EndReason, State } from "../core/abi";
 import { FIRST_CONNECTION_DEADLINE } from "../core/deadlines";
+import { forgetExpected } from "./expected";
 import { connectionEntry, enqueueReady, withdrawReady } from "./ready";
 import { seqLe, seqLt } from "./seq";
 import { RangeList } from "./ranges";
@@ -99,6 +100,16 @@ export const enum Flag {
   RESCUED = 1 << 30,
 }
 
+/**
+ * What makes a connection unusual: while one of these is up, its segments go the general way
+ * (netif/straight-in).
+ */
+@inline export const UNUSUAL: u32 =
+  Flag.SEND_CLOSED | Flag.RECEIVE_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED | Flag.FIN_SEEN |
+  Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.PERSISTING | Flag.RECOVERING |
+  Flag.UNACCEPTED | Flag.FLUSHED | Flag.TIMESTAMPS | Flag.ECN | Flag.URGENT |
+  Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE_DUE;
+
 /** Bits of `Tcb.timers`: which of its deadlines run. */
 export const enum Timer {
   RETRANSMISSION = 1,
@@ -121,7 +132,6 @@ export const enum Timer {
   sndEnd: u32;
   sndWnd: u32;
   sndWl1: u32;
-  sndWl2: u32;
   /**
    * The largest window the peer ever offered: MAX.SND.WND of RFC 5961, Fs of RFC 9293 §3.8.6.2.1.
    */
@@ -289,6 +299,7 @@ export function freeTcb(tcb: Tcb): void {
 
 @inline export function raiseFlag(tcb: Tcb, flag: Flag): void {
   tcb.flags |= flag;
+  if (flag & UNUSUAL) forgetExpected();
 }
 
 @inline export function clearFlag(tcb: Tcb, flag: Flag): void {
@@ -385,4 +396,5 @@ export function isLegalTransition(from: State, to: State): bool {
 export function setState(tcb: Tcb, next: State): void {
   assert(isLegalTransition(stateOfTcb(tcb), next));
   tcb.state = <u8>next;
+  forgetExpected();
 }

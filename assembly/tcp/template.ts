@@ -28,10 +28,13 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
   sender: u64;
   /** Our address in the lower half, then the peer's port and ours. */
   tuple: u64;
+  /**
+   * Data offset, control bits but for PSH, the window of which SND.WND is, and, behind the place of
+   * the checksum, an urgent pointer of 0.
+   */
+  control: u64;
   /** The peer's address. */
   source: u32;
-  /** The word with data offset, control bits but for PSH, and the window of which SND.WND is. */
-  control: u32;
 }
 if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layout");
 
@@ -39,43 +42,9 @@ if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layou
   return changetype<Template>(changetype<usize>(tcb) + TEMPLATE_OFFSET);
 }
 
-/** The connection that had the last frame that went straight, and what its next one may say. */
-@unmanaged @final class Last {
-  /** Its TCB. Memory begins with 0, where no connection is. */
-  tcb: usize;
-  /** RCV.NXT, and SND.UNA in the upper half, as they lie in a frame. */
-  numbers: u64;
-}
-const LAST: usize = HAS_STRAIGHT ? memory.data(16, 8) : 0;
-
-@inline function last(): Last {
-  return changetype<Last>(LAST);
-}
-
-/** The connection that had the last frame, maybe this one's too; 0 if nothing is known. */
-@inline export function lastConnection(): usize {
-  return last().tcb;
-}
-
-/** SEG.SEQ and SEG.ACK, as they lie in its next frame, if that acknowledges nothing new. */
-@inline export function expectedNumbers(): u64 {
-  return last().numbers;
-}
-
-/** The same for a connection that had not the last frame. */
+/** SEG.SEQ and SEG.ACK of this connection's next frame, if that acknowledges nothing new. */
 @inline export function numbersOf(tcb: Tcb): u64 {
   return <u64>swap32(tcb.rcvNxt) | (<u64>swap32(tcb.sndUna) << 32);
-}
-
-/** This connection had a frame, and such numbers are expected in the next one. */
-@inline export function remember(tcb: usize, numbers: u64): void {
-  last().tcb = tcb;
-  last().numbers = numbers;
-}
-
-/** Something else than a straight way may change what was expected. */
-@inline export function forgetLast(): void {
-  if (HAS_STRAIGHT) last().tcb = 0;
 }
 
 /**

@@ -17,7 +17,7 @@ const TRANSFORM = join(ROOT, "scripts/asc-transform.mjs");
 type Profile = "host" | "default";
 
 const POOLS = [
-  ...["RX_SLOT_COUNT=256", "CONNECTION_COUNT=1024", "TIME_WAIT_COUNT=1024", "DEMUX_BITS=11"],
+  ...["RX_SLOT_COUNT=256", "CONNECTION_COUNT=1024", "TIME_WAIT_COUNT=1024", "DEMUX_BITS=13"],
   ...["SEND_RING_OCTETS=5840", "RECEIVE_RING_OCTETS=5840"],
 ];
 

@@ -116,7 +116,6 @@ export const TCB: Readonly<Record<string, FieldMeaning>> = {
   sndEnd: "alive",
   sndWnd: "alive",
   sndWl1: "alive",
-  sndWl2: "alive",
   sndWndMax: "alive",
   irs: "alive",
   rcvNxt: "plain",

@@ -9,13 +9,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Limit, StatusField, Work } from "../../hal/host/abi.ts";
+import { Limit, State, StatusField, Work } from "../../hal/host/abi.ts";
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
 import { Seeded } from "../support/pattern.ts";
 import { compileStraight } from "../support/straight-module.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const STEPS = 1_500;
+/** How many of them follow a call after which nothing is as usual. */
+const LAST_STEPS = 150;
+const ENDS = ["tcpCloseWrite", "tcpClose", "tcpAbort", "tcpUrgent"];
 const PORT = 80;
 const OURS = 0x0a09_0002;
 const PEERS = 0x0a09_0001;
@@ -271,6 +274,28 @@ class Duel {
     this.call("tcpSetOption", this.#handle, which, value);
   }
 
+  /** The call comes between two frames that are just what is expected. */
+  turn(call: string, random: Seeded): void {
+    const [, truth] = this.sides;
+    const feed = (octets: number) => {
+      const [seq, ack] = [truth.field("RCV_NXT"), truth.field("SND_NXT")];
+      const text = new Uint8Array(octets);
+      this.feed(build({ seq, ack, flags: ACK, window: 60_000, text }));
+    };
+    this.receive(60_000);
+    this.events();
+    this.poll(0);
+    feed(10);
+    this.receive(60_000); // what is unread would be answered by an RST
+    this.write(100, random);
+    if (truth.field("STATE") === State.ESTABLISHED) this.call(call, this.#handle);
+    feed(10);
+    this.compare(`after ${call}`);
+    this.poll(0);
+    feed(0);
+    this.compare(`after ${call}, acknowledged`);
+  }
+
   /** A segment about where the connection is: mostly the expected one. */
   segment(random: Seeded, timestamp: number[]): Uint8Array {
     const [, truth] = this.sides;
@@ -337,6 +362,7 @@ for (const [what, options] of Object.entries(KINDS)) {
       duel.open(options, 0xffff_f000 + seed);
       duel.compare("after the handshake");
       for (let step = 0; step < STEPS; step++) {
+        if (step === STEPS - LAST_STEPS) duel.turn(ENDS[seed % ENDS.length]!, random);
         duel.step(random, []);
         duel.compare(`seed ${seed}, step ${step}`);
       }

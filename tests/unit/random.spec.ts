@@ -3,7 +3,6 @@
  */
 
 import {
-  demuxKey,
   demuxMultiplier,
   randomWord,
   seedRandom,
@@ -106,16 +105,13 @@ describe("secrets", () => {
   test("other entropy gives other secrets, and the factor is odd", () => {
     for (let i = 0; i < 50; ++i) {
       seedRandom();
-      const key = demuxKey();
       const factor = demuxMultiplier();
       const hash = sipHash(1, 2);
       const word = randomWord();
       expect<u64>(factor & 1).toBe(1);
       // Small words of entropy must not leave the upper half empty.
-      expect<bool>(key >> 32 != 0).toBe(true);
       expect<bool>(factor >> 32 != 0).toBe(true);
       seedRandom();
-      expect<bool>(demuxKey() == key).toBe(false);
       expect<bool>(demuxMultiplier() == factor).toBe(false);
       expect<bool>(sipHash(1, 2) == hash).toBe(false);
       expect<bool>(randomWord() == word).toBe(false);
