@@ -3,19 +3,21 @@
  *
  * RFC 9293 §3.9.1: signals to the user. The stack never calls an application; it asks `nextReady`
  * and `takeEvents`. Connections and listeners share one queue, a circle of entries in fixed memory:
- * entry 0 is its start, then come the connections, then the listeners.
+ * entry 0 is its start, then come the connections, then the listeners. Most often one entry is all
+ * there is: then only the start tells of it.
  * Written throughout tcp/, read by socket/. Events of released connections are dropped.
  */
-import { CONNECTION_COUNT, HAS_STRAIGHT, LISTENER_COUNT } from "../config";
+import { CONNECTION_COUNT, LISTENER_COUNT } from "../config";
 
 @inline const ENTRY_COUNT: u32 = 1 + CONNECTION_COUNT + LISTENER_COUNT;
 /** The first entry that is a listener's. */
 @inline export const FIRST_LISTENER_ENTRY: u32 = 1 + CONNECTION_COUNT;
 
-/** Neighbours in the queue; both 0 and not `isListed` outside of it. */
+/** Neighbours in the queue; both 0 outside of it. */
 @unmanaged @final class Link {
   next: u16;
   previous: u16;
+  /** In the queue, and not alone. */
   isListed: bool;
 }
 /** The fields and one octet that keeps the next entry aligned. */
@@ -39,40 +41,59 @@ export function resetReady(): void {
   return FIRST_LISTENER_ENTRY + index;
 }
 
+/** Both neighbours of the start: 0 if the queue is empty. */
+@inline function ends(): u32 {
+  return load<u32>(LINKS);
+}
+
+@inline function endsAlone(entry: u32): u32 {
+  return entry | (entry << 16);
+}
+
 /** Puts an entry at the end of the queue, unless it is in it. */
 @inline export function enqueueReady(entry: u32): void {
+  if (ends() == 0) store<u32>(LINKS, endsAlone(entry));
+  else enqueueBehind(entry);
+}
+
+function enqueueBehind(entry: u32): void {
   const link = linkAt(entry);
-  if (link.isListed) return;
+  if (link.isListed || ends() == endsAlone(entry)) return;
   const start = linkAt(0);
   const last = <u32>start.previous;
-  link.isListed = true;
-  store<u32>(changetype<usize>(link), last << 16); // next is 0, previous is the last
+  linkAt(last).isListed = true; // it was alone, maybe
   linkAt(last).next = <u16>entry;
+  link.isListed = true;
+  link.previous = <u16>last;
+  link.next = 0;
   start.previous = <u16>entry;
 }
 
 /** Takes an entry out of the queue, if it is in it. */
 @inline export function withdrawReady(entry: u32): void {
+  if (ends() != 0) withdraw(entry);
+}
+
+function withdraw(entry: u32): void {
   const link = linkAt(entry);
-  if (!link.isListed) return;
-  linkAt(link.previous).next = link.next;
-  linkAt(link.next).previous = link.previous;
-  link.isListed = false;
+  if (ends() == endsAlone(entry)) {
+    store<u32>(LINKS, 0);
+  } else if (link.isListed) {
+    link.isListed = false;
+    linkAt(link.previous).next = link.next;
+    linkAt(link.next).previous = link.previous;
+    store<u32>(changetype<usize>(link), 0);
+    const first = ends() & 0xffff;
+    if (ends() == endsAlone(first)) linkAt(first).isListed = false;
+  }
 }
 
 /** Takes the first entry out of the queue, or returns 0. */
 @inline export function takeReady(): u32 {
-  const entry = <u32>linkAt(0).next;
-  if (!HAS_STRAIGHT) {
-    if (entry != 0) withdrawReady(entry);
-    return entry;
-  }
-  // The first one has the start before it, which saves a third of the accesses.
-  if (entry == 0) return 0;
-  const link = linkAt(entry);
-  const next = <u32>link.next;
-  linkAt(0).next = <u16>next;
-  linkAt(next).previous = 0;
-  link.isListed = false;
+  const both = ends();
+  if (both == 0) return 0;
+  const entry = both & 0xffff;
+  if (both == endsAlone(entry)) store<u32>(LINKS, 0);
+  else withdraw(entry);
   return entry;
 }
