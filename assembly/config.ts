@@ -102,6 +102,10 @@
  */
 @inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 0) != 0;
 
+/** The module knows whether a poll is due (core/due); without it always says so. */
+@inline export const HAS_DUE: bool = (isDefined(CONFIG_DUE) ? CONFIG_DUE : 1) != 0;
+if (HAS_STRAIGHT && !HAS_DUE) ERROR("the straight ways ask what is due: CONFIG_DUE");
+
 /**
  * Long blocks are summed, or copied, by the HAL (`hal/README.md`, "Imports on request"): for an
  * interpreter, or a machine that copies by DMA. Left out unless asked for: not every HAL has them.

@@ -5,7 +5,7 @@
  * Called by the HAL, and re-exported by application modules. Nothing else in assembly/ imports it.
  */
 import * as config from "./config";
-import { disturb, isCalm, noteCalm } from "./core/calm";
+import { disturb, isCalm, isNothingDue, noteCalm } from "./core/due";
 import { Abi, Counter, Feature, Limit, Status, Work } from "./core/abi";
 import { setNow } from "./core/clock";
 import { resetCounters } from "./core/counters";
@@ -17,6 +17,7 @@ import {
   NEVER,
   TIME_WAIT_DEADLINE,
   isQuiet,
+  moveWheel,
   nextDeadline,
   quietTime,
   resetDeadlines,
@@ -29,6 +30,7 @@ import { isPingOwed, resetIcmp } from "./netif/icmp";
 import { frameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
 import { NOT_STRAIGHT, takeStraight } from "./netif/straight-in";
+import { Straight } from "./netif/straight-out";
 import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
 import { resetTransmitter } from "./netif/transmitter";
 import { forgetHandle } from "./socket/handles";
@@ -40,7 +42,7 @@ import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
 import { resetIsn } from "./tcp/isn";
 import { resetListeners } from "./tcp/listener";
 import { resetParameters } from "./tcp/parameters";
-import { isAnyPending, resetPending } from "./tcp/pending";
+import { resetPending } from "./tcp/pending";
 import { resetSynCookies } from "./tcp/syn-cookies";
 import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
@@ -51,6 +53,7 @@ import { connectionDeadlineReached } from "./tcp/timeouts";
 import { askPeers } from "./tcp/wake";
 
 export { counterAddress } from "./core/counters";
+export { dueAddress } from "./core/due";
 export { pingSend, pingTake } from "./netif/icmp";
 export { setAddress, setLinkAddress } from "./netif/interface";
 export { setParameter } from "./socket/parameters";
@@ -203,10 +206,13 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
 export function poll(nowMs: u32): u32 {
   if (config.HAS_STRAIGHT && isCalm() && isQuiet(nowMs)) {
     setNow(nowMs);
-    const time = quietTime(nowMs);
-    if (!isAnyPending()) return time;
-    if (sendPendingStraight(nowMs)) return quietTime(nowMs);
-    return pollThoroughly(nowMs);
+    moveWheel(nowMs);
+    if (isNothingDue()) return quietTime(nowMs);
+    const straight = sendPendingStraight(nowMs);
+    if (straight == Straight.SENT) return quietTime(nowMs);
+    if (straight == Straight.NOT) return pollThoroughly(nowMs);
+    disturb();
+    return AGAIN_MS;
   }
   if (!isInterfaceUp()) return NEVER;
   setNow(nowMs);
@@ -217,7 +223,7 @@ export function poll(nowMs: u32): u32 {
 function pollThoroughly(nowMs: u32): u32 {
   for (let i: u32 = 0; i < config.EXPIRY_BUDGET; ++i) {
     if (config.HAS_STRAIGHT && isQuiet(nowMs)) {
-      quietTime(nowMs); // the wheel stands at this time, for what is armed now
+      moveWheel(nowMs);
       break;
     }
     const id = takeDueDeadline(nowMs);
@@ -229,7 +235,7 @@ function pollThoroughly(nowMs: u32): u32 {
     return AGAIN_MS;
   }
   // Only a ping may still wait, for its neighbour's address.
-  if (config.HAS_STRAIGHT) noteCalm(!isPingOwed());
+  noteCalm(!isPingOwed());
   return config.HAS_STRAIGHT && isQuiet(nowMs) ? quietTime(nowMs) : nextDeadline(nowMs);
 }
 

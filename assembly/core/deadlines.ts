@@ -91,9 +91,13 @@ function noteWake(start: u32): void {
   return <i32>(load<u32>(WAKE_AT) - nowMs) > 0;
 }
 
-/** What `nextDeadline` would say, where `isQuiet`, or less. */
-@inline export function quietTime(nowMs: u32): u32 {
+/** The wheel stands at `nowMs` from now on, where `isQuiet`: for what is armed then. */
+@inline export function moveWheel(nowMs: u32): void {
   store<u32>(WHEEL_TIME, nowMs);
+}
+
+/** What `nextDeadline` would say then, or less. */
+@inline export function quietTime(nowMs: u32): u32 {
   return load<u32>(IS_EMPTY) ? NEVER : load<u32>(WAKE_AT) - nowMs;
 }
 

@@ -13,7 +13,7 @@
  */
 
 import { ARP_COUNT } from "../config";
-import { disturb } from "../core/calm";
+import { disturb } from "../core/due";
 import { Counter } from "../core/abi";
 import { isBefore, now } from "../core/clock";
 import { count } from "../core/counters";

@@ -10,7 +10,7 @@
  */
 
 import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
-import { isCalm } from "../core/calm";
+import { isNothingDue } from "../core/due";
 import { now } from "../core/clock";
 import { flowUnreachable } from "../tcp/icmp-error";
 import { finishFlow, isAnyPending, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
@@ -51,15 +51,17 @@ export function runEgress(): bool {
 }
 
 /**
- * The same where only flows want to send, as long as each goes the straight way (core/calm). False
- * when something is left, for `runEgress`, which sees to what it costs.
+ * The same where only flows want to send, and one does, as long as each goes the straight way.
+ * SENT: that was all; NOT: something is left, for `runEgress`, which sees to what it costs.
  */
-export function sendPendingStraight(nowMs: u32): bool {
+export function sendPendingStraight(nowMs: u32): Straight {
   for (let budget = EGRESS_BUDGET; budget != 0; --budget) {
-    if (!isAnyPending()) return isCalm();
-    if (sendStraight(nextPendingFlow(), nowMs) != Straight.SENT) return false;
+    const straight = sendStraight(nextPendingFlow(), nowMs);
+    if (straight != Straight.SENT) return straight;
+    if (isNothingDue()) return Straight.SENT;
+    if (!isAnyPending()) break;
   }
-  return false;
+  return Straight.NOT;
 }
 
 /** Sends the OutSegment that a deadline has filled, if that can be done now. */

@@ -9,7 +9,7 @@
 
 import { HAS_PING, HAS_PMTUD, MTU_OCTETS } from "../config";
 import { Counter, Status } from "../core/abi";
-import { disturb } from "../core/calm";
+import { disturb } from "../core/due";
 import { now } from "../core/clock";
 import { count } from "../core/counters";
 import { copyOctets } from "../core/octets";

@@ -8,7 +8,7 @@
 
 import { FRAME_OCTETS_MAX, HAS_ECN, HAS_STRAIGHT, REASSEMBLY_COUNT } from "../config";
 import { Counter } from "../core/abi";
-import { disturb } from "../core/calm";
+import { disturb } from "../core/due";
 import { count } from "../core/counters";
 import { segmentArrives } from "../tcp/arrives";
 import { Flow } from "../tcp/flow";

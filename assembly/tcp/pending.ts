@@ -8,15 +8,15 @@
  * when any address resolves all parked flows are asked again, at the cost of one splice.
  */
 import { HAS_STRAIGHT } from "../config";
-import { disturb } from "../core/calm";
+import { PENDING_LIST, disturb } from "../core/due";
 import { FlowList, ListedFlow, appendFlow, linkTo, listedAt, unlinkFlow } from "./flow";
 
 /** Where a flow has its two neighbours. */
 @inline const NEIGHBOURS: usize = offsetof<ListedFlow>("listNext");
 @inline const LIST_SIZE: usize = 4;
 if (offsetof<FlowList>() != LIST_SIZE) ERROR("FlowList layout");
-const PENDING: usize = memory.data(8, 8);
-const PARKED: usize = PENDING + LIST_SIZE;
+@inline const PENDING: usize = PENDING_LIST;
+const PARKED: usize = memory.data(<i32>LIST_SIZE, 4);
 
 @inline function pending(): FlowList {
   return changetype<FlowList>(PENDING);
@@ -27,7 +27,8 @@ const PARKED: usize = PENDING + LIST_SIZE;
 }
 
 export function resetPending(): void {
-  store<u64>(PENDING, 0);
+  store<u32>(PENDING, 0);
+  store<u32>(PARKED, 0);
 }
 
 /** A list, as a word, on which a flow is alone: most often it is, and then no neighbour changes. */

@@ -10,7 +10,7 @@
  */
 import { Event, Option, Work } from "../../../assembly/core/abi";
 import {
-  frameReceived, init, nextReady, poll, rxSlotAddress, setAddress, setLinkAddress, takeEvents,
+  dueAddress, frameReceived, init, nextReady, poll, rxSlotAddress, setAddress, setLinkAddress, takeEvents,
   tcpAccept, tcpConnect, tcpListen, tcpRelease, tcpSetOption,
 } from "../../../assembly/index";
 import { tcpReceive, tcpSend } from "../../../assembly/socket/copying";
@@ -248,13 +248,13 @@ function accept(listener: i32): void {
 
 /**
  * Hands over the frame in a slot; where that asks for it, lets the application have what came, and
- * the stack answer.
+ * where something is due then, the stack answer.
  */
 @inline function feedAt(slot: u32, nowMs: u32): void {
   const octets = load<u32>(LENGTHS + (slot << 2));
   if (frameReceived(slot, octets, nowMs) == Work.NONE) return;
   serve();
-  poll(nowMs);
+  if (load<u64>(dueAddress()) != 0) poll(nowMs);
 }
 
 function feed(slot: u32): void {
