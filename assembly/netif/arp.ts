@@ -33,6 +33,7 @@ import {
 } from "../wire/arp";
 import { EtherType, MAC_BROADCAST, isGroupMac } from "../wire/ethernet";
 import { interfaceAddress, isLocalAddress, isOnLink, isUsablePeer, linkAddress } from "./interface";
+import { forgetHeader } from "./standing-header";
 import { PACKET, sendPacket } from "./transmitter";
 
 /** Between requests for one address (RFC 1122 §2.3.2.1: at most one per second). */
@@ -397,6 +398,7 @@ function learn(address: u32, mac: u64, isForUs: bool): void {
   const entry = changetype<Entry>(at);
   const wasAwaited = <u32>entry.state == Neighbour.ASKING || <u32>entry.state == Neighbour.FAILED;
   entry.mac = mac;
+  forgetHeader();
   enter(entry, Neighbour.REACHABLE);
   if (wasAwaited) unparkFlows();
 }

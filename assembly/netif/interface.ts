@@ -10,6 +10,7 @@ import { Status } from "../core/abi";
 import { swap64 } from "../core/octets";
 import { unparkFlows } from "../tcp/pending";
 import { forgetTemplates } from "../tcp/template";
+import { forgetHeader } from "./standing-header";
 
 @unmanaged @final class Interface {
   /** Octets in memory order, see `wire/ethernet.ts`, times 2^MAC_SHIFT; 0 until set. */
@@ -60,6 +61,7 @@ export function setLinkAddress(high: u32, low: u32): Status {
   const mac = swap64((<u64>high << 48) | (<u64>low << 16));
   if (mac == 0 || (mac & 1) != 0) return Status.BAD_ADDRESS;
   theInterface().mac = mac << MAC_SHIFT;
+  forgetHeader();
   if (HAS_STRAIGHT) forgetTemplates();
   unparkFlows(); // what waited for a way out may have one now
   return Status.OK;
@@ -79,6 +81,7 @@ export function setAddress(address: u32, prefixLength: u32, gateway: u32): Statu
   self.address = address;
   self.mask = mask;
   self.gateway = gateway;
+  forgetHeader();
   if (HAS_STRAIGHT) forgetTemplates();
   unparkFlows();
   return Status.OK;

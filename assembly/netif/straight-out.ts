@@ -27,6 +27,7 @@ import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolveAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
+import { headerName, isHeaderStanding, noteHeader, standingSum } from "./standing-header";
 import { FRAME, sendFrame } from "./transmitter";
 
 /** `Flow.stateAndKind` of a connection in ESTABLISHED. */
@@ -128,6 +129,8 @@ export function sendStraight(flow: usize, time: u32): Straight {
  * the sum of all that of it that TCP's checksum has, the pseudo-header's rest included.
  */
 @inline function emitTuple(tcb: Tcb, mac: u64, octets: u32): u64 {
+  const name = headerName(changetype<usize>(tcb), octets);
+  if (isHeaderStanding(name)) return standingSum();
   const template = templateOf(tcb);
   const tuple = template.tuple;
   const source = template.source;
@@ -145,7 +148,8 @@ export function sendStraight(flow: usize, time: u32): Straight {
   store<u32>(FRAME, <u32>tuple, 26);
   store<u32>(FRAME, source, 30);
   store<u32>(FRAME, ports, 34);
-  return addresses + <u64>ports + TCP + <u64>swap16(HEADERS_OCTETS - 20 + octets);
+  const segmentOctets = <u64>swap16(HEADERS_OCTETS - 20 + octets);
+  return noteHeader(name, addresses + <u64>ports + TCP + segmentOctets);
 }
 
 /** Copies the text, and returns its sum. */

@@ -29,6 +29,7 @@ import {
   emitSackPermitted, emitTimestamps, emitWindowScale,
 } from "../wire/tcp-options";
 import { linkAddress } from "./interface";
+import { forgetHeader } from "./standing-header";
 
 /** Begins at 2 mod 4, so that the IPv4 header behind the 14 octets of Ethernet is aligned. */
 @inline export const FRAME: usize = memory.data(<i32>FRAME_OCTETS_MAX + 2, 4) + 2;
@@ -43,6 +44,7 @@ const IDENTIFICATION: usize = memory.data(4, 4);
 /** Begins where nobody can tell. */
 export function resetTransmitter(): void {
   store<u32>(IDENTIFICATION, randomWord());
+  forgetHeader();
 }
 
 /** Counted, so that none comes again within 65,535 datagrams (RFC 6864 §4.3). */
@@ -57,6 +59,7 @@ function nextIdentification(): u32 {
  * when the transmitter is BUSY.
  */
 @inline export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
+  forgetHeader();
   emitEthernet(FRAME, mac, linkAddress(), type);
   return sendFrame(ETHERNET_HEADER_OCTETS + octets);
 }

@@ -6,6 +6,7 @@
 import { HAS_ECN } from "../config";
 import { Parameter, Status } from "../core/abi";
 import { isInterfaceUp } from "../netif/interface";
+import { forgetHeader } from "../netif/standing-header";
 import { ECN_POLICY_MAX } from "../tcp/ecn";
 import { setParameterValue } from "../tcp/parameters";
 import { RTO_MAX_MS } from "../tcp/rtt";
@@ -33,5 +34,6 @@ export function setParameter(which: u32, value: u32): Status {
 function setBetween(which: Parameter, value: u32, least: u32, most: u32): Status {
   if (value < least || value > most) return Status.BAD_ARGUMENT;
   setParameterValue(which, value);
+  forgetHeader();
   return Status.OK;
 }

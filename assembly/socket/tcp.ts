@@ -14,6 +14,7 @@ import {
   isUsablePeer,
   nextHopOf,
 } from "../netif/interface";
+import { forgetHeader } from "../netif/standing-header";
 import * as calls from "../tcp/calls";
 import { findFlow } from "../tcp/demux";
 import { FlowKind } from "../tcp/flow";
@@ -258,6 +259,7 @@ function setOptionOf(tcb: Tcb, option: u32, value: u32): i32 {
       if (!HAS_MARKS) return Status.NOT_SUPPORTED;
       if (!areMarksRight(option, value)) return Status.BAD_ARGUMENT;
       tcb.marks = marked(tcb.marks, option, value);
+      forgetHeader();
       return Status.OK;
     default:
       return Status.BAD_ARGUMENT;

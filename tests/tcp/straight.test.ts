@@ -9,7 +9,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Limit, State, StatusField, Work } from "../../hal/host/abi.ts";
+import { Limit, Option, Parameter, State, StatusField, Work } from "../../hal/host/abi.ts";
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
 import { Seeded } from "../support/pattern.ts";
 import { compileStraight } from "../support/straight-module.ts";
@@ -324,23 +324,26 @@ class Duel {
     else if (kind < 13) this.receive(1 + random.below(3_000));
     else if (kind < 15) this.write(1 + random.below(2_000), random);
     else if (kind < 16) this.send(1 + random.below(2_000), random);
-    else if (kind < 17) this.feed(arp());
+    else if (kind < 17) this.feed(arp(random.below(10) === 0 ? 3 : 2));
     else if (kind < 19) this.poll(random.below(30));
     else this.poll(random.below(20) === 0 ? random.below(5_000) : 0);
-    if (random.below(200) === 0) this.option(0, random.below(2)); // NO_DELAY
-    if (random.below(300) === 0) this.option(6, random.below(2)); // DELAYED_ACK
+    if (random.below(200) === 0) this.option(Option.NO_DELAY, random.below(2));
+    if (random.below(300) === 0) this.option(Option.DELAYED_ACK, random.below(2));
+    if (random.below(900) === 0) this.option(Option.TTL, 1 + random.below(255));
+    if (random.below(300) === 0) this.option(Option.DSCP, random.below(64));
+    if (random.below(100) === 0) this.call("setParameter", Parameter.TTL, 1 + random.below(255));
     if (random.below(500) === 0) this.call("setAddress", OURS, 16 + random.below(9), 0);
     this.events();
     for (let polls = random.below(4); polls > 0; polls--) this.poll(random.below(40));
   }
 }
 
-/** The peer tells its link address. */
-function arp(): Uint8Array {
+/** The peer tells its link address, the last octet of which may be another one. */
+function arp(last = 2): Uint8Array {
   const frame = new Uint8Array(60);
   const view = new DataView(frame.buffer);
-  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2]);
-  frame.set([2, 0, 0, 0, 0, 2], 22);
+  frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, last, 8, 6, 0, 1, 8, 0, 6, 4, 0, 2]);
+  frame.set([2, 0, 0, 0, 0, last], 22);
   view.setUint32(28, PEERS);
   frame.set([2, 0, 0, 0, 0, 1], 32);
   view.setUint32(38, OURS);
