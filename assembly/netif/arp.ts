@@ -135,6 +135,7 @@ export function resolve(address: u32): usize {
     if (found == 0) return ask(address);
     entry = changetype<Entry>(found);
     arp().lastHit = found;
+    forgetHeader();
   }
   entry.usedAt = now();
   entry.wanted = 1;
@@ -148,14 +149,9 @@ export function resolve(address: u32): usize {
   return changetype<usize>(entry);
 }
 
-/**
- * The same; without a call where the answer is that of the last time, as nearly always.
- */
-@inline export function resolveAgain(address: u32): usize {
-  const entry = changetype<Entry>(arp().lastHit);
-  if (entry.address != address || <u32>entry.state != Neighbour.REACHABLE) return resolve(address);
-  entry.usedAt = now();
-  return changetype<usize>(entry);
+/** The neighbour that was resolved last is used once more; it is known to be there (`enter`). */
+@inline export function useNeighbourAgain(time: u32): void {
+  changetype<Entry>(arp().lastHit).usedAt = time;
 }
 
 /** The MAC address of an entry that `resolve` returned. */
@@ -237,10 +233,12 @@ function release(entry: Entry): void {
   entry.state = <u8>Neighbour.FREE;
   setOwed(entry, 0);
   if (arp().lastHit == changetype<usize>(entry)) arp().lastHit = 0;
+  forgetHeader();
 }
 
 /** Changes the state, and sets what begins with it. */
 function enter(entry: Entry, state: Neighbour): void {
+  forgetHeader();
   entry.state = <u8>state;
   entry.tries = 0;
   const asks = state == Neighbour.ASKING || state == Neighbour.CONFIRMING;
@@ -398,7 +396,6 @@ function learn(address: u32, mac: u64, isForUs: bool): void {
   const entry = changetype<Entry>(at);
   const wasAwaited = <u32>entry.state == Neighbour.ASKING || <u32>entry.state == Neighbour.FAILED;
   entry.mac = mac;
-  forgetHeader();
   enter(entry, Neighbour.REACHABLE);
   if (wasAwaited) unparkFlows();
 }

@@ -30,7 +30,7 @@ import { wantOutput } from "../tcp/pending";
 import { noteProgress } from "../tcp/pmtud";
 import { isProbing } from "../tcp/rack";
 import { connectionEntry, enqueueReady } from "../tcp/ready";
-import { acknowledgeText, isRingFullWith, receiveWindow } from "../tcp/receive";
+import { acknowledgeText, isRingFullWith } from "../tcp/receive";
 import { takeRttSample } from "../tcp/rtt";
 import { seqGt } from "../tcp/seq";
 import { noteStall } from "../tcp/stall";
@@ -123,6 +123,7 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
   const octets: u32 = ipOctets == NO_TEXT ? 0 : swap16(<u32>ipOctets) - HEADERS_OCTETS;
   if (octets > room) return NOT_STRAIGHT;
   const numbers = load<u64>(frame, SEQ_AND_ACK);
+  const seq = tcb.rcvNxt;
   const una = tcb.sndUna;
   let ack = una;
   const flight = tcb.sndNxt - una;
@@ -131,7 +132,7 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
     if (<u32>numbers != <u32>expected || ack - una > flight) return NOT_STRAIGHT;
   }
   if (flight != 0 && !isPlainFlight(tcb, una + flight)) return NOT_STRAIGHT;
-  if (octets == 0 ? flight != 0 && ack == una : octets > receiveWindow(tcb)) return NOT_STRAIGHT;
+  if (octets == 0 ? flight != 0 && ack == una : octets > tcb.rcvAdv - seq) return NOT_STRAIGHT;
   const last = load<u64>(frame, CONTROL);
   const control = last & CONTROL_MASK;
   const isWindowNew = control != templateOf(tcb).control;
@@ -146,7 +147,6 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
     expectNumbers(numbers);
   }
   if (isWindowNew) takeWindow(tcb, control);
-  const seq = tcb.rcvNxt;
   tcb.sndWl1 = seq;
   const isUnfinished = ack != tcb.sndEnd;
   if (isUnfinished) wantOutput(tcb);
@@ -192,6 +192,7 @@ function takeWindow(tcb: Tcb, control: u64): void {
 
 /** SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna; what the user is told of it. */
 @inline function advance(tcb: Tcb, ack: u32, time: u32): u32 {
+  const seq = tcb.rcvNxt;
   const una = tcb.sndUna;
   const acked = ack - una;
   const flight = tcb.sndCursor - una;
@@ -226,7 +227,11 @@ function takeWindow(tcb: Tcb, control: u64): void {
 
 /** Seventh check: text in order, at RCV.NXT `seq`, goes to its place in the ring. */
 @inline function takeText(tcb: Tcb, seq: u32, text: usize, octets: u32): void {
-  if (<u32>tcb.rcvMss < octets) tcb.rcvMss = <u16>octets;
+  let mss = <u32>tcb.rcvMss;
+  if (mss < octets) {
+    mss = octets;
+    tcb.rcvMss = <u16>octets;
+  }
   const ring = receiveRingOf(tcb);
   const held = seq - tcb.rcvRead;
   const offset = advanceOffset(tcb.receiveOffset, held, RECEIVE_RING_OCTETS);
@@ -239,7 +244,7 @@ function takeWindow(tcb: Tcb, control: u64): void {
   }
   const next = seq + octets;
   tcb.rcvNxt = next;
-  acknowledgeText(tcb, next);
+  acknowledgeText(tcb, next, mss);
   if (isRingFullWith(held + octets)) {
     if (!isRingFullWith(held)) noteStall(tcb);
   }

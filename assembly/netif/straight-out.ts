@@ -11,9 +11,8 @@
  * OutSegment, and the second look at a flow that has nothing more to say.
  */
 import { HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
-import { Counter, State } from "../core/abi";
+import { State } from "../core/abi";
 import { checksumOf, sumOfText } from "../core/checksum";
-import { count } from "../core/counters";
 import { copyOctets, swap16, swap32 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
 import { FlowKind } from "../tcp/flow";
@@ -25,7 +24,7 @@ import { isDuplicateDue } from "../tcp/sack";
 import { Flag, Tcb, Timer, sendRingOf } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
-import { NEIGHBOUR_FAILED, neighbourMac, resolveAgain } from "./arp";
+import { NEIGHBOUR_FAILED, neighbourMac, resolve, useNeighbourAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
 import { headerName, isHeaderStanding, noteHeader, standingSum } from "./standing-header";
 import { FRAME, sendFrame } from "./transmitter";
@@ -76,17 +75,23 @@ export function sendStraight(flow: usize, time: u32): Straight {
   } else if (flight != 0 || !isPlainAckDue(tcb)) {
     return Straight.NOT;
   }
-  const neighbour = resolveAgain(nextHopOf(tcb.remoteAddress));
-  if (neighbour <= NEIGHBOUR_FAILED) return Straight.NOT;
+  const name = headerName(flow, octets);
+  let total: u64;
+  if (isHeaderStanding(name)) {
+    useNeighbourAgain(time);
+    total = standingSum();
+  } else {
+    const neighbour = resolve(nextHopOf(tcb.remoteAddress));
+    if (neighbour <= NEIGHBOUR_FAILED) return Straight.NOT;
+    total = noteHeader(name, emitHeader(tcb, neighbourMac(neighbour), octets));
+  }
   const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
-  let total = emitTuple(tcb, neighbourMac(neighbour), octets);
   if (octets != 0) total += emitText(tcb, flight, octets);
   const pushed: u32 = octets != 0 && octets == unsent ? PUSH : 0;
   const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
   emitControl(numbers, JUST_ACK | pushed | (swap16(window) << 16), total);
-  if (!sendFrame(<u32>TEXT + octets)) return Straight.BUSY;
-  count(Counter.SEGMENTS_OUT);
+  if (!sendFrame(<u32>TEXT + octets, true)) return Straight.BUSY;
   tcb.rcvAcked = ack;
   tcb.rcvAdv = ack + window;
   tcb.acksDue = 0;
@@ -128,9 +133,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
  * Writes both link addresses, the IPv4 header and the ports: what says from whom to whom. Returns
  * the sum of all that of it that TCP's checksum has, the pseudo-header's rest included.
  */
-@inline function emitTuple(tcb: Tcb, mac: u64, octets: u32): u64 {
-  const name = headerName(changetype<usize>(tcb), octets);
-  if (isHeaderStanding(name)) return standingSum();
+function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
   const template = templateOf(tcb);
   const tuple = template.tuple;
   const source = template.source;
@@ -148,8 +151,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   store<u32>(FRAME, <u32>tuple, 26);
   store<u32>(FRAME, source, 30);
   store<u32>(FRAME, ports, 34);
-  const segmentOctets = <u64>swap16(HEADERS_OCTETS - 20 + octets);
-  return noteHeader(name, addresses + <u64>ports + TCP + segmentOctets);
+  return addresses + <u64>ports + TCP + <u64>swap16(HEADERS_OCTETS - 20 + octets);
 }
 
 /** Copies the text, and returns its sum. */

@@ -10,7 +10,7 @@ import {
   FRAME_OCTETS_MAX, HAS_ECN, HAS_MARKS, HAS_SACK, HAS_TIMESTAMPS, HAS_URGENT, HAS_WINDOW_SCALE,
 } from "../config";
 import { Counter, Parameter } from "../core/abi";
-import { count } from "../core/counters";
+import { count, countBoth } from "../core/counters";
 import { copyOctets } from "../core/octets";
 import { randomWord } from "../core/random";
 import { transmit } from "../hal";
@@ -59,18 +59,24 @@ function nextIdentification(): u32 {
  * when the transmitter is BUSY.
  */
 @inline export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
-  forgetHeader();
-  emitEthernet(FRAME, mac, linkAddress(), type);
-  return sendFrame(ETHERNET_HEADER_OCTETS + octets);
+  emitPacket(mac, type);
+  return sendFrame(ETHERNET_HEADER_OCTETS + octets, false);
 }
 
-/** Sends the first `octets` of the transmit frame. False, and counted, when BUSY. */
-@inline export function sendFrame(octets: u32): bool {
+/** Completes the frame whose packet stands at PACKET. */
+@inline function emitPacket(mac: u64, type: EtherType): void {
+  forgetHeader();
+  emitEthernet(FRAME, mac, linkAddress(), type);
+}
+
+/** Sends the first `octets` of the transmit frame: maybe a segment. False, and counted, when BUSY. */
+@inline export function sendFrame(octets: u32, isSegment: bool): bool {
   if (transmit(FRAME, octets) != 0) {
     count(Counter.TRANSMIT_BUSY);
     return false;
   }
-  count(Counter.FRAMES_OUT);
+  if (isSegment) countBoth(Counter.FRAMES_OUT); // and SEGMENTS_OUT
+  else count(Counter.FRAMES_OUT);
   return true;
 }
 
@@ -126,9 +132,8 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   emitIpv4(PACKET, total, ipv4Kind(tosOf(marks), ttlOf(marks), Protocol.TCP), addresses);
   if (segment.mayFragment) allowFragments(PACKET, nextIdentification());
   sealTcp(PAYLOAD, octets, PACKET);
-  if (!sendPacket(mac, EtherType.IPV4, total)) return false;
-  count(Counter.SEGMENTS_OUT);
-  return true;
+  emitPacket(mac, EtherType.IPV4);
+  return sendFrame(ETHERNET_HEADER_OCTETS + total, true);
 }
 
 /** Writes the blocks of tcp/segment as one SACK option; returns its octets. */

@@ -173,10 +173,12 @@ export function sendUrgent(tcb: Tcb): i32 {
 
 /** All the octets there are, 0 at end-of-file, or a Status. */
 @inline function mayRead(tcb: Tcb): i32 {
-  if (has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED)) return Status.CONNECTION_ENDED;
-  const octets = readableOctets(tcb);
-  if (octets != 0) return <i32>octets;
-  return has(tcb, Flag.PEER_CLOSED) ? 0 : Status.WOULD_BLOCK;
+  if (!has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED | Flag.PEER_CLOSED)) {
+    const octets = tcb.rcvNxt - tcb.rcvRead;
+    return octets != 0 ? <i32>octets : Status.WOULD_BLOCK;
+  }
+  const isVoid = has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED);
+  return isVoid ? Status.CONNECTION_ENDED : <i32>readableOctets(tcb);
 }
 
 /** Where those octets are. */
@@ -209,11 +211,12 @@ export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
 
 /** The user has the next `octets`, at least one. */
 @inline function noteRead(tcb: Tcb, octets: u32): void {
-  tcb.rcvRead += octets;
+  const read = tcb.rcvRead + octets;
+  tcb.rcvRead = read;
   noteStall(tcb);
   readUrgent(tcb, octets);
   tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
-  offerWindow(tcb);
+  offerWindow(tcb, read);
 }
 
 /** CLOSE (§3.10.4): our FIN follows the last octet sent, RECEIVE goes on. */

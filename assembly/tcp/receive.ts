@@ -63,13 +63,13 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
  * segment or half the ring at least, and never to the left.
  */
 @inline export function windowToAdvertise(tcb: Tcb): u32 {
-  const step = windowStep(tcb);
+  const step = windowStep(tcb, tcb.rcvRead);
   return receiveWindow(tcb) + (step >= WORTHWHILE_STEP ? step : 0);
 }
 
-/** By how much the right edge of the window could move. */
-@inline function windowStep(tcb: Tcb): i32 {
-  return tcb.rcvRead + RECEIVE_RING_OCTETS - tcb.rcvAdv;
+/** By how much the right edge of the window could move, now that the user has all up to `read`. */
+@inline function windowStep(tcb: Tcb, read: u32): i32 {
+  return read + RECEIVE_RING_OCTETS - tcb.rcvAdv;
 }
 
 /** Whether the user has left so little room that the window stays closed. */
@@ -89,12 +89,12 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 }
 
 /**
- * The user has read: tells the peer, if the window may open by a worthwhile step. But while two
+ * The user has read up to `read`: tells the peer, if the window may open by a worthwhile step. But while two
  * segments fit, nothing holds the peer back, and the acknowledgement of the second one tells it of
  * a step below two segments.
  */
-@inline export function offerWindow(tcb: Tcb): void {
-  const step = windowStep(tcb);
+@inline export function offerWindow(tcb: Tcb, read: u32): void {
+  const step = windowStep(tcb, read);
   if (step < WORTHWHILE_STEP || has(tcb, Flag.PEER_CLOSED)) return;
   const state = stateOfTcb(tcb);
   if (state == State.CLOSED || state == State.TIME_WAIT) return;
@@ -161,7 +161,7 @@ export function receiveText(tcb: Tcb, segment: Segment): void {
     tcb.acksDue = 1;
     wantOutput(tcb);
   } else {
-    acknowledgeText(tcb, tcb.rcvNxt);
+    acknowledgeText(tcb, tcb.rcvNxt, tcb.rcvMss);
   }
   if (HAS_EVICTION && !wasFull && isRingFull(tcb)) noteStall(tcb);
   signal(tcb, Event.READABLE);
@@ -196,16 +196,18 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
 }
 
 /**
- * In-order text up to RCV.NXT `next`: every second full-sized segment is acknowledged at once, and
- * each one while the window is below two segments, since the peer cannot send the second (RFC 9293
+ * In-order text up to RCV.NXT `next`, of a peer that sends segments of up to `mss` octets: every
+ * second full-sized one is acknowledged at once, and each one while the window is below two segments, since the peer cannot send the second (RFC 9293
  * §3.8.6.3).
  */
-@inline export function acknowledgeText(tcb: Tcb, next: u32): void {
-  const two = max(<u32>tcb.rcvMss, FULL_SIZED_MIN) << 1;
-  if (next - tcb.rcvAcked >= two || tcb.rcvAdv - next < two || has(tcb, Flag.NO_DELAYED_ACK)) {
+@inline export function acknowledgeText(tcb: Tcb, next: u32, mss: u32): void {
+  const two = max(mss, FULL_SIZED_MIN) << 1;
+  if (next - tcb.rcvAcked >= two || tcb.rcvAdv - next < two) {
     acknowledgeNow(tcb);
+  } else if (!isRunning(tcb, Timer.DELAYED_ACK)) {
+    if (has(tcb, Flag.NO_DELAYED_ACK)) acknowledgeNow(tcb);
+    else startDelayedAck(tcb, DELAYED_ACK_MS);
   }
-  else startDelayedAck(tcb, DELAYED_ACK_MS);
 }
 
 /** The user may have turned the delay of acknowledgements off: one that waits goes at once. */

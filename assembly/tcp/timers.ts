@@ -59,9 +59,8 @@ export function stopRetransmission(tcb: Tcb): void {
   armDeadline(deadlineOf(tcb), due);
 }
 
-/** Starts the delayed-ACK timer, unless it runs. */
+/** Starts the delayed-ACK timer, which does not run. */
 @inline export function startDelayedAck(tcb: Tcb, delayMs: u32): void {
-  if (isRunning(tcb, Timer.DELAYED_ACK)) return;
   tcb.delayedAckAt = now() + delayMs;
   tcb.timers |= <u8>Timer.DELAYED_ACK;
   armDeadline(deadlineOf(tcb), tcb.delayedAckAt);

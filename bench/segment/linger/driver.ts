@@ -247,38 +247,34 @@ function accept(listener: i32): void {
 // ── The driver ───────────────────────────────────────────────────────────────────────────────────
 
 /**
- * Hands over the frame in a slot; where that asks for it, lets the application have what came, and
- * where something is due then, the stack answer.
+ * Hands over the frames in some slots; where one asks for it, lets the application have what came,
+ * and where something is due then, the stack answer.
  */
-@inline function feedAt(slot: u32, nowMs: u32): void {
-  const octets = load<u32>(LENGTHS + (slot << 2));
-  if (frameReceived(slot, octets, nowMs) == Work.NONE) return;
-  serve();
-  if (load<u64>(dueAddress()) != 0) poll(nowMs);
+function handOver(first: u32, count: u32): void {
+  const nowMs = run().nowMs;
+  const end = first + count;
+  for (let slot = first; slot < end; ++slot) {
+    const octets = load<u32>(LENGTHS + (slot << 2));
+    if (frameReceived(slot, octets, nowMs) == Work.NONE) continue;
+    serve();
+    if (load<u64>(dueAddress()) != 0) poll(nowMs);
+  }
 }
 
+/** One frame, of which a verifying run is told. */
 function feed(slot: u32): void {
-  tellOf(slot);
-  feedAt(slot, run().nowMs);
-}
-
-/** A verifying run is told of each frame that is handed over. */
-@inline function tellOf(slot: u32): void {
-  if ((run().mode & Mode.VERIFY) == 0) return;
-  arrived(<usize>rxSlotAddress(slot), load<u32>(LENGTHS + (slot << 2)));
+  if (run().mode & Mode.VERIFY) {
+    arrived(<usize>rxSlotAddress(slot), load<u32>(LENGTHS + (slot << 2)));
+  }
+  handOver(slot, 1);
 }
 
 /** Before a driver sleeps it polls, to learn for how long. */
 function feedAll(count: u32): void {
-  const nowMs = run().nowMs;
-  if (run().mode & Mode.VERIFY) {
-    for (let i: u32 = 0; i < count; ++i) feed(i);
-    poll(nowMs);
-    return;
-  }
   profStart();
-  for (let i: u32 = 0; i < count; ++i) feedAt(i, nowMs);
-  poll(nowMs);
+  if (run().mode & Mode.VERIFY) for (let i: u32 = 0; i < count; ++i) feed(i);
+  else handOver(0, count);
+  poll(run().nowMs);
   profStop();
 }
 
@@ -374,8 +370,7 @@ function runSend(count: u32): void {
       poll(nowMs);
       write(handle, FULL_OCTETS);
       poll(nowMs);
-      tellOf(i);
-      feedAt(i, nowMs);
+      feed(i);
     }
     profStop();
     expect(sentCount() - sent == BATCH_FULL);
