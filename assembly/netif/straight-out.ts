@@ -27,7 +27,7 @@ import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve, useNeighbourAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
 import { headerName, isHeaderStanding, noteHeader, standingSum } from "./standing-header";
-import { FRAME, sendFrame } from "./transmitter";
+import { FRAME, sendSegmentFrame } from "./transmitter";
 
 /** `Flow.stateAndKind` of a connection in ESTABLISHED. */
 @inline const ESTABLISHED: u32 = (FlowKind.CONNECTION << 4) | State.ESTABLISHED;
@@ -91,7 +91,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   const pushed: u32 = octets != 0 && octets == unsent ? PUSH : 0;
   const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
   emitControl(numbers, JUST_ACK | pushed | (swap16(window) << 16), total);
-  if (!sendFrame(<u32>TEXT + octets, true)) return Straight.BUSY;
+  if (!sendSegmentFrame(<u32>TEXT + octets)) return Straight.BUSY;
   tcb.rcvAcked = ack;
   tcb.rcvAdv = ack + window;
   tcb.acksDue = 0;

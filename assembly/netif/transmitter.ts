@@ -59,24 +59,29 @@ function nextIdentification(): u32 {
  * when the transmitter is BUSY.
  */
 @inline export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
-  emitPacket(mac, type);
-  return sendFrame(ETHERNET_HEADER_OCTETS + octets, false);
-}
 
-/** Completes the frame whose packet stands at PACKET. */
-@inline function emitPacket(mac: u64, type: EtherType): void {
   forgetHeader();
   emitEthernet(FRAME, mac, linkAddress(), type);
+  return sendFrame(ETHERNET_HEADER_OCTETS + octets);
 }
 
-/** Sends the first `octets` of the transmit frame: maybe a segment. False, and counted, when BUSY. */
-@inline export function sendFrame(octets: u32, isSegment: bool): bool {
+/** Sends the first `octets` of the transmit frame. False, and counted, when BUSY. */
+@inline function sendFrame(octets: u32): bool {
   if (transmit(FRAME, octets) != 0) {
     count(Counter.TRANSMIT_BUSY);
     return false;
   }
-  if (isSegment) countBoth(Counter.FRAMES_OUT); // and SEGMENTS_OUT
-  else count(Counter.FRAMES_OUT);
+  count(Counter.FRAMES_OUT);
+  return true;
+}
+
+/** The same for a frame with a segment, which counts too. */
+@inline export function sendSegmentFrame(octets: u32): bool {
+  if (transmit(FRAME, octets) != 0) {
+    count(Counter.TRANSMIT_BUSY);
+    return false;
+  }
+  countBoth(Counter.FRAMES_OUT); // and SEGMENTS_OUT
   return true;
 }
 
@@ -132,8 +137,9 @@ export function sendSegment(mac: u64, segment: OutSegment): bool {
   emitIpv4(PACKET, total, ipv4Kind(tosOf(marks), ttlOf(marks), Protocol.TCP), addresses);
   if (segment.mayFragment) allowFragments(PACKET, nextIdentification());
   sealTcp(PAYLOAD, octets, PACKET);
-  emitPacket(mac, EtherType.IPV4);
-  return sendFrame(ETHERNET_HEADER_OCTETS + total, true);
+  if (!sendPacket(mac, EtherType.IPV4, total)) return false;
+  count(Counter.SEGMENTS_OUT);
+  return true;
 }
 
 /** Writes the blocks of tcp/segment as one SACK option; returns its octets. */

@@ -89,9 +89,9 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 }
 
 /**
- * The user has read up to `read`: tells the peer, if the window may open by a worthwhile step. But while two
- * segments fit, nothing holds the peer back, and the acknowledgement of the second one tells it of
- * a step below two segments.
+ * The user has read up to `read`: tells the peer, if the window may open by a worthwhile step. But
+ * while two segments fit, nothing holds the peer back, and the acknowledgement of the second one
+ * tells it of a step below two segments.
  */
 @inline export function offerWindow(tcb: Tcb, read: u32): void {
   const step = windowStep(tcb, read);
@@ -197,8 +197,8 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
 
 /**
  * In-order text up to RCV.NXT `next`, of a peer that sends segments of up to `mss` octets: every
- * second full-sized one is acknowledged at once, and each one while the window is below two segments, since the peer cannot send the second (RFC 9293
- * §3.8.6.3).
+ * second full-sized one is acknowledged at once, and each one while the window is below two
+ * segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
  */
 @inline export function acknowledgeText(tcb: Tcb, next: u32, mss: u32): void {
   const two = max(mss, FULL_SIZED_MIN) << 1;

@@ -81,6 +81,7 @@ export interface LingerCalls {
   frameReceived(slot: number, length: number, nowMs: number): number;
   poll(nowMs: number): number;
   counterAddress(): number;
+  dueAddress(): number;
   tcpListen(localAddress: number, localPort: number, backlog: number): number;
   tcpAccept(listener: number): number;
   tcpConnect(
@@ -129,6 +130,7 @@ const CALLS: Record<keyof LingerCalls, { parameters: number; u32?: true }> = {
   frameReceived: { parameters: 3 },
   poll: { parameters: 1, u32: true },
   counterAddress: { parameters: 0 },
+  dueAddress: { parameters: 0 },
   tcpListen: { parameters: 3 },
   tcpAccept: { parameters: 1 },
   tcpConnect: { parameters: 4 },

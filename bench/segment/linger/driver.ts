@@ -10,8 +10,8 @@
  */
 import { Event, Option, Work } from "../../../assembly/core/abi";
 import {
-  dueAddress, frameReceived, init, nextReady, poll, rxSlotAddress, setAddress, setLinkAddress, takeEvents,
-  tcpAccept, tcpConnect, tcpListen, tcpRelease, tcpSetOption,
+  dueAddress, frameReceived, init, nextReady, poll, rxSlotAddress, setAddress, setLinkAddress,
+  takeEvents, tcpAccept, tcpConnect, tcpListen, tcpRelease, tcpSetOption,
 } from "../../../assembly/index";
 import { tcpReceive, tcpSend } from "../../../assembly/socket/copying";
 

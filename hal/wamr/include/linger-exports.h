@@ -18,6 +18,7 @@
   X3(int32_t, frameReceived, linger_frame_received)                 \
   X1(uint32_t, poll, linger_poll)                                   \
   X0(uint32_t, counterAddress, linger_counter_address)              \
+  X0(uint32_t, dueAddress, linger_due_address)                      \
   X3(int32_t, tcpListen, linger_tcp_listen)                         \
   X1(int32_t, tcpAccept, linger_tcp_accept)                         \
   X4(int32_t, tcpConnect, linger_tcp_connect)                       \

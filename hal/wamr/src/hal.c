@@ -8,6 +8,7 @@
  */
 #include <setjmp.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "engine.h"
 #include "linger-port.h"
@@ -18,6 +19,8 @@
 #define ABI_VERSION LINGER_ABI_VERSION
 /** So many frames are handed over before the stack is polled: in a flood its timers go on. */
 #define FRAMES_PER_TURN 32
+/** At `dueAddress`. */
+#define DUE_OCTETS 8
 /** Rounds of an application and its stack within one turn, while they keep each other busy. */
 #define ROUNDS_PER_TURN 16
 #define BUSY_RETRY_MS 1
@@ -33,6 +36,8 @@ static struct {
   jmp_buf restart;
   const char *trap;
   uint8_t *slots[RX_SLOTS_MAX];
+  /** `dueAddress`, where the module says whether a poll would send anything. */
+  const uint8_t *due;
   /** So far the module's time is ahead of the port's: it goes on after a snapshot. */
   uint32_t ahead_ms;
   uint16_t slot_size;
@@ -157,6 +162,11 @@ static bool attach_slots(void) {
       linger_report("receive slot %u lies outside of the module's memory", (unsigned)i);
       return false;
     }
+  }
+  hal.due = linger_memory(linger_due_address(), DUE_OCTETS);
+  if (hal.due == NULL) {
+    linger_report("what is due lies outside of the module's memory");
+    return false;
   }
   attach();
   return true;
@@ -290,9 +300,14 @@ static uint32_t poll_application(uint32_t now_ms) {
   return application == NULL ? LINGER_NEVER_MS : application->poll(now_ms);
 }
 
+static bool is_due(void) {
+  static const uint8_t nothing[DUE_OCTETS];
+  return memcmp(hal.due, nothing, DUE_OCTETS) != 0;
+}
+
 /**
- * The stack, then the application, then the stack again for what the application has asked of it,
- * while frames leave. Returns how long to sleep.
+ * The stack, then the application, then the stack again if it has something to send now, while
+ * frames leave. Returns how long to sleep.
  */
 static uint32_t poll_all(uint32_t now_ms) {
   for (uint32_t round = 0; round < ROUNDS_PER_TURN; ++round) {
@@ -300,7 +315,7 @@ static uint32_t poll_all(uint32_t now_ms) {
     const uint32_t stack_ms = linger_poll(now_ms);
     const uint32_t application_ms = poll_application(now_ms);
     const uint32_t least_ms = stack_ms < application_ms ? stack_ms : application_ms;
-    if (round > 0 && sent == hal.counters.frames_sent) return least_ms;
+    if (!is_due() || (round > 0 && sent == hal.counters.frames_sent)) return least_ms;
   }
   return 0;
 }

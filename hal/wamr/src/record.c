@@ -67,6 +67,7 @@ enum number {
   NUMBER_limit = 0,
   NUMBER_rxSlotAddress = 0,
   NUMBER_counterAddress = 0,
+  NUMBER_dueAddress = 0,
   NUMBER_init = 1,
   NUMBER_setLinkAddress,
   NUMBER_setAddress,
