@@ -19,6 +19,8 @@ export interface DriverOptions {
   tap: InstanceTap | undefined;
   /** Called after each step: the time to take events. What it throws leaves the step. */
   onStep: () => void;
+  /** Called once, when the wire went away or threw, right before the driver stops for that. */
+  onUnplugged: (error: LingerError) => void;
   /** Called once, when the module trapped or the wire went away. The driver has stopped. */
   onFailure: (error: LingerError) => void;
   /** The module goes on from a snapshot: its time then, u32, and how long it slept. */
@@ -45,6 +47,7 @@ export class Driver {
   #isDeferred = false;
   #isStarted = false;
   #isStopped = false;
+  #isSending = false;
   #lastMs = -Infinity;
   /** What the module's time is ahead of the clock's; not 0 only after a snapshot. */
   #offsetMs = 0;
@@ -133,7 +136,13 @@ export class Driver {
   }
 
   #transmit(frame: Uint8Array): boolean {
-    const sent = this.#options.wire.send(frame);
+    this.#isSending = true;
+    let sent: boolean;
+    try {
+      sent = this.#options.wire.send(frame);
+    } finally {
+      this.#isSending = false;
+    }
     if (sent) this.#transmitted++;
     else this.#wasBusy = true;
     return sent;
@@ -216,6 +225,11 @@ export class Driver {
 
   /** Frames that came before the wire went away, a last RST for one, still count. */
   #unplugged(error: LingerError): void {
+    // A wire that finds out while it sends: the module must come to the end of its call first.
+    if (this.#isSending) {
+      this.defer(() => this.#unplugged(error));
+      return;
+    }
     try {
       if (this.#frames.length > 0) this.#step();
     } finally {
@@ -225,8 +239,15 @@ export class Driver {
 
   #fail(error: LingerError): void {
     if (this.#isStopped) return;
-    this.stop();
-    this.#options.onFailure(error);
+    try {
+      if (error.code !== "MODULE_TRAP") this.#options.onUnplugged(error);
+    } finally {
+      // Whoever was told may have closed the stack.
+      if (!this.#isStopped) {
+        this.stop();
+        this.#options.onFailure(error);
+      }
+    }
   }
 }
 

@@ -54,6 +54,8 @@ export type LingerErrorCode =
   | "RECORDING_FORMAT"
   /** A snapshot's file cannot be read or written. */
   | "SNAPSHOT_FILE"
+  /** It may be in its file or not: nothing else may go on with its connections. */
+  | "SNAPSHOT_DOUBTFUL"
   /** Damaged, cut off, or no snapshot at all. */
   | "SNAPSHOT_FORMAT"
   /** Of another version of the format, or of the boundary. */

@@ -140,6 +140,11 @@ export interface PingOptions {
 }
 
 export interface StackEvents {
+  /**
+   * The wire went away, and the stack closes when this was told: the last moment for `snapshot`,
+   * after which the connections can go on when there is a wire again.
+   */
+  unplugged: [error: LingerError];
   /** The stack is closed; with an error unless `close()` was called. */
   close: [error?: LingerError];
 }
@@ -188,6 +193,7 @@ export class Stack extends EventEmitter<StackEvents> {
   #probed = new Set<Connection>();
   #undelivered: (Connection | Listener)[] = [];
   #isClosed = false;
+  #isClosing = false;
   #error: LingerError | undefined;
   #closedPromise: Promise<LingerError | undefined> | undefined;
   #ping: Ping | undefined;
@@ -269,6 +275,7 @@ export class Stack extends EventEmitter<StackEvents> {
       entropy,
       tap: recorder,
       onStep: () => this.#takeEvents(),
+      onUnplugged: (error) => void (this.#isClosing || this.emit("unplugged", error)),
       onFailure: (error) => this.#die(error),
       resume: resumption,
     });
@@ -410,8 +417,24 @@ export class Stack extends EventEmitter<StackEvents> {
    * Not to be called from within a wire's `send`. What the program keeps beside the stack goes with
    * it, as JSON, and is `kept` of the restored one. Throws STACK_CLOSED, and SNAPSHOT_MODULE if the
    * module has state that is not in its memory: then the stack goes on.
+   *
+   * It goes on, too, if `save` throws, which gets the octets before anything is closed: what cannot
+   * be saved is not lost. It must be done when it returns, and call nothing of this stack. Only
+   * after a SNAPSHOT_DOUBTFUL of `SnapshotStore` the stack is closed: they may be safe.
    */
-  snapshot(program?: unknown): Uint8Array {
+  snapshot(program?: unknown, save?: (octets: Uint8Array) => void): Uint8Array {
+    const octets = this.#image(program);
+    try {
+      save?.(octets);
+    } catch (error) {
+      if (error instanceof LingerError && error.code === "SNAPSHOT_DOUBTFUL") this.#die(undefined);
+      throw error;
+    }
+    this.#die(undefined);
+    return octets;
+  }
+
+  #image(program: unknown): Uint8Array {
     const instance = this.#instance();
     checkMemoryIsAll(this.#module);
     const listeners: KeptStack["listeners"] = [];
@@ -422,13 +445,11 @@ export class Stack extends EventEmitter<StackEvents> {
     }
     const address = `${this.address}/${this.prefixLength}`;
     const kept: KeptStack = { address, mac: this.mac, listeners, connections, program };
-    const octets = writeSnapshot(instance, this.#module, {
+    return writeSnapshot(instance, this.#module, {
       savedMs: unixNow(this.#clock),
       moduleMs: this.#driver.moduleNow(),
       host: new TextEncoder().encode(JSON.stringify(kept)),
     });
-    this.#die(undefined);
-    return octets;
   }
 
   /**
@@ -437,6 +458,7 @@ export class Stack extends EventEmitter<StackEvents> {
    */
   close(): void {
     if (this.#isClosed) return;
+    this.#isClosing = true;
     for (const entry of this.#handles.values()) {
       if (entry instanceof Connection) entry.abort();
     }

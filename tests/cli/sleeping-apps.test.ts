@@ -63,8 +63,10 @@ class Laboratory {
   /** `forgets`: the program does not put away what the server keeps. */
   sleep(forgets = false): void {
     const { clock } = this;
-    const kept = this.#app.sleep();
-    const snapshot = this.#server.snapshot(forgets ? undefined : kept);
+    let snapshot!: Uint8Array;
+    this.#app.sleep((kept) => {
+      snapshot = this.#server.snapshot(forgets ? undefined : kept);
+    });
     clock.advance(SLEEP_MS);
     const entropy = new SeededEntropy(2);
     const options = { clock, entropy, profile: "tiny", sleptMs: SLEEP_MS } as const;

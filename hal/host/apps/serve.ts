@@ -48,10 +48,10 @@ export interface App {
   /** Connections accepted since it started. */
   readonly acceptedCount: number;
   /**
-   * The stack is put away right after this: gives what must be kept beside it, and says nothing of
-   * its connections from now on.
+   * Has the stack put away by `putAway`, which gets what must be kept beside it, and says nothing
+   * of its connections from then on. If `putAway` throws, so does this, and it goes on serving.
    */
-  sleep(): KeptApp;
+  sleep(putAway: (kept: KeptApp) => void): void;
   /** Stops listening, closes every connection; those not over after `graceMs` are aborted. */
   close(graceMs?: number): Promise<void>;
 }
@@ -122,8 +122,18 @@ class Server implements App {
     void this.#serve(connection, "goes on", kept);
   }
 
-  sleep(): KeptApp {
+  sleep(putAway: (kept: KeptApp) => void): void {
+    const kept = this.#keep();
     this.#isAsleep = true;
+    try {
+      putAway(kept);
+    } catch (error) {
+      this.#isAsleep = false;
+      throw error;
+    }
+  }
+
+  #keep(): KeptApp {
     const connections = [...this.#kept];
     for (const [{ handle }, { save }] of this.#drawers) {
       if (save !== undefined) connections.push([handle, save()]);

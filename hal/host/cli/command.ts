@@ -3,6 +3,8 @@
  *
  * Imported by main.ts and every command.
  */
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /** A mistake in the command line: one line on stderr, exit status 2, nothing was begun. */
@@ -75,4 +77,30 @@ export function expectPositionals(found: readonly string[], names: readonly stri
   if (found.length < names.length) throw new UsageError(`${names[found.length]} is missing`);
   if (found.length > names.length) throw new UsageError(`"${found[names.length]}" is too much`);
   return [...found];
+}
+
+/** Tells early that a file cannot be written; the file itself is made when the wire is open. */
+export function checkWritable(path: string, option: string, what: string): void {
+  if (path === "") throw new UsageError(`${option} needs a file name`);
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory() === true) throw new Error("it is a directory");
+    accessSync(found === undefined ? dirname(path) : path, constants.W_OK);
+  } catch (error) {
+    throw new CommandError(`cannot write the ${what} ${path}: ${(error as Error).message}`);
+  }
+}
+
+/** The line that a stack's loss of its wire, or its trap, ends a command with. */
+export function stackFailure(error: Error | undefined): CommandError {
+  return new CommandError(error?.message ?? "the stack was closed");
+}
+
+/** One line, also where it quotes what the user wrote: control characters show as their numbers. */
+export function complain(text: string): void {
+  console.error(
+    text.replaceAll(/\p{Cc}/gu, (found) => {
+      return `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`;
+    }),
+  );
 }

@@ -11,16 +11,10 @@ import {
   parseCommandLine,
   parseInteger,
   parsePort,
+  stackFailure,
 } from "./command.ts";
 import { INTERRUPTED, openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
-import {
-  openSession,
-  parseHost,
-  planSession,
-  SESSION_HELP,
-  SESSION_OPTIONS,
-  stackFailure,
-} from "./session.ts";
+import { openSession, parseHost, planSession, SESSION_HELP, SESSION_OPTIONS } from "./session.ts";
 import { STATUS_HELP, STATUS_OPTION, type StatusReporter, watchStatus } from "./status-report.ts";
 
 /** The range of the module's user timeout (`hal/README.md`, Option). */
@@ -82,7 +76,7 @@ async function run(args: string[]): Promise<number> {
   }
   const plan = planSession(values);
   const interrupt = watchInterrupt();
-  const session = await openUnlessInterrupted(openSession(plan), interrupt);
+  const session = await openUnlessInterrupted(openSession(plan, interrupt), interrupt);
   if (session === undefined) return INTERRUPTED;
   let reporter: StatusReporter | undefined;
   try {

@@ -6,7 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { LingerError } from "../errors.ts";
-import { type Command, CommandError, UsageError } from "./command.ts";
+import { type Command, CommandError, complain, UsageError } from "./command.ts";
 import { connectCommand } from "./connect.ts";
 import { demoCommand } from "./demo/index.ts";
 import { pingCommand } from "./ping.ts";
@@ -59,15 +59,6 @@ async function runCommandLine(command: Command, args: string[]): Promise<number>
     console.error(error);
     return 1;
   }
-}
-
-/** One line, also where it quotes what the user wrote: control characters show as their numbers. */
-function complain(text: string): void {
-  console.error(
-    text.replaceAll(/\p{Cc}/gu, (found) => {
-      return `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`;
-    }),
-  );
 }
 
 function printHelp(names: string[]): number {

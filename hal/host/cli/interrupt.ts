@@ -9,9 +9,11 @@
 export const INTERRUPTED = 130;
 
 export interface Interrupt {
-  /** Resolves on the first signal. */
+  /** Resolves on the first signal, and after `rearm` on the next one. */
   readonly requested: Promise<void>;
   readonly isRequested: boolean;
+  /** What was asked for could not be done: the next signal is a first one again. */
+  rearm(): void;
   /** Stops listening for signals. */
   dispose(): void;
 }
@@ -19,7 +21,8 @@ export interface Interrupt {
 export function watchInterrupt(): Interrupt {
   let isRequested = false;
   let resolveRequested!: () => void;
-  const requested = new Promise<void>((resolve) => (resolveRequested = resolve));
+  const newRequest = () => new Promise<void>((resolve) => (resolveRequested = resolve));
+  let requested = newRequest();
   const onSignal = (): void => {
     if (isRequested) process.exit(INTERRUPTED);
     isRequested = true;
@@ -28,9 +31,15 @@ export function watchInterrupt(): Interrupt {
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
   return {
-    requested,
+    get requested() {
+      return requested;
+    },
     get isRequested() {
       return isRequested;
+    },
+    rearm() {
+      isRequested = false;
+      requested = newRequest();
     },
     dispose() {
       process.off("SIGINT", onSignal);

@@ -3,7 +3,13 @@
  */
 import { LingerError } from "../errors.ts";
 import type { Stack } from "../stack.ts";
-import { type Command, expectPositionals, parseCommandLine, parseInteger } from "./command.ts";
+import {
+  type Command,
+  expectPositionals,
+  parseCommandLine,
+  parseInteger,
+  stackFailure,
+} from "./command.ts";
 import { INTERRUPTED, type Interrupt, openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
 import {
   openSession,
@@ -12,7 +18,6 @@ import {
   type Session,
   SESSION_HELP,
   SESSION_OPTIONS,
-  stackFailure,
 } from "./session.ts";
 
 export const pingCommand: Command = {
@@ -58,7 +63,7 @@ async function run(args: string[]): Promise<number> {
   };
   const plan = planSession(values);
   const interrupt = watchInterrupt();
-  const session = await openUnlessInterrupted(openSession(plan), interrupt);
+  const session = await openUnlessInterrupted(openSession(plan, interrupt), interrupt);
   if (session === undefined) return INTERRUPTED;
   try {
     return await pingAll(session, ping, interrupt);

@@ -6,15 +6,9 @@ import { pathToFileURL } from "node:url";
 import { LingerModule } from "../module.ts";
 import { checkMemoryIsAll } from "../stack.ts";
 import { type Command, CommandError, expectPositionals, parseCommandLine } from "./command.ts";
+import { planBed, type PutAway, untilAsleep, untilSignal } from "./bed.ts";
 import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
-import {
-  openSession,
-  planBed,
-  planSession,
-  SESSION_HELP,
-  SESSION_OPTIONS,
-  stackFailure,
-} from "./session.ts";
+import { openSession, planSession, SESSION_HELP, SESSION_OPTIONS } from "./session.ts";
 import { STATUS_HELP, STATUS_OPTION, watchStatus } from "./status-report.ts";
 
 export const runCommand: Command = {
@@ -25,9 +19,10 @@ export const runCommand: Command = {
 FILE.wasm exports appInit and appPoll beside the stack's own exports (see hal/README.md). It runs
 until it is stopped by SIGINT, its wire goes away, or it traps.
 
-  --snapshot FILE      when stopped, closes nothing: puts stack and application into FILE. Starts by
-                       going on from FILE, if it is there: once, as FILE.used afterwards; --gateway
-                       and --msl are as they were then
+  --snapshot FILE      when stopped, or when its wire goes away, closes nothing: puts stack and
+                       application into FILE. If that fails it goes on until the next signal. Starts
+                       by going on from FILE, if it is there: once, as FILE.used afterwards;
+                       --gateway and --msl are as they were then
 ${STATUS_HELP}
 
 ${SESSION_HELP}
@@ -56,20 +51,22 @@ async function run(args: string[]): Promise<number> {
   const bed = path === undefined ? undefined : planBed(path, values.record, () => undefined);
   if (bed !== undefined) checkMemoryIsAll(module);
   const interrupt = watchInterrupt();
-  const session = await openUnlessInterrupted(openSession(plan, bed), interrupt);
+  const session = await openUnlessInterrupted(openSession(plan, interrupt, bed), interrupt);
   if (session === undefined) return 0;
   const { stack } = session;
   const reporter = watchStatus(stack, values.status === true);
   try {
     console.log(`running ${file} at ${stack.address} (MAC ${stack.mac})`);
-    const closed = stack.closed.then((error) => ({ error }));
-    const lost = await Promise.race([interrupt.requested, closed]);
-    if (lost !== undefined) throw stackFailure(lost.error);
-    reporter.atEnd();
-    if (bed !== undefined) {
-      bed.store.save(stack.snapshot());
-      console.log(`put to sleep in ${bed.store.path}`);
+    if (bed === undefined) {
+      await untilSignal(stack, interrupt);
+      reporter.atEnd();
+      return 0;
     }
+    const putAway: PutAway = (save) => {
+      stack.snapshot(undefined, save);
+      return `put to sleep in ${bed.store.path}`;
+    };
+    await untilAsleep({ command: "run", stack, interrupt, bed, reporter, putAway });
     return 0;
   } finally {
     reporter.dispose();

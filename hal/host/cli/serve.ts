@@ -11,16 +11,9 @@ import {
   parsePort,
   UsageError,
 } from "./command.ts";
+import { type Bed, planBed, type PutAway, untilAsleep, untilSignal } from "./bed.ts";
 import { openUnlessInterrupted, watchInterrupt } from "./interrupt.ts";
-import {
-  type Bed,
-  openSession,
-  planBed,
-  planSession,
-  SESSION_HELP,
-  SESSION_OPTIONS,
-  stackFailure,
-} from "./session.ts";
+import { openSession, planSession, SESSION_HELP, SESSION_OPTIONS } from "./session.ts";
 import { STATUS_HELP, STATUS_OPTION, watchStatus } from "./status-report.ts";
 
 export const serveCommand: Command = {
@@ -31,9 +24,10 @@ export const serveCommand: Command = {
 Serves until it is stopped: SIGINT closes every connection and the capture, then exits with 0.
 
   --port PORT          default: echo 7, discard 9, chargen 19, daytime 13, http 80
-  --snapshot FILE      when stopped, closes nothing: puts the stack with its connections into FILE.
-                       Starts by going on from FILE, if it is there: once, as FILE.used afterwards;
-                       --gateway and --msl are as they were then
+  --snapshot FILE      when stopped, or when its wire goes away, closes nothing: puts the stack with
+                       its connections into FILE. If that fails it goes on serving until the next
+                       signal. Starts by going on from FILE, if it is there: once, as FILE.used
+                       afterwards; --gateway and --msl are as they were then
   --quiet              do not print a line for each connection
 ${STATUS_HELP}
 
@@ -62,7 +56,7 @@ async function run(args: string[]): Promise<number> {
   const bed = path === undefined ? undefined : bedFor({ name, port }, path, values.record);
   const plan = planSession(values);
   const interrupt = watchInterrupt();
-  const session = await openUnlessInterrupted(openSession(plan, bed), interrupt);
+  const session = await openUnlessInterrupted(openSession(plan, interrupt, bed), interrupt);
   if (session === undefined) return 0;
   const { stack, clock } = session;
   const reporter = watchStatus(stack, values.status === true);
@@ -71,19 +65,18 @@ async function run(args: string[]): Promise<number> {
     const { kept } = stack;
     const app = entry.start(stack, { port, clock, log, ...(isKeptApp(kept) && { kept }) });
     console.log(`serving ${name} on ${stack.address}:${app.port} (MAC ${stack.mac})`);
-    const lost = await Promise.race([
-      interrupt.requested,
-      stack.closed.then((error) => ({ error })),
-    ]);
-    if (lost !== undefined) throw stackFailure(lost.error);
-    reporter.atEnd(); // while its connections are still there
     if (bed === undefined) {
+      await untilSignal(stack, interrupt);
+      reporter.atEnd(); // while its connections are still there
       await app.close();
-    } else {
-      const count = app.connections.size;
-      bed.store.save(stack.snapshot(app.sleep()));
-      console.log(`connections put to sleep in ${bed.store.path}: ${count}`);
+      return 0;
     }
+    const putAway: PutAway = (save) => {
+      const count = app.connections.size;
+      app.sleep((state) => stack.snapshot(state, save));
+      return `connections put to sleep in ${bed.store.path}: ${count}`;
+    };
+    await untilAsleep({ command: "serve", stack, interrupt, bed, reporter, putAway });
     return 0;
   } finally {
     reporter.dispose();

@@ -4,13 +4,11 @@
  * Called by serve, connect, ping and run. All options are checked before anything is opened, and
  * what was opened is closed again if a later step fails.
  */
-import { accessSync, constants, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
 import { RealClock } from "../clock.ts";
 import { LingerModule } from "../module.ts";
 import { formatMacAddress, parseIpv4Address, parseMacAddress } from "../packet/index.ts";
 import { isSpent } from "../snapshot/format.ts";
-import { SnapshotStore } from "../snapshot/store.ts";
+import type { SnapshotStore } from "../snapshot/store.ts";
 import {
   contentsOf,
   type Profile,
@@ -21,7 +19,15 @@ import {
 import type { Wire } from "../wire.ts";
 import { type Impairment, impair } from "../wires/impairment.ts";
 import { PcapWriter, recordWire } from "../wires/pcap.ts";
-import { CommandError, type OptionsConfig, parseInteger, UsageError } from "./command.ts";
+import type { Bed } from "./bed.ts";
+import {
+  checkWritable,
+  CommandError,
+  type OptionsConfig,
+  parseInteger,
+  UsageError,
+} from "./command.ts";
+import type { Interrupt } from "./interrupt.ts";
 import { openWire, parseWireSpec, WIRE_HELP, type WireSpec } from "./wire-spec.ts";
 
 export const SESSION_OPTIONS = {
@@ -91,27 +97,16 @@ export function planSession(values: SessionValues): SessionPlan {
   return { wire, stack, pcap: values.pcap, impair: impairment };
 }
 
-/** Where a stack may sleep between two runs of a command. */
-export interface Bed {
-  store: SnapshotStore;
-  /** Throws if this command cannot go on with what one like it has kept. */
-  check(kept: unknown): void;
-}
-
-/** The bed for `--snapshot FILE`, if nothing stands against it. */
-export function planBed(path: string, record: string | undefined, check: Bed["check"]): Bed {
-  if (record !== undefined && resolve(record) === resolve(path)) {
-    throw new UsageError("--record and --snapshot need a file each");
-  }
-  checkWritable(path, "--snapshot", "snapshot");
-  return { store: new SnapshotStore(path), check };
-}
-
 /**
  * Opens the wire, the capture and the stack; all or nothing. The stack goes on from the snapshot in
- * a store, if there is one that fits.
+ * a store, if there is one that fits, and if no signal came while the wire opened: it stays there
+ * then.
  */
-export async function openSession(plan: SessionPlan, bed?: Bed): Promise<Session> {
+export async function openSession(
+  plan: SessionPlan,
+  interrupt: Pick<Interrupt, "isRequested">,
+  bed?: Bed,
+): Promise<Session> {
   const clock = new RealClock();
   const module = moduleOf(plan);
   const store = bed?.store;
@@ -123,6 +118,7 @@ export async function openSession(plan: SessionPlan, bed?: Bed): Promise<Session
   }
   let wire: Wire = await openWire(plan.wire);
   try {
+    if (interrupt.isRequested) throw new CommandError("it was stopped before its wire was open");
     // The recorder sits at the stack: it sees what the stack sent and what reached it.
     if (plan.impair !== undefined) {
       const { settings, seed } = plan.impair;
@@ -151,7 +147,7 @@ function restore(snapshot: Uint8Array, options: RestoreOptions, store: SnapshotS
   try {
     return Stack.restore(snapshot, options);
   } catch (error) {
-    if (!isSpent(snapshot)) store.save(snapshot);
+    if (!isSpent(snapshot)) store.putBack(snapshot);
     throw error;
   }
 }
@@ -171,11 +167,6 @@ function checkAddresses(
   if (stack.address !== slept.address) throw differs("--ip", slept.address, stack.address);
   const mac = typeof stack.mac === "string" ? formatMacAddress(parseMacAddress(stack.mac)!) : "";
   if (mac !== "" && mac !== slept.mac) throw differs("--mac", slept.mac, mac);
-}
-
-/** The line that a stack's loss of its wire, or its trap, ends a command with. */
-export function stackFailure(error: Error | undefined): CommandError {
-  return new CommandError(error?.message ?? "the stack was closed");
 }
 
 function parseInterface(text: string): string {
@@ -240,16 +231,4 @@ function parseImpairment(text: string): { settings: Impairment; seed: number } {
     Object.assign(settings, { [known.key]: number });
   }
   return { settings, seed };
-}
-
-/** Tells early that a file cannot be written; the file itself is made when the wire is open. */
-function checkWritable(path: string, option: string, what: string): void {
-  if (path === "") throw new UsageError(`${option} needs a file name`);
-  try {
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (found?.isDirectory() === true) throw new Error("it is a directory");
-    accessSync(found === undefined ? dirname(path) : path, constants.W_OK);
-  } catch (error) {
-    throw new CommandError(`cannot write the ${what} ${path}: ${(error as Error).message}`);
-  }
 }

@@ -10,6 +10,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  unlinkSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -27,6 +28,7 @@ export interface SnapshotFiles {
   rename(from: string, to: string): void;
   /** Puts octets in the place of the first ones of a file. */
   overwrite(path: string, octets: Uint8Array): void;
+  remove(path: string): void;
 }
 
 const NODE_FILES: SnapshotFiles = {
@@ -49,6 +51,7 @@ const NODE_FILES: SnapshotFiles = {
       closeSync(file);
     }
   },
+  remove: (path) => unlinkSync(path),
 };
 
 /** One snapshot in a file; beside it `.new` while it is written, and `.used` once it was taken. */
@@ -61,13 +64,40 @@ export class SnapshotStore {
     this.#files = files;
   }
 
-  /** Returns when the snapshot is safe; one that was there before is replaced. SNAPSHOT_FILE. */
+  /**
+   * Returns when the snapshot is safe; one that was there before is replaced. After SNAPSHOT_FILE
+   * nothing of it is there, so its stack may go on; after SNAPSHOT_DOUBTFUL it may be found there.
+   */
   save(snapshot: Uint8Array): void {
     const fresh = `${this.path}.new`;
     this.#attempt("write", () => {
-      this.#files.write(fresh, snapshot);
-      this.#files.sync(fresh);
-      this.#files.rename(fresh, this.path);
+      try {
+        this.#files.write(fresh, snapshot);
+        this.#files.sync(fresh);
+        this.#files.rename(fresh, this.path);
+      } catch (error) {
+        this.#tryTo(() => this.#files.remove(fresh));
+        throw error;
+      }
+      try {
+        this.#files.sync(dirname(this.path));
+      } catch (error) {
+        this.#withdraw();
+        throw error;
+      }
+    });
+  }
+
+  /**
+   * Gives back what `take` gave and nothing has restored. Done in place, so that a full disk does
+   * not stand against it. SNAPSHOT_FILE.
+   */
+  putBack(snapshot: Uint8Array): void {
+    const used = `${this.path}.used`;
+    this.#attempt("put back", () => {
+      this.#files.overwrite(used, snapshot.subarray(0, SPENT.length));
+      this.#files.sync(used);
+      this.#files.rename(used, this.path);
       this.#files.sync(dirname(this.path));
     });
   }
@@ -97,28 +127,46 @@ export class SnapshotStore {
       this.#files.sync(dirname(this.path));
       return octets;
     });
-    if (taken !== undefined) this.#spoil(used);
+    // Who gives it its old name back shall be refused. That it was taken does not depend on it.
+    if (taken !== undefined) this.#tryTo(() => this.#files.overwrite(used, SPENT));
     return taken;
   }
 
-  /** Who gives it its old name back shall be refused. That it was taken does not depend on it. */
-  #spoil(used: string): void {
+  /** What has its name already, and nobody knows for how long, must not be taken up later. */
+  #withdraw(): void {
     try {
-      this.#files.overwrite(used, SPENT);
+      this.#files.overwrite(this.path, SPENT);
+      this.#files.sync(this.path);
+    } catch (error) {
+      const text = `nobody knows whether the snapshot ${this.path} is safe: ${whyOf(error)}`;
+      throw new LingerError("SNAPSHOT_DOUBTFUL", text, { cause: error });
+    }
+    this.#tryTo(() => this.#files.remove(this.path));
+  }
+
+  /** For what makes things tidier, and no more. */
+  #tryTo(act: () => void): void {
+    try {
+      act();
     } catch {
-      // Its name says it.
+      // Nothing depends on it.
     }
   }
 
-  /** Undefined if the file is not there, or somebody else has taken it meanwhile. */
+  /** Undefined if what is asked for is not there, or somebody else has taken it meanwhile. */
   #attempt<T>(what: string, act: () => T): T | undefined {
     try {
       return act();
     } catch (error) {
-      if (what !== "write" && systemCode(error) === "ENOENT") return undefined;
-      const why = error instanceof Error ? error.message : String(error);
-      const text = `cannot ${what} the snapshot ${this.path}: ${why}`;
+      if (error instanceof LingerError) throw error;
+      const mayBeMissing = what === "read" || what === "use up";
+      if (mayBeMissing && systemCode(error) === "ENOENT") return undefined;
+      const text = `cannot ${what} the snapshot ${this.path}: ${whyOf(error)}`;
       throw new LingerError("SNAPSHOT_FILE", text, { cause: error });
     }
   }
+}
+
+function whyOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
