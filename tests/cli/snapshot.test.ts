@@ -126,6 +126,17 @@ describe("a server with --snapshot", () => {
     const { hash } = readRecording(first).steps.at(-1)!;
     assert.match(stdout, new RegExp(`^state ${hash}\n  10\\.9\\.0\\.2:7 - .* ESTABLISHED\n`));
     assert.equal((await linger(t, ["replay", second, "--pcap", pcap])).code, 0);
+    for (const [path, count] of [
+      [first, 0],
+      [second, 1],
+    ] as const) {
+      const ladder = await linger(t, ["replay", path, "--show", "ladder"]);
+      assert.equal(ladder.code, 0);
+      assert.equal(
+        ladder.stdout.split("\nMSL of 30 s assumed: the recording begins").length,
+        1 + count,
+      );
+    }
     const replay = new Replay(readRecording(second), LingerModule.load("host"));
     replay.seek(Infinity);
     assert.equal(readPcap(pcap).packets.length, replay.frames.length);

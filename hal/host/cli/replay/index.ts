@@ -161,7 +161,8 @@ function viewLines(replay: Replay, view: View, from: number): string[] {
 function printLadder(replay: Replay): void {
   const sent = replay.frames.filter(({ sent }) => sent);
   const frames = sent.map(({ timeMs, octets }) => ({ timeMs, octets }));
-  const mslMs = replay.recording.steps.find(({ call }) => call === "init")?.arguments[1] ?? 0;
+  const init = replay.recording.steps.find(({ call }) => call === "init");
+  const [, mslMs = 0] = init?.arguments ?? [];
   printConnections(findConnections(frames), undefined, {
     columns: terminalColumns(),
     absolute: false,
@@ -169,6 +170,10 @@ function printLadder(replay: Replay): void {
     twoMslMs: 2 * (mslMs === 0 ? 30_000 : mslMs),
     traceEndMs: replay.lastStep?.timeMs ?? 0,
   });
+  if (init === undefined) {
+    // Only the module knows where in its memory that is.
+    console.log("MSL of 30 s assumed: the recording begins later than the stack, and does not say");
+  }
 }
 
 function writeCapture(replay: Replay, path: string): void {
