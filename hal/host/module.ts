@@ -5,13 +5,13 @@
  * `hal/README.md`, never what the calls are for.
  */
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Abi, Counter, Limit, Status } from "./abi.ts";
 import { LingerError, systemCode } from "./errors.ts";
 import { memoryImports } from "./memory-imports.ts";
 import { withMorePages } from "./memory-pages.ts";
 import { hasMutableGlobals } from "./mutable-globals.ts";
+import { readWholeFile } from "./read-file.ts";
 import {
   WebAssembly,
   type WasmCall,
@@ -447,7 +447,7 @@ export class LingerInstance {
 
 function readModule(path: string, hint: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return readWholeFile(path);
   } catch (error) {
     const why = systemCode(error) === "ENOENT" ? "no such file" : reasonOf(error);
     throw new LingerError("MODULE_NOT_FOUND", `cannot read ${path}: ${why}; ${hint}`, {

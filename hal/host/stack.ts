@@ -78,8 +78,8 @@ export interface RestoreOptions extends Pick<
   "wire" | "profile" | "module" | "clock" | "entropy" | "record" | "onTrap"
 > {
   /**
-   * How long it slept, in ms. Default: the difference of the Unix times; 0 where one of them is not
-   * known, or the clock was set back meanwhile.
+   * How long it slept, in ms, ten years at most. Default: the difference of the Unix times; 0 where
+   * one of them is not known or cannot be right, as the difference is below 0 or above that.
    */
   sleptMs?: number;
 }
@@ -104,10 +104,38 @@ export function checkMemoryIsAll({ name, hasGlobals }: LingerModule): void {
 /** The host's part of a snapshot. */
 function readKept(host: Uint8Array): KeptStack {
   try {
-    return JSON.parse(new TextDecoder().decode(host)) as KeptStack;
+    const kept: unknown = JSON.parse(new TextDecoder().decode(host));
+    if (isKeptStack(kept)) return kept;
   } catch {
-    throw new LingerError("SNAPSHOT_FORMAT", "the snapshot was made by another HAL");
+    // It is no JSON.
   }
+  throw new LingerError("SNAPSHOT_FORMAT", "the snapshot was made by another HAL");
+}
+
+function isKeptStack(kept: unknown): kept is KeptStack {
+  if (!isObject(kept)) return false;
+  const { address, mac, listeners, connections } = kept;
+  if (typeof address !== "string" || typeof mac !== "string") return false;
+  if (!Array.isArray(listeners) || !Array.isArray(connections)) return false;
+  const isListener = (one: unknown): boolean =>
+    isObject(one) && areNumbers([one["handle"], one["port"]]) && isObject(one["options"]);
+  return listeners.every(isListener) && connections.every(isKeptConnection);
+}
+
+function isKeptConnection(kept: unknown): boolean {
+  if (!isObject(kept) || typeof kept["autoRelease"] !== "boolean") return false;
+  const { handle, bytesRead, bytesWritten, keepAlive } = kept;
+  if (!isObject(keepAlive) || typeof keepAlive["isOn"] !== "boolean") return false;
+  const { idleMs, intervalMs, count } = keepAlive;
+  return areNumbers([handle, bytesRead, bytesWritten, idleMs, intervalMs, count]);
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function areNumbers(values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === "number");
 }
 
 /** Of the stack that was put away: address with its prefix length, MAC, `kept`. SNAPSHOT_… */
@@ -232,7 +260,7 @@ export class Stack extends EventEmitter<StackEvents> {
       const module = moduleOf(options);
       const { savedMs, moduleMs, host } = readSnapshot(octets, module);
       const kept = readKept(host);
-      const sinceMs = savedMs === 0 ? 0 : Math.max(0, Math.floor(unixNow(clock) - savedMs));
+      const sinceMs = sleptSince(savedMs, unixNow(clock));
       const sleptMs = integerOption(options.sleptMs ?? sinceMs, 0, SLEPT_MS_MAX, "sleptMs");
       const { address, mac } = kept;
       const resumption = { octets, kept, moduleMs, sleptMs };
@@ -651,6 +679,12 @@ function parseInterface(text: string): { address: number; prefixLength: number }
 function moduleOf({ module, profile }: Pick<StackOptions, "module" | "profile">): LingerModule {
   const source = module ?? profile ?? "host";
   return source instanceof LingerModule ? source : LingerModule.load(source);
+}
+
+/** 0 where one of the times cannot be right: a machine without a battery may begin in 1970. */
+function sleptSince(savedMs: number, nowMs: number): number {
+  const sinceMs = Math.floor(nowMs - savedMs);
+  return savedMs === 0 || sinceMs < 0 || sinceMs > SLEPT_MS_MAX ? 0 : sinceMs;
 }
 
 /** Made-up time begins at 0: then it is unknown, which is 0 too. */

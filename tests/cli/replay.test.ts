@@ -162,6 +162,7 @@ describe("linger replay", () => {
       1,
       /cannot read .*none: ENOENT/,
     );
+    assertMistake(await linger(t, ["replay", "/dev/zero"]), 1, /cannot read \/dev\/zero: .*device/);
   });
 
   it("replays one that was cut off as far as it goes, and says so", async (t) => {

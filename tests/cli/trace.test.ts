@@ -152,10 +152,11 @@ describe("a bad capture", { concurrency: 2 }, () => {
     });
   }
 
-  it("that does not exist, or is a folder", async (t) => {
+  it("that does not exist, or is a folder, or has no end", async (t) => {
     const folder = temporaryFolder(t);
     assertMistake(await linger(t, ["trace", join(folder, "no")]), 1, /cannot read .*no/);
     assertMistake(await linger(t, ["trace", folder]), 1, /cannot read/);
+    assertMistake(await linger(t, ["trace", "/dev/zero"]), 1, /cannot read \/dev\/zero: .*device/);
   });
 
   it("with unreadable frames is drawn without them", async (t) => {

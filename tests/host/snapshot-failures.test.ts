@@ -7,6 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, test, type TestContext } from "node:test";
+import { VirtualClock } from "../../hal/host/clock.ts";
 import { openSession, planSession } from "../../hal/host/cli/session.ts";
 import { LingerError } from "../../hal/host/errors.ts";
 import { LingerModule } from "../../hal/host/module.ts";
@@ -14,7 +15,7 @@ import { type SnapshotFiles, SnapshotStore } from "../../hal/host/snapshot/store
 import { Stack } from "../../hal/host/stack.ts";
 import type { Wire } from "../../hal/host/wire.ts";
 import { WireEnds } from "../../hal/host/wire.ts";
-import { connectStream } from "../../hal/host/wires/index.ts";
+import { connectStream, createMemoryPair } from "../../hal/host/wires/index.ts";
 import { connected, hashOf, patternOf, SERVER, Socket, twoStacks } from "./two-stacks.ts";
 
 const PATH = "folder/asleep";
@@ -262,6 +263,28 @@ describe("a wire that goes away", () => {
     room.rig.clock.advance(10);
     assert.equal(told, 0);
   });
+});
+
+test("a clock that cannot have been right says nothing of how long it slept", () => {
+  for (const [savedMs, wokenMs] of [
+    [Date.UTC(1970, 0, 2), Date.UTC(2026, 0, 1)],
+    [Date.UTC(2026, 0, 1), Date.UTC(1970, 0, 2)],
+  ] as const) {
+    const stackOf = (originMs: number) => {
+      const clock = new VirtualClock({ originMs });
+      const [wire] = createMemoryPair({ clock, latencyMs: 1 });
+      return { clock, wire, profile: "default" } as const;
+    };
+    const asleep = stackOf(savedMs);
+    const stack = Stack.create({ ...asleep, address: `${SERVER}/24` });
+    stack.connect("10.9.0.1", 7);
+    asleep.clock.advance(10);
+    const snapshot = stack.snapshot();
+    const awake = stackOf(wokenMs);
+    const again = Stack.restore(snapshot, awake);
+    awake.clock.advance(10);
+    assert.equal(again.openConnections()[0]!.status().stateName, "SYN_SENT");
+  }
 });
 
 describe("a signal while the wire opens", () => {

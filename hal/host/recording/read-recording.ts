@@ -4,11 +4,11 @@
  * Used by the replay and the command line. Nothing in a file can make it throw but RECORDING_FILE
  * and RECORDING_FORMAT, which say what is wrong and how far the file is sound.
  */
-import { readFileSync } from "node:fs";
 import { crc32 } from "node:zlib";
 import { Limit } from "../abi.ts";
 import { LingerError } from "../errors.ts";
 import type { Limits } from "../module.ts";
+import { readWholeFile } from "../read-file.ts";
 import {
   type CallName,
   callShape,
@@ -345,7 +345,7 @@ class Reader {
 
 function readWhole(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return readWholeFile(path);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new LingerError("RECORDING_FILE", `cannot read ${path}: ${why}`, { cause: error });

@@ -80,7 +80,8 @@ export class Replay {
 
   /**
    * MODULE_ABI if the recording speaks another version of the boundary than the module,
-   * SNAPSHOT_MODULE if it begins with a snapshot, and that of another module.
+   * SNAPSHOT_MODULE if it begins with a snapshot, and that of another module, RECORDING_FORMAT if
+   * that does not fit its own.
    */
   constructor(recording: Recording, module: LingerModule) {
     this.recording = recording;
@@ -101,7 +102,14 @@ export class Replay {
       const text = `${recording.name} is of version ${recording.abiVersion} of the boundary`;
       throw new LingerError("MODULE_ABI", `${text}, ${module.name} of version ${version}`);
     }
-    if (recording.image !== undefined) pasteRuns(this.#image(), recording.image);
+    if (recording.image !== undefined) {
+      const { imageOctets } = this.#instance;
+      if (recording.imageOctets !== imageOctets) {
+        const text = `${recording.name} is damaged: its image has ${recording.imageOctets} octets`;
+        throw new LingerError("RECORDING_FORMAT", `${text}, and its module ${imageOctets}`);
+      }
+      pasteRuns(this.#image(), recording.image);
+    }
     this.#checkpoint();
   }
 
@@ -197,12 +205,16 @@ export class Replay {
 
   /** The answer, or undefined if it trapped. */
   #call(step: RecordedStep): number | undefined {
-    const { calls, application, memory } = this.#instance;
+    const { calls, application, memory, limits } = this.#instance;
     const values = step.arguments;
     const [a = 0, b = 0, c = 0, d = 0] = values;
     if (step.call === "frameReceived" && step.data !== undefined) {
       const address = calls.rxSlotAddress(a);
-      if (address > 0) memory.set(step.data, address);
+      const room = limits.RX_SLOT_SIZE;
+      if (step.data.length > room) {
+        this.#differs(`its slots hold ${room} octets, and this frame has ${step.data.length}`);
+      }
+      if (address > 0) memory.set(step.data.subarray(0, room), address);
       this.#note("in", step.data, true);
     } else if (step.data !== undefined) {
       const address = calls.tcpReservedAddress(a);

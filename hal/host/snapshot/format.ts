@@ -121,6 +121,7 @@ export function readSnapshot(octets: Uint8Array, module: Build): Snapshot {
     throw new LingerError("SNAPSHOT_FORMAT", "the snapshot is damaged: its check does not hold");
   }
   checkModule(octets, view, module);
+  checkPlaces(view, end);
   const hostBegin = view.getUint16(HEADER.LENGTH, true);
   return {
     savedMs: Number(view.getBigUint64(HEADER.SAVED_MS, true)),
@@ -131,9 +132,11 @@ export function readSnapshot(octets: Uint8Array, module: Build): Snapshot {
 
 /**
  * Puts the memory of a snapshot that `readSnapshot` has checked into a fresh instance, and uses it
- * up: these octets are no snapshot any more.
+ * up: these octets are no snapshot any more. SNAPSHOT_FORMAT if it is none of this memory.
  */
 export function pasteSnapshot(octets: Uint8Array, instance: Imaged): void {
+  const view = new DataView(octets.buffer, octets.byteOffset, octets.byteLength);
+  if (view.getUint32(HEADER.IMAGE_OCTETS, true) !== instance.imageOctets) throw misplaced();
   octets.set(SPENT);
   pasteRuns(instance.memory.subarray(0, instance.imageOctets), runsIn(octets));
 }
@@ -169,6 +172,26 @@ function checkModule(octets: Uint8Array, view: DataView, module: Build): void {
     const text = `the snapshot is of another module or profile than ${module.name}`;
     throw new LingerError("SNAPSHOT_MODULE", text);
   }
+}
+
+/** The check holds, so whoever wrote the snapshot did not know the format. */
+function checkPlaces(view: DataView, end: number): void {
+  const headOctets = view.getUint16(HEADER.LENGTH, true);
+  if (headOctets < HEADER.LIMITS) throw misplaced();
+  let at = headOctets + view.getUint32(HEADER.HOST_OCTETS, true);
+  const imageOctets = view.getUint32(HEADER.IMAGE_OCTETS, true);
+  for (let count = view.getUint32(HEADER.RUN_COUNT, true); count > 0; count--) {
+    if (at + RUN_HEAD_OCTETS > end) throw misplaced();
+    const length = view.getUint32(at + 4, true);
+    if (view.getUint32(at, true) + length > imageOctets) throw misplaced();
+    at += RUN_HEAD_OCTETS + length;
+  }
+  if (at > end) throw misplaced();
+}
+
+function misplaced(): LingerError {
+  const text = "the snapshot is damaged: what is in it does not fit together";
+  return new LingerError("SNAPSHOT_FORMAT", text);
 }
 
 /** A copy of the memory that counts, the receive slots zeroed. */

@@ -5,9 +5,10 @@
  * Used for `--pcap FILE` and `linger trace`, and by tests. pcapng is refused with a hint; frames
  * are never changed.
  */
-import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import { LingerError } from "../errors.ts";
+import { readWholeFile } from "../read-file.ts";
 import { type Wire, WireEnds } from "../wire.ts";
 
 // The format: a file header of 24 octets, then for each packet a header of 16 and its octets. The
@@ -305,7 +306,7 @@ function open(path: string, flags: "r" | "w"): number {
 
 function readWhole(path: string): Uint8Array {
   try {
-    return readFileSync(path);
+    return readWholeFile(path);
   } catch (error) {
     throw fileError(error, "read", path);
   }

@@ -3,6 +3,8 @@ import { commandLineTarget } from "./command-line.ts";
 import { datagramTarget } from "./datagram.ts";
 import { framingTarget } from "./framing.ts";
 import { pcapTarget } from "./pcap.ts";
+import { recordingTarget } from "./recording.ts";
+import { snapshotTarget } from "./snapshot.ts";
 import type { HostTarget } from "./target.ts";
 
 export const HOST_TARGETS: readonly HostTarget[] = [
@@ -10,4 +12,6 @@ export const HOST_TARGETS: readonly HostTarget[] = [
   framingTarget,
   commandLineTarget,
   datagramTarget,
+  recordingTarget,
+  snapshotTarget,
 ];

@@ -83,7 +83,7 @@ export const assemblyLayers: Rule = {
 const HOST_PARTS: Readonly<Record<string, RegExp>> = {
   "hal/host/packet/": /^hal\/host\/packet\//,
   "hal/host/ladder/": /^hal\/host\/(ladder|packet)\//,
-  "hal/host/wires/": /^hal\/host\/(wires\/|packet\/|(wire|clock|entropy|errors)\.ts$)/,
+  "hal/host/wires/": /^hal\/host\/(wires\/|packet\/|(wire|clock|entropy|errors|read-file)\.ts$)/,
   "hal/host/apps/": /^hal\/host\/(?!cli\/)/,
 };
 const PACKAGES = /^(node:[a-z_/]+|koffi)$/;
