@@ -1,7 +1,7 @@
 /**
- * A memcpy for Cortex-M3 and later: 32 octets in four instructions where source and target are
- * aligned alike. newlib's takes sixteen pairs of ldr and str, and four more, for 64: over two copies
- * of a full segment 1,264 instructions more. Cycles were not counted; ldm and stm take one a word.
+ * A memcpy for Cortex-M3 and later: 160 octets in ten instructions where source and target are
+ * aligned alike, then 32 in four. newlib's takes sixteen pairs of ldr and str, and four more, for
+ * 64. Cycles were not counted; ldm and stm take one a word.
  *
  * void *memcpy(void *to, const void *from, size_t octets), C11 §7.24.2.1.
  * Takes the libc's place in everything that it is linked with. Needs word accesses to be allowed
@@ -36,14 +36,31 @@ memcpy:
   blt .Lfew
 .Laligned:
   tst r1, #3
-  push {r4-r10}
+  push {r4-r11, lr}
   bne .Lslanted
+  subs r2, #128
+  blo .Lrest
+.Lblocks:
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  subs r2, #160
+  bhs .Lblocks
+.Lrest: /* fewer than 160, of which 160 are taken away */
+  adds r2, #128
+  bcc .Lrestored
 .Lblock:
   ldmia r1!, {r3-r10}
   stmia ip!, {r3-r10}
   subs r2, #32
   bhs .Lblock
-  pop {r4-r10}
+.Lrestored:
+  pop {r4-r11, lr}
   b .Lfew
 .Lslanted:
   ldr r3, [r1], #4
@@ -57,7 +74,7 @@ memcpy:
   stmia ip!, {r3-r10}
   subs r2, #32
   bhs .Lslanted
-  pop {r4-r10}
+  pop {r4-r11, lr}
 /* Fewer than 32, whose number is in the low five bits of r2: 16, 8, 4, 2, 1. */
 .Lfew:
   lsls r3, r2, #28 /* carry: 16; negative: 8 */

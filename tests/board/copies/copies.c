@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGNMENTS = 8, LENGTH_MAX = 200, LONG_FROM = 1440, LONG_TO = 1540, EDGE = 16, SHIFT_MAX = 40 };
+enum { ALIGNMENTS = 8, LENGTH_MAX = 340, LONG_FROM = 1440, LONG_TO = 1540, EDGE = 16, SHIFT_MAX = 40 };
 enum { OCTETS = LONG_TO + 2 * (EDGE + ALIGNMENTS) };
 
 static _Alignas(8) uint8_t source[OCTETS], target[OCTETS], wanted[OCTETS];
