@@ -38,6 +38,8 @@
 /** The board's PSRAM, behind what store.c has. */
 #define FIFO ((uint8_t *)0x21800000)
 #define FIFO_OCTETS (1u << 20)
+/** The recorder gets so much of it at a time, as of a ring that a small board may have. */
+#define ROOM_OCTETS 8192u
 
 #define FRAME_OCTETS_MAX 1514u
 #define OUR_ADDRESS 0x0a090001u
@@ -126,9 +128,7 @@ _Noreturn static void leave(void) {
 }
 
 _Noreturn static void end(void) {
-  if (ORDER->sink == SINK_FIFO && fifo_octets <= FIFO_OCTETS) {
-    __real_linger_port_record(FIFO, fifo_octets);
-  }
+  if (ORDER->sink == SINK_FIFO) __real_linger_port_record(FIFO, fifo_octets);
   linger_report("ticks %u, %u octets recorded", (unsigned)counter.ticks, (unsigned)fifo_octets);
   leave();
 }
@@ -398,18 +398,20 @@ void __wrap_linger_port_log(const char *text) {
   }
 }
 
+/** A recording in memory is written there by the recorder itself, from one room into the next. */
+uint8_t *linger_port_record_room(uint32_t *octets) {
+  static uint32_t given;
+  if (ORDER->sink != SINK_FIFO || given == FIFO_OCTETS) return NULL;
+  uint8_t *const room = FIFO + given;
+  given += ROOM_OCTETS;
+  *octets = ROOM_OCTETS;
+  return room;
+}
+
 /** What a driver would send on, of a recording: counted, unless it goes to the board's UART. */
 void __wrap_linger_port_record(const uint8_t *octets, uint32_t count);
 void __wrap_linger_port_record(const uint8_t *octets, uint32_t count) {
   const uint32_t sink = ORDER->sink;
-  if (sink == SINK_NONE) return;
-  if (sink == SINK_UART) {
-    __real_linger_port_record(octets, count);
-    return;
-  }
-  const uint32_t at = fifo_octets % FIFO_OCTETS;
-  const uint32_t first = count < FIFO_OCTETS - at ? count : FIFO_OCTETS - at;
-  memcpy(FIFO + at, octets, first);
-  if (first < count) memcpy(FIFO, octets + first, count - first);
-  fifo_octets += count;
+  if (sink == SINK_UART) __real_linger_port_record(octets, count);
+  else if (sink == SINK_FIFO) fifo_octets += count;
 }

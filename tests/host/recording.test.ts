@@ -434,22 +434,16 @@ const word = (value: number): number[] => [0, 8, 16, 24].map((bit) => (value >>>
  * A recording as a HAL writes it that counts its instructions: no answer but those of `nextReady`,
  * whose handle no call names again; of frames that left one word, found by a replay.
  */
-function writeSparingly(octets: Uint8Array, recording: Recording): Uint8Array {
+function writeSparingly(octets: Uint8Array, recording: Recording, write = writeCall): Uint8Array {
   const replay = new Replay(recording, load("default"));
   const records: number[] = [...octets.subarray(0, readHeaderLength(octets))];
   let ready: number | undefined;
   let lastMs = 0;
-  for (const { call, arguments: values, data, imports, result, hash } of recording.steps) {
-    const number = callNumber(call)!;
-    const { time, parameters } = callShape(number)!;
-    const isOfReady = parameters > 0 && time !== 0 && values[0] === ready;
-    records.push(isOfReady ? number + Kind.OF_READY : number);
-    values.forEach((value, index) => {
-      if (index === 0 && isOfReady) return;
-      records.push(...varint((index === time ? value - lastMs : value) >>> 0));
-      if (index === time) lastMs = value;
-    });
-    if (data !== undefined) records.push(...varint(data.length, data.length % 3), ...data);
+  for (const step of recording.steps) {
+    const { call, arguments: values, imports, result, hash } = step;
+    const time = callShape(callNumber(call)!)!.time;
+    records.push(...write(step, { ready, lastMs, skew: records.length % 4 }));
+    if (time !== undefined) lastMs = values[time]!;
     const framesBefore = replay.frames.length;
     replay.forward();
     const frames = replay.frames.slice(framesBefore).filter(({ direction }) => direction === "out");
@@ -471,6 +465,48 @@ function writeSparingly(octets: Uint8Array, recording: Recording): Uint8Array {
   return Uint8Array.of(...records, Kind.END);
 }
 
+/** What a call's record need not say, and so many octets it begins behind a word. */
+interface Known {
+  readonly ready: number | undefined;
+  readonly lastMs: number;
+  readonly skew: number;
+}
+
+type Step = Recording["steps"][number];
+
+function writeCall({ call, arguments: values, data }: Step, { ready, lastMs }: Known): number[] {
+  const number = callNumber(call)!;
+  const { time, parameters } = callShape(number)!;
+  const isOfKnown = parameters > 0 && values[0] === (time === 0 ? lastMs : ready);
+  const written = [isOfKnown ? number + Kind.OF_KNOWN : number];
+  values.forEach((value, index) => {
+    if (index === 0 && isOfKnown) return;
+    written.push(...varint((index === time ? value - lastMs : value) >>> 0));
+  });
+  if (data !== undefined) written.push(...varint(data.length, data.length % 3), ...data);
+  return written;
+}
+
+/** The same, but for those calls that have a form in words. */
+function writeUsualCall(step: Step, known: Known): number[] {
+  const { call, arguments: values, data } = step;
+  const toWord = Array.from({ length: (4 - known.skew) % 4 }, () => Kind.NOTHING);
+  if (call === "frameReceived") {
+    const [slot, octets, nowMs] = values as [number, number, number];
+    const passed = nowMs - known.lastMs;
+    if (slot > 7 || octets > 0x3fff || passed > 127 || passed < 0) return writeCall(step, known);
+    const fields = Kind.FRAME | (slot << 8) | (octets << 11) | (passed << 25);
+    return [...toWord, ...word(fields), 0xde, 0xad, ...data!];
+  }
+  const octets = values[1]!;
+  if (values[0] !== known.ready) return writeCall(step, known);
+  if (call === "tcpConsume") return [Kind.CONSUME, octets & 0xff, octets >> 8];
+  if (call !== "tcpCommit") return writeCall(step, known);
+  const before = octets % 4;
+  const head = word(Kind.COMMIT | (before << 8) | (octets << 16));
+  return [...toWord, ...head, ...Array.from({ length: before }, () => 0xbe), ...data!];
+}
+
 /** Its length, and octets 48 to 51, or the last ones. */
 function frameNote(frame: Uint8Array): number[] {
   const { length } = frame;
@@ -478,27 +514,43 @@ function frameNote(frame: Uint8Array): number[] {
 }
 
 describe("a recording that leaves out what a replay knows", () => {
-  test("gives the same steps and states, in fewer octets", () => {
-    const { octets, recording } = recordTransfer({ octets: 3000 });
-    const sparing = writeSparingly(octets, recording);
-    assert.ok(sparing.length < octets.length, `${sparing.length} of ${octets.length} octets`);
-    const read = readRecording(sparing);
-    assert.equal(read.truncated, undefined);
-    const known = ({ data, ...step }: Recording["steps"][number]) => {
-      const { call, arguments: values, timeMs, hash } = step;
-      const written = data && Buffer.from(data).toString("hex");
-      return [call, ...values, timeMs, hash, written].join(" ");
-    };
-    assert.deepEqual(read.steps.map(known), recording.steps.map(known));
-    assert.ok(
-      read.steps.some(({ call, result }) => call === "poll" && result === undefined),
-      "an answer was left out",
-    );
-    const replay = new Replay(read, load("default"));
-    replay.seek(Infinity);
-    assert.equal(replay.divergence, undefined);
-    assert.equal(replay.position, recording.steps.length);
-  });
+  const ways = [
+    ["octet by octet", writeCall],
+    ["in words", writeUsualCall],
+  ] as const;
+  for (const [way, write] of ways) {
+    test(`gives the same steps and states, ${way}, in fewer octets`, () => {
+      const { octets, recording } = recordTransfer({ octets: 3000 });
+      const kinds = new Set<number | undefined>();
+      const sparing = writeSparingly(octets, recording, (step, known) => {
+        const written = write(step, known);
+        kinds.add(written.find((octet) => octet !== Kind.NOTHING));
+        return written;
+      });
+      const isInWords = [Kind.FRAME, Kind.COMMIT, Kind.CONSUME].map((kind) => kinds.has(kind));
+      assert.deepEqual(
+        isInWords,
+        isInWords.map(() => write === writeUsualCall),
+      );
+      assert.ok(sparing.length < octets.length, `${sparing.length} of ${octets.length} octets`);
+      const read = readRecording(sparing);
+      assert.equal(read.truncated, undefined);
+      const known = ({ data, ...step }: Recording["steps"][number]) => {
+        const { call, arguments: values, timeMs, hash } = step;
+        const written = data && Buffer.from(data).toString("hex");
+        return [call, ...values, timeMs, hash, written].join(" ");
+      };
+      assert.deepEqual(read.steps.map(known), recording.steps.map(known));
+      assert.ok(
+        read.steps.some(({ call, result }) => call === "poll" && result === undefined),
+        "an answer was left out",
+      );
+      const replay = new Replay(read, load("default"));
+      replay.seek(Infinity);
+      assert.equal(replay.divergence, undefined);
+      assert.equal(replay.position, recording.steps.length);
+    });
+  }
 
   test("tells another frame by its word, and a trap", () => {
     const { octets, recording } = recordTransfer({ startMs: 4000, octets: 5000 });
@@ -514,7 +566,7 @@ describe("a recording that leaves out what a replay knows", () => {
   test("has 0 for a handle before one was told, and is damaged where there is none", () => {
     const { octets } = recordTransfer({ octets: 100 });
     const header = octets.subarray(0, readHeaderLength(octets));
-    const consume = callNumber("tcpConsume")! + Kind.OF_READY;
+    const consume = callNumber("tcpConsume")! + Kind.OF_KNOWN;
     const ready = [callNumber("nextReady")!, Kind.RETURN_WORD, ...word(77)];
     const records = [consume, 1, ...ready, consume, 2, Kind.END];
     const { steps } = readRecording(Uint8Array.of(...header, ...records));
@@ -522,10 +574,25 @@ describe("a recording that leaves out what a replay knows", () => {
       steps.map(({ arguments: values }) => values),
       [[0, 1], [], [77, 2]],
     );
-    for (const call of ["poll", "nextReady"]) {
-      const wrong = [...ready, callNumber(call)! + Kind.OF_READY, 1, Kind.END];
-      assertRefused(() => readRecording(Uint8Array.of(...header, ...wrong)), /is damaged/);
-    }
+    const wrong = [...ready, callNumber("nextReady")! + Kind.OF_KNOWN, 1, Kind.END];
+    assertRefused(() => readRecording(Uint8Array.of(...header, ...wrong)), /is damaged/);
+  });
+
+  test("has the time of the call before where none is told", () => {
+    const { octets } = recordTransfer({ octets: 100 });
+    const poll = callNumber("poll")!;
+    const records = [poll, 9, poll, 3, Kind.NOTHING, poll + Kind.OF_KNOWN, Kind.NOTHING, Kind.END];
+    const header = octets.subarray(0, readHeaderLength(octets));
+    const { steps, truncated } = readRecording(Uint8Array.of(...header, ...records));
+    assert.equal(truncated, undefined);
+    assert.deepEqual(
+      steps.map(({ arguments: values, timeMs }) => [...values, timeMs]),
+      [
+        [9, 0],
+        [12, 3],
+        [12, 3],
+      ],
+    );
   });
 });
 

@@ -28,10 +28,12 @@ export const HEADER = {
 
 export const SHA256_OCTETS = 32;
 
-/** Kinds of records. Those below OF_READY are calls, by their number. */
+/** Kinds of records. Those below OF_KNOWN are calls, by their number. */
 export const Kind = {
-  /** Added to a call's number: its first argument is the last answer of `nextReady`. */
-  OF_READY: 32,
+  /** No record: what brings the next one to a word. */
+  NOTHING: 0,
+  /** Added to a call's number: its first argument is the last answer of `nextReady`, or time. */
+  OF_KNOWN: 32,
   /** The call answered 0. */
   RETURN_ZERO: 64,
   RETURN: 65,
@@ -49,6 +51,10 @@ export const Kind = {
   RETURN_WORD: 76,
   SENT_WORD: 77,
   BUSY_WORD: 78,
+  /** Calls whose arguments are in one word or less. */
+  FRAME: 79,
+  COMMIT: 80,
+  CONSUME: 81,
 } as const;
 
 /** So many octets from a place in the memory on. */

@@ -180,13 +180,16 @@ class Reader {
     const kind = this.#octet();
     const checkOfKind = CHECKS.get(kind);
     if (checkOfKind !== undefined) return this.#check(checkOfKind, begin);
+    if (kind === Kind.NOTHING) return;
     if (this.#hasEnded) throw this.#damaged();
     if (kind === Kind.IMAGE) return this.#imageRun();
-    if (kind < Kind.RETURN_ZERO || kind === Kind.HASH || kind === Kind.END) {
+    const isFrequent = kind >= Kind.FRAME && kind <= Kind.CONSUME;
+    if (kind < Kind.RETURN_ZERO || isFrequent || kind === Kind.HASH || kind === Kind.END) {
       // An answer may have been left out.
       if (this.#open !== undefined) this.#close(this.#open, begin);
       if (kind === Kind.HASH) this.#hash();
       else if (kind === Kind.END) this.#hasEnded = true;
+      else if (isFrequent) this.#frequentCall(kind);
       else this.#call(kind);
     } else {
       if (this.#open === undefined) throw this.#damaged();
@@ -210,22 +213,37 @@ class Reader {
   }
 
   #call(kind: number): void {
-    const isOfReady = kind > Kind.OF_READY;
-    const shape = callShape(isOfReady ? kind - Kind.OF_READY : kind);
-    if (shape === undefined) throw this.#damaged();
-    if (this.#image?.length === 0) throw this.#damaged(); // it is what comes first
+    const isOfKnown = kind > Kind.OF_KNOWN;
+    const shape = callShape(isOfKnown ? kind - Kind.OF_KNOWN : kind);
+    if (shape === undefined || (isOfKnown && shape.parameters === 0)) throw this.#damaged();
     const values: number[] = [];
-    if (isOfReady) {
-      const takesHandle = shape.parameters > 0 && shape.time !== 0;
-      if (!takesHandle) throw this.#damaged();
-      values.push(this.#ready);
-    }
+    if (isOfKnown) values.push(shape.time === 0 ? this.#laterBy(0) : this.#ready);
     for (let index = values.length; index < shape.parameters; index++) {
       values.push(index === shape.time ? this.#time() : this.#varint());
     }
     const data = shape.data === undefined ? undefined : this.#take(this.#varint());
+    this.#begin(shape.name, values, data);
+  }
+
+  /** A frame, a SEND or a RECEIVE in the form that costs a HAL least. */
+  #frequentCall(kind: number): void {
+    if (kind === Kind.CONSUME) return this.#begin("tcpConsume", [this.#ready, this.#half()]);
+    const fields = this.#octet() | (this.#half() << 8);
+    if (kind === Kind.FRAME) {
+      const [slot, octets, passed] = [fields & 7, (fields >> 3) & 0x3fff, fields >> 17];
+      this.#take(2);
+      this.#begin("frameReceived", [slot, octets, this.#laterBy(passed)], this.#take(octets));
+    } else {
+      const octets = fields >> 8;
+      this.#take(fields & 0xff);
+      this.#begin("tcpCommit", [this.#ready, octets], this.#take(octets));
+    }
+  }
+
+  #begin(call: CallName, values: readonly number[], data?: Uint8Array): void {
+    if (this.#image?.length === 0) throw this.#damaged(); // it is what comes first
     this.#open = {
-      call: shape.name,
+      call,
       arguments: values,
       data,
       imports: [],
@@ -238,7 +256,10 @@ class Reader {
 
   /** The first time is where the recording's own begins; u32 values wrap. */
   #time(): number {
-    const difference = this.#varint();
+    return this.#laterBy(this.#varint());
+  }
+
+  #laterBy(difference: number): number {
     if (this.#lastMs === undefined) this.#lastMs = difference;
     else {
       this.#lastMs = (this.#lastMs + difference) >>> 0;
@@ -259,7 +280,7 @@ class Reader {
       }
       case Kind.SENT_WORD:
       case Kind.BUSY_WORD: {
-        const length = this.#octet() | (this.#octet() << 8);
+        const length = this.#half();
         const sent = kind === Kind.SENT_WORD;
         const check = this.#word();
         step.imports.push({ kind: "transmit", sent, length, by: "word", check });
@@ -329,6 +350,10 @@ class Reader {
       if (octet < 0x80) return value >>> 0;
     }
     throw this.#damaged();
+  }
+
+  #half(): number {
+    return this.#octet() | (this.#octet() << 8);
   }
 
   #word(): number {

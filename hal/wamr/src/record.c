@@ -5,8 +5,8 @@
  *
  * Called in the place of each export, which it passes on to the engine, and by `hal.c`. Must cost
  * little where calls are machine code: what a server calls for each segment is written in line, and
- * what a replay finds out by itself is left out, most answers too. No check of the file: it would
- * have to be known from its beginning.
+ * what a replay finds out by itself is left out, most answers too. A port may have it written where
+ * it stays. No check of the file: it would have to be known from its beginning.
  */
 #include "record.h"
 
@@ -31,9 +31,13 @@
 #define HEADER_OCTETS (72u + 4u * LIMIT_COUNT)
 /** What no record is longer than, but for its octets. */
 #define RECORD_OCTETS_MAX 32u
-/** So many octets, or fewer, are copied into the buffer. */
+/** So many octets, or fewer, are copied in line, by blocks of so many. */
 #define COPIED_OCTETS_MAX 127u
-#define BUFFER_OCTETS 512u
+#define BLOCK_OCTETS 32u
+/** Written at once to align what follows. */
+#define WORD_OCTETS 4u
+/** What may still be written where a record can begin: the longest, and the end of a turn. */
+#define MARGIN_OCTETS (RECORD_OCTETS_MAX + COPIED_OCTETS_MAX + 2 * BLOCK_OCTETS + 1u)
 /** Here ends the word of a frame that tells it from others: a segment's window and checksum. */
 #define FRAME_WORD_END 52u
 #define PAGE_OCTETS 4096u
@@ -41,6 +45,13 @@
 #define PIECE_OCTETS 256u
 /** So many slots are not looked for again. */
 #define SLOTS_MAX 8u
+/** What the usual form of a frame has room for: its length, and the time that has passed. */
+#define FRAME_OCTETS_MAX 0x3fffu
+#define PASSED_MAX 127u
+/** Number of a slot to time: both are compared at once. SLOTS_MAX becomes PASSED_MAX + 1. */
+#define SLOT_SHIFT 4
+/** A frame lies so far behind a word, that its IP header may be at one. */
+#define SLOT_SKEW 2u
 
 #define ALWAYS_INLINE __attribute__((always_inline)) static inline
 #define COLD __attribute__((noinline, cold))
@@ -49,8 +60,8 @@
 
 /** Kinds of records beside the calls. */
 enum kind {
-  /** Added to a call's: its first argument is the last answer of `nextReady`. */
-  KIND_OF_READY = 32,
+  /** Added to a call's: its first argument is the last answer of `nextReady`, or the last time. */
+  KIND_OF_KNOWN = 32,
   KIND_TRAP = 66,
   KIND_ENTROPY = 69,
   KIND_HASH = 70,
@@ -59,6 +70,10 @@ enum kind {
   KIND_RETURN_WORD = 76,
   KIND_SENT_WORD = 77,
   KIND_BUSY_WORD = 78,
+  /** Frequent calls: their arguments in one word or less, and their octets aligned as in memory. */
+  KIND_FRAME = 79,
+  KIND_COMMIT = 80,
+  KIND_CONSUME = 81,
 };
 
 /** The calls by their numbers in the format; 0 for those that always answer the same. */
@@ -102,41 +117,87 @@ enum number {
 };
 
 static struct {
-  /** Where the next record goes. */
+  /** Where the next record goes: aligned as its place in the recording is. */
   uint8_t *at;
   /** From here on there may be no room for a call's record, or for an import's. NULL: it is off. */
   const uint8_t *limit;
-  uint32_t last_ms;
-  /** Octets that the port has had. */
-  uint32_t total;
   /** What `nextReady` has answered last, or 0: a call's record need not name it. */
   uint32_t ready;
-  /** What SEND was offered last, for which handle, and where: its octets are to be found there. */
+  uint32_t last_ms;
+  /** For which handle SEND's room was asked for last, and where it is: there are its octets. */
   uint32_t room_handle;
-  uint32_t room_octets;
-  const uint8_t *room;
-  uint32_t turns;
+  uint32_t room;
+  /** Where it may be at most for a few octets to be copied. */
+  uint32_t room_last;
+  const uint8_t *image;
+  /** Each two octets before its frame, at a word; NULL: it is not there. */
+  const uint8_t *slots[SLOTS_MAX];
+  uint32_t turns_left;
+  /** From here to `at` are octets that the port has not been given. */
+  uint8_t *begin;
+  /** The buffer of our own, for a port that has no memory for the recording; NULL: it has. */
+  uint8_t *home;
+  uint8_t *end;
   uint32_t slots_begin;
   uint32_t slots_end;
   uint32_t slot_octets;
   uint32_t image_octets;
-  const uint8_t *image;
-  const uint8_t *slots[SLOTS_MAX];
-  uint8_t octets[BUFFER_OCTETS];
 } recorder;
 
-static void flush(void) {
-  const uint32_t used = (uint32_t)(recorder.at - recorder.octets);
-  recorder.at = recorder.octets;
-  recorder.total += used;
-  if (used != 0) linger_port_record(recorder.octets, used);
+/** A port whose recording is to lie in memory has that written where it is to be. */
+__attribute__((weak)) uint8_t *linger_port_record_room(uint32_t *octets) {
+  (void)octets;
+  return NULL;
+}
+
+ALWAYS_INLINE uint32_t skew_of(const uint8_t *octets) {
+  return (uint32_t)(uintptr_t)octets % 4;
+}
+
+static void set_room(uint8_t *octets, uint32_t count) {
+  recorder.at = recorder.begin = octets;
+  recorder.end = octets + count;
+  recorder.limit = recorder.end - MARGIN_OCTETS;
+}
+
+/** More of the port's memory; if there is none, the recording is cut off here. */
+static bool take_room(void) {
+  uint32_t count = 0;
+  uint8_t *const octets = linger_port_record_room(&count);
+  if (octets == NULL || count < LINGER_RECORD_ROOM_MIN) {
+    recorder.limit = NULL;
+    return false;
+  }
+  set_room(octets, count);
+  return true;
+}
+
+static void find_room(void) {
+  static uint32_t own[LINGER_RECORD_ROOM_MIN / 4];
+  recorder.home = NULL;
+  if (take_room()) return;
+  recorder.home = (uint8_t *)own;
+  set_room(recorder.home, sizeof own);
+}
+
+ALWAYS_INLINE void flush(void) {
+  uint8_t *const begin = recorder.begin;
+  uint8_t *const home = recorder.home;
+  uint8_t *const at = recorder.at;
+  recorder.at = recorder.begin = home == NULL ? at : home + skew_of(at);
+  linger_port_record(begin, (uint32_t)(at - begin));
 }
 
 /** The port is slow compared with this: not in line. False: the recorder is off. */
 COLD static bool make_room(void) {
   if (recorder.limit == NULL) return false;
+  if (recorder.home == NULL) {
+    // Zeros are no record.
+    memset(recorder.at, 0, (size_t)(recorder.end - recorder.at));
+    recorder.at = recorder.end;
+  }
   flush();
-  return true;
+  return recorder.home != NULL || take_room();
 }
 
 /** Whether a record can be written: whatever it is, but for its octets, there is room for it. */
@@ -148,6 +209,34 @@ ALWAYS_INLINE bool can_begin(void) {
 ALWAYS_INLINE uint8_t *put_word(uint8_t *to, uint32_t word) {
   memcpy(to, &word, 4);
   return to + 4;
+}
+
+ALWAYS_INLINE uint8_t *put_half(uint8_t *to, uint32_t half) {
+  const uint16_t value = (uint16_t)half;
+  memcpy(to, &value, 2);
+  return to + 2;
+}
+
+/** To the next word, over zeros, which are no record. */
+ALWAYS_INLINE uint8_t *align(uint8_t *to) {
+  put_word(to, 0);
+  return (uint8_t *)(((uintptr_t)to + 3) & ~(uintptr_t)3);
+}
+
+/** Few octets, one at least, and some of what is behind them: both begin at a word. */
+ALWAYS_INLINE void copy_blocks(uint8_t *to, const uint8_t *from, uint32_t octets) {
+#ifdef __thumb2__
+  // The compiler would not move eight registers at once.
+  __asm__ volatile("1: ldmia %[from]!, {r3-r6, r8-r10, r12}\n"
+                   "stmia %[to]!, {r3-r6, r8-r10, r12}\n"
+                   "subs %[octets], #32\n"
+                   "bhi 1b"
+                   : [to] "+r"(to), [from] "+r"(from), [octets] "+r"(octets)
+                   :
+                   : "r3", "r4", "r5", "r6", "r8", "r9", "r10", "r12", "cc", "memory");
+#else
+  memcpy(to, from, octets);
+#endif
 }
 
 /** LEB128. */
@@ -166,21 +255,45 @@ ALWAYS_INLINE uint8_t *put_short(uint8_t *to, uint32_t value) {
   return to + 2;
 }
 
-/** Octets go to the port from where they are, behind what is in the buffer. */
-static void put_octets(const uint8_t *octets, uint32_t count) {
-  flush();
-  recorder.total += count;
+/** Octets go to the port from where they are, behind what is in our buffer. */
+COLD static void put_through(const uint8_t *octets, uint32_t count) {
+  if (recorder.at != recorder.begin) flush();
+  recorder.at = recorder.begin = recorder.home + (skew_of(recorder.at) + count) % 4;
   linger_port_record(octets, count);
+}
+
+/** From one room of the port's into the next; a word is left in it. */
+COLD static void put_across(const uint8_t *octets, uint32_t count) {
+  for (uint32_t left = count;;) {
+    const uint32_t room = (uint32_t)(recorder.end - recorder.at);
+    const uint32_t piece = left < room ? left : room;
+    memcpy(recorder.at, octets + (count - left), piece);
+    recorder.at += piece;
+    left -= piece;
+    if (left == 0 && room - piece >= WORD_OCTETS) return;
+    if (!make_room() || left == 0) return;
+  }
+}
+
+static void put_octets(const uint8_t *octets, uint32_t count) {
+  uint8_t *const to = recorder.at;
+  if (recorder.home != NULL) {
+    put_through(octets, count);
+  } else if (count + WORD_OCTETS <= (uint32_t)(recorder.end - to)) {
+    recorder.at = to + count;
+    memcpy(to, octets, count);
+  } else {
+    put_across(octets, count);
+  }
 }
 
 /**
  * Many octets, behind their number, which is written with as many empty septets as bring them to a
- * place in the recording that is aligned as they are: a port that copies them copies whole words.
+ * place in the recording that is aligned as they are: who copies them copies whole words.
  */
 __attribute__((noinline)) static void put_many(uint8_t *to, const uint8_t *octets, uint32_t count) {
   uint8_t *const end = count <= 0x3fff ? put_short(to, count) : put_varint(to, count);
-  const uint32_t place = recorder.total + (uint32_t)(end - recorder.octets);
-  const uint32_t missing = ((uint32_t)(uintptr_t)octets - place) % 4;
+  const uint32_t missing = (skew_of(octets) - skew_of(end)) % 4;
   if (missing != 0) end[-1] |= 0x80;
   // As many less one that say that another follows, and one of zeros.
   put_word(end, 0x8080u >> 8 * (3 - missing));
@@ -276,28 +389,38 @@ static void put_image(void) {
   const uint8_t *const image = linger_memory(0, size);
   for (uint32_t at = 0; at < size; at += PIECE_OCTETS) {
     const uint32_t octets = size - at < PIECE_OCTETS ? size - at : PIECE_OCTETS;
-    if (is_zero(image + at, octets)) continue;
+    if (is_zero(image + at, octets) || !can_begin()) continue;
     *recorder.at++ = KIND_IMAGE;
     put_many(put_varint(recorder.at, at), image + at, octets);
   }
 }
 
-void linger_record_start(const struct linger_module *module, bool is_awake) {
-  static const uint8_t magic[] = {0x89, 0x4c, 0x52, 0x45, 0x43, 0x0d, 0x0a, 0x1a};
-  uint8_t digest[DIGEST_OCTETS];
+/** Where the module has what is written down with a call, and what a hash is taken of. */
+static void find_memory(void) {
   const uint32_t last = (uint32_t)linger_limit(LINGER_LIMIT_RX_SLOT_COUNT) - 1;
   const uint32_t slot_octets = (uint32_t)linger_limit(LINGER_LIMIT_RX_SLOT_SIZE);
+  const bool has_usual_length = slot_octets >= MARGIN_OCTETS && slot_octets <= FRAME_OCTETS_MAX;
   for (uint32_t i = 0; i < SLOTS_MAX && i <= last; ++i) {
-    recorder.slots[i] = linger_memory((uint32_t)linger_rx_slot_address(i), slot_octets);
+    const uint8_t *const slot = linger_memory((uint32_t)linger_rx_slot_address(i), slot_octets);
+    const bool is_usual = slot != NULL && skew_of(slot) == SLOT_SKEW && has_usual_length;
+    recorder.slots[i] = is_usual ? slot - SLOT_SKEW : NULL;
   }
   recorder.slot_octets = slot_octets;
   recorder.image_octets = linger_engine_image_octets();
   recorder.image = linger_memory(0, recorder.image_octets);
-  recorder.slots_begin = (uint32_t)linger_rx_slot_address(0) - 2;
+  const bool is_aligned = skew_of(recorder.image) == 0;
+  recorder.room_last = is_aligned ? recorder.image_octets - MARGIN_OCTETS : 0;
+  recorder.slots_begin = (uint32_t)linger_rx_slot_address(0) - SLOT_SKEW;
   recorder.slots_end = (uint32_t)linger_rx_slot_address(last) + slot_octets;
+  recorder.turns_left = LINGER_RECORD_HASH_TURNS;
+}
+
+void linger_record_start(const struct linger_module *module, bool is_awake) {
+  static const uint8_t magic[] = {0x89, 0x4c, 0x52, 0x45, 0x43, 0x0d, 0x0a, 0x1a};
+  uint8_t digest[DIGEST_OCTETS];
+  find_room();
+  find_memory();
   linger_engine_digest(module, digest);
-  recorder.at = recorder.octets;
-  recorder.limit = recorder.octets + BUFFER_OCTETS - COPIED_OCTETS_MAX - RECORD_OCTETS_MAX;
   put_octets(magic, sizeof magic);
   put_header((is_awake ? FORMAT_VERSION_AWAKE : FORMAT_VERSION) | HEADER_OCTETS << 16);
   put_header(LINGER_ABI_VERSION);
@@ -312,24 +435,24 @@ void linger_record_start(const struct linger_module *module, bool is_awake) {
   if (is_awake) put_image();
 }
 
-static void put_frame(enum kind kind, const uint8_t *frame, uint32_t octets);
-
-COLD static void put_frame_with_room(enum kind kind, const uint8_t *frame, uint32_t octets) {
-  if (make_room()) put_frame(kind, frame, octets);
+/** The same for a short frame, or where there is no room. */
+COLD static void put_unusual_frame(enum kind kind, const uint8_t *frame, uint32_t octets) {
+  if (!can_begin()) return;
+  const uint32_t end = octets < FRAME_WORD_END ? octets : FRAME_WORD_END;
+  *recorder.at = (uint8_t)kind;
+  memcpy(put_half(recorder.at + 1, octets), frame + end - 4, 4);
+  recorder.at += 7;
 }
 
 /** What became of a frame. */
-static void put_frame(enum kind kind, const uint8_t *frame, uint32_t octets) {
+ALWAYS_INLINE void put_frame(enum kind kind, const uint8_t *frame, uint32_t octets) {
   uint8_t *const to = recorder.at;
-  if (UNLIKELY(to >= recorder.limit)) {
-    put_frame_with_room(kind, frame, octets);
+  if (UNLIKELY(to >= recorder.limit || octets < FRAME_WORD_END)) {
+    put_unusual_frame(kind, frame, octets);
     return;
   }
-  const uint32_t end = octets < FRAME_WORD_END ? octets : FRAME_WORD_END;
-  to[0] = (uint8_t)kind;
-  to[1] = (uint8_t)octets;
-  to[2] = (uint8_t)(octets >> 8);
-  memcpy(to + 3, frame + end - 4, 4);
+  *to = (uint8_t)kind;
+  memcpy(put_half(to + 1, octets), frame + FRAME_WORD_END - 4, 4);
   recorder.at = to + 7;
 }
 
@@ -357,7 +480,13 @@ void linger_record_trap(void) {
 
 void linger_record_turn(void) {
   if (recorder.limit == NULL) return;
-  if (++recorder.turns % LINGER_RECORD_HASH_TURNS == 0) put_hash();
+  if (UNLIKELY(--recorder.turns_left == 0)) {
+    recorder.turns_left = LINGER_RECORD_HASH_TURNS;
+    put_hash();
+    if (recorder.limit == NULL) return;
+  }
+  // A received frame mostly comes next, and wants to be aligned.
+  recorder.at = align(recorder.at);
   flush();
 }
 
@@ -366,17 +495,6 @@ ALWAYS_INLINE int32_t time_of(enum number number) {
   if (number == NUMBER_frameReceived) return 2;
   const bool is_first = number == NUMBER_init || number == NUMBER_poll || number == NUMBER_appPoll;
   return is_first ? 0 : -1;
-}
-
-/** The octets that the caller has written for this call: few are copied. */
-ALWAYS_INLINE void put_written(uint8_t *to, const uint8_t *from, uint32_t octets) {
-  if (LIKELY(octets <= COPIED_OCTETS_MAX)) {
-    *to++ = (uint8_t)octets;
-    recorder.at = to + octets;
-    memcpy(to, from, octets);
-  } else {
-    put_many(to, from, octets);
-  }
 }
 
 /** Nobody can have written anything. */
@@ -388,23 +506,23 @@ ALWAYS_INLINE void put_nothing(uint8_t *to) {
 /** A frame is in its slot. */
 ALWAYS_INLINE void put_received(uint8_t *to, uint32_t slot, uint32_t octets) {
   const uint8_t *from = NULL;
-  if (LIKELY(slot < SLOTS_MAX)) {
-    from = recorder.slots[slot];
+  if (LIKELY(slot < SLOTS_MAX && recorder.slots[slot] != NULL)) {
+    from = recorder.slots[slot] + SLOT_SKEW;
   } else {
     const int32_t at = LINGER_RAW(linger_rx_slot_address)(slot);
     if (at > 0) from = linger_memory((uint32_t)at, octets);
   }
-  if (from != NULL && octets <= recorder.slot_octets) put_written(to, from, octets);
+  if (from != NULL && octets <= recorder.slot_octets) put_many(to, from, octets);
   else put_nothing(to);
 }
 
-/** SEND's octets are in their room, of which less is left then. */
+/** SEND's octets are in their room. */
 ALWAYS_INLINE void put_committed(uint8_t *to, uint32_t handle, uint32_t octets) {
-  const uint8_t *const from = recorder.room;
-  if (from != NULL && recorder.room_handle == handle && octets <= recorder.room_octets) {
-    recorder.room_octets -= octets;
-    recorder.room = from + octets;
-    put_written(to, from, octets);
+  const uint32_t size = recorder.image_octets;
+  const uint32_t room = recorder.room;
+  if (recorder.room_handle == handle && room <= size && octets <= size - room) {
+    recorder.room = room + octets;
+    put_many(to, recorder.image + room, octets);
   } else {
     put_nothing(to);
   }
@@ -435,31 +553,89 @@ COLD static void put_call(enum number number, uint32_t count, const uint32_t *va
   end_call(number, to, values);
 }
 
-/** What a server calls for each segment. */
-ALWAYS_INLINE bool is_frequent(enum number number) {
-  return number == NUMBER_frameReceived || number == NUMBER_poll || number == NUMBER_appPoll ||
-         number == NUMBER_takeEvents || number == NUMBER_tcpStatus || number == NUMBER_tcpCommit ||
-         number == NUMBER_tcpConsume;
+/** Behind what is written at a word already, a long part of memory, from a word on. */
+__attribute__((noinline)) static void put_long(uint8_t *to, const uint8_t *from, uint32_t octets) {
+  recorder.at = to;
+  put_octets(from, octets);
 }
 
-/** The same for a frequent call as it mostly is, in line; false: it is another. */
-ALWAYS_INLINE bool put_frequent(enum number number, uint32_t count, const uint32_t *values) {
-  const int32_t time = time_of(number);
-  const uint32_t passed = time < 0 ? 0 : values[time] - recorder.last_ms;
+/** A frame as most are, a moment later. False: it is another. */
+ALWAYS_INLINE bool put_usual_frame(uint32_t slot, uint32_t octets, uint32_t now_ms) {
   uint8_t *to = recorder.at;
-  if (!is_frequent(number) || UNLIKELY(to >= recorder.limit || passed > 0x7f)) return false;
-  if (time < 0 && UNLIKELY(values[0] != recorder.ready)) return false;
-  if (time == 2 && UNLIKELY(values[0] > 0x7f)) return false;
-  if (count > 1 && UNLIKELY(values[1] > 0x3fff)) return false;
-  *to++ = (uint8_t)(time < 0 ? number + KIND_OF_READY : number);
-  if (time == 2) *to++ = (uint8_t)values[0];
-  if (count > 1) to = put_short(to, values[1]);
-  if (time >= 0) {
-    *to++ = (uint8_t)passed;
-    recorder.last_ms = values[time];
+  const uint32_t passed = now_ms - recorder.last_ms;
+  if (UNLIKELY(to >= recorder.limit || (passed | slot << SLOT_SHIFT) > PASSED_MAX)) return false;
+  const uint8_t *const from = recorder.slots[slot];
+  const bool is_long = octets > COPIED_OCTETS_MAX;
+  if (UNLIKELY(from == NULL || (is_long && octets > recorder.slot_octets))) return false;
+  recorder.last_ms = now_ms;
+  to = put_word(align(to), KIND_FRAME | slot << 8 | octets << 11 | passed << 25);
+  if (is_long) {
+    put_long(to, from, SLOT_SKEW + octets);
+  } else {
+    recorder.at = to + SLOT_SKEW + octets;
+    copy_blocks(to, from, SLOT_SKEW + octets);
   }
-  end_call(number, to, values);
   return true;
+}
+
+/** SEND's octets for the connection that is being served. False: it is otherwise. */
+ALWAYS_INLINE bool put_usual_commit(uint32_t handle, uint32_t octets) {
+  uint8_t *to = recorder.at;
+  const uint32_t room = recorder.room;
+  if (UNLIKELY(to >= recorder.limit || room > recorder.room_last)) return false;
+  if (UNLIKELY(handle != recorder.ready || handle != recorder.room_handle)) return false;
+  const bool is_long = octets > COPIED_OCTETS_MAX;
+  if (is_long && UNLIKELY(octets > UINT16_MAX)) return false;
+  if (is_long && UNLIKELY(octets > recorder.image_octets - room)) return false;
+  const uint32_t skew = room % 4;
+  const uint8_t *const from = recorder.image + (room - skew);
+  recorder.room = room + octets;
+  to = put_word(align(to), KIND_COMMIT | skew << 8 | octets << 16);
+  if (is_long) {
+    put_long(to, from, skew + octets);
+  } else {
+    recorder.at = to + skew + octets;
+    copy_blocks(to, from, skew + octets);
+  }
+  return true;
+}
+
+ALWAYS_INLINE bool put_consumed(uint32_t handle, uint32_t octets) {
+  uint8_t *const to = recorder.at;
+  if (UNLIKELY(to >= recorder.limit || handle != recorder.ready)) return false;
+  if (UNLIKELY(octets > UINT16_MAX)) return false;
+  *to = KIND_CONSUME;
+  recorder.at = put_half(to + 1, octets);
+  return true;
+}
+
+/** A call of which all is known but that it was made: its argument is this one. */
+ALWAYS_INLINE bool put_known(enum number number, uint32_t value, uint32_t known) {
+  uint8_t *const to = recorder.at;
+  if (UNLIKELY(to >= recorder.limit || value != known)) return false;
+  *to = (uint8_t)(number + KIND_OF_KNOWN);
+  recorder.at = to + 1;
+  return true;
+}
+
+/** What a server calls for each segment, as it mostly is, in line; false: it is another call. */
+ALWAYS_INLINE bool put_frequent(enum number number, const uint32_t *values) {
+  switch (number) {
+    case NUMBER_frameReceived:
+      return put_usual_frame(values[0], values[1], values[2]);
+    case NUMBER_tcpCommit:
+      return put_usual_commit(values[0], values[1]);
+    case NUMBER_tcpConsume:
+      return put_consumed(values[0], values[1]);
+    case NUMBER_poll:
+    case NUMBER_appPoll:
+      return put_known(number, values[0], recorder.last_ms);
+    case NUMBER_takeEvents:
+    case NUMBER_tcpStatus:
+      return put_known(number, values[0], recorder.ready);
+    default:
+      return false;
+  }
 }
 
 /** Whether a call is an input only if it answers something that changes the state. */
@@ -470,47 +646,42 @@ ALWAYS_INLINE bool may_be_question(enum number number) {
 }
 
 /** An input is written before the call: it may trap, or ask for something. False: it is not yet. */
-ALWAYS_INLINE bool is_written(enum number number, uint32_t count, const uint32_t *values) {
-  return number == 0 || may_be_question(number) || put_frequent(number, count, values);
+ALWAYS_INLINE bool is_written(enum number number, const uint32_t *values) {
+  return number == 0 || may_be_question(number) || put_frequent(number, values);
 }
 
-/** `nextReady` has answered with a handle. */
-ALWAYS_INLINE void put_ready(uint32_t handle) {
-  if (!can_begin()) return;
+static uint32_t put_ready(uint32_t handle);
+
+COLD static uint32_t put_ready_with_room(uint32_t handle) {
+  return make_room() ? put_ready(handle) : handle;
+}
+
+/** `nextReady` has answered with a handle, which is returned. */
+ALWAYS_INLINE uint32_t put_ready(uint32_t handle) {
   uint8_t *const to = recorder.at;
-  to[0] = NUMBER_nextReady;
-  to[1] = KIND_RETURN_WORD;
-  recorder.at = put_word(to + 2, handle);
+  if (UNLIKELY(to >= recorder.limit)) return put_ready_with_room(handle);
+  recorder.at = put_word(put_half(to, NUMBER_nextReady | KIND_RETURN_WORD << 8), handle);
   recorder.ready = handle;
+  return handle;
 }
 
-COLD static void put_refusal(enum number number, uint32_t handle, uint32_t status) {
+COLD static uint32_t put_refusal(enum number number, uint32_t handle, uint32_t status) {
   put_call(number, 1, &handle);
-  if (recorder.limit == NULL) return;
+  if (recorder.limit == NULL) return status;
   *recorder.at++ = KIND_RETURN_WORD;
   recorder.at = put_word(recorder.at, status);
-}
-
-/** Where SEND's octets lie, if that is memory. */
-ALWAYS_INLINE void note_room(uint32_t at) {
-  const uint32_t size = recorder.image_octets;
-  const uint32_t octets = recorder.room_octets;
-  recorder.room = at <= size && octets <= size - at ? recorder.image + at : NULL;
+  return status;
 }
 
 /** Of what may be a question, and was none. Other answers are left out: a replay knows them. */
 ALWAYS_INLINE uint32_t answered(enum number number, const uint32_t *values, uint32_t result) {
   const bool is_refused = (int32_t)result <= 0;
-  if (number == NUMBER_nextReady) {
-    if (result != 0) put_ready(result);
-  } else if (number == NUMBER_tcpReserve) {
+  if (number == NUMBER_nextReady) return result == 0 ? 0 : put_ready(result);
+  if (number != NUMBER_tcpReserve && number != NUMBER_tcpReservedAddress) return result;
+  if (UNLIKELY(is_refused)) return put_refusal(number, values[0], result);
+  if (number == NUMBER_tcpReservedAddress) {
     recorder.room_handle = values[0];
-    recorder.room_octets = is_refused ? 0 : result;
-    recorder.room = NULL;
-    if (UNLIKELY(is_refused)) put_refusal(number, values[0], result);
-  } else if (number == NUMBER_tcpReservedAddress) {
-    if (UNLIKELY(is_refused)) put_refusal(number, values[0], result);
-    else if (recorder.room_handle == values[0]) note_room(result);
+    recorder.room = result;
   }
   return result;
 }
@@ -525,7 +696,7 @@ ALWAYS_INLINE uint32_t answered(enum number number, const uint32_t *values, uint
     return LINGER_RAW(ours) arguments;                                                  \
   }                                                                                     \
   type ours parameters {                                                                \
-    if (!is_written(NUMBER_##name, count, values)) return slow_##name arguments;        \
+    if (!is_written(NUMBER_##name, values)) return slow_##name arguments;        \
     return (type)answered(NUMBER_##name, values, (uint32_t)LINGER_RAW(ours) arguments); \
   }
 #define VALUES(...) ((const uint32_t[]){__VA_ARGS__})
