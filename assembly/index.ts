@@ -27,9 +27,9 @@ import { seedRandom, stirRandom } from "./core/random";
 import { arpDeadlineReached, resetArp } from "./netif/arp";
 import { runEgress, sendAtOnce, sendPendingStraight } from "./netif/egress";
 import { isPingOwed, resetIcmp } from "./netif/icmp";
-import { frameArrives } from "./netif/ingress";
+import { frameArrives, plainFrameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
-import { NOT_STRAIGHT, takeStraight } from "./netif/straight-in";
+import { PLAIN, takeStraight } from "./netif/straight-in";
 import { Straight } from "./netif/straight-out";
 import { reassemblyDeadlineReached, resetReassembly } from "./netif/reassembly";
 import { resetTransmitter } from "./netif/transmitter";
@@ -193,7 +193,13 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
   // Where a frame can go straight, the interface is up.
   if (config.HAS_STRAIGHT && slot < config.RX_SLOT_COUNT) {
     const work = takeStraight(frame, length, nowMs);
-    if (work != NOT_STRAIGHT) return work;
+    if (work >= 0) return work;
+    if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
+    if (work == PLAIN) {
+      setNow(nowMs);
+      plainFrameArrives(frame, length);
+      return Work.ASKED;
+    }
   }
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
   if (slot >= config.RX_SLOT_COUNT) return Status.BAD_ARGUMENT;

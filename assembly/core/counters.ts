@@ -24,7 +24,8 @@ import { Counter } from "./abi";
   const at = COUNTERS + ((<usize>first) << 2);
   const both = load<u64>(at) + 0x1_0000_0001;
   store<u64>(at, both);
-  if (<u32>both == 0) store<u32>(at, load<u32>(at, 4) - 1, 4); // it wrapped into the second one
+  if (<u32>both != 0) return;
+  store<u32>(at, load<u32>(at, 4) - 1, 4); // the first one has wrapped into the second
 }
 
 /** Where the counters lie, in the order of `Counter`. */

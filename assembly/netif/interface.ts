@@ -10,6 +10,7 @@ import { Status } from "../core/abi";
 import { swap64 } from "../core/octets";
 import { unparkFlows } from "../tcp/pending";
 import { forgetTemplates } from "../tcp/template";
+import { forgetStation } from "./last-station";
 import { forgetHeader } from "./standing-header";
 
 @unmanaged @final class Interface {
@@ -42,6 +43,7 @@ if (offsetof<Interface>() != INTERFACE_OCTETS) ERROR("Interface layout");
 /** Forgets all addresses; the interface is down, and nothing can be asked of the stack. */
 export function resetInterface(): void {
   memory.fill(INTERFACE, 0, INTERFACE_OCTETS);
+  forgetStation();
 }
 
 /** Everything else is reset: calls are welcome. */
@@ -54,6 +56,14 @@ export function bringInterfaceUp(): void {
   return theInterface().isUp != 0;
 }
 
+/** What the straight ways know rests on the addresses. */
+@inline function forgetStraight(): void {
+  if (!HAS_STRAIGHT) return;
+  forgetHeader();
+  forgetStation();
+  forgetTemplates();
+}
+
 /** Sets the MAC address: `high` holds its first two octets, `low` the last four. */
 export function setLinkAddress(high: u32, low: u32): Status {
   if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
@@ -61,8 +71,7 @@ export function setLinkAddress(high: u32, low: u32): Status {
   const mac = swap64((<u64>high << 48) | (<u64>low << 16));
   if (mac == 0 || (mac & 1) != 0) return Status.BAD_ADDRESS;
   theInterface().mac = mac << MAC_SHIFT;
-  forgetHeader();
-  if (HAS_STRAIGHT) forgetTemplates();
+  forgetStraight();
   unparkFlows(); // what waited for a way out may have one now
   return Status.OK;
 }
@@ -81,8 +90,7 @@ export function setAddress(address: u32, prefixLength: u32, gateway: u32): Statu
   self.address = address;
   self.mask = mask;
   self.gateway = gateway;
-  forgetHeader();
-  if (HAS_STRAIGHT) forgetTemplates();
+  forgetStraight();
   unparkFlows();
   return Status.OK;
 }

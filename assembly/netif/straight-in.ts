@@ -64,7 +64,12 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 @inline const LOW: u64 = 0xffff_ffff;
 
 /** What is said of a frame that is for the general way, instead of its `Work`. */
-@inline export const NOT_STRAIGHT: i32 = -1;
+@inline const NOT_STRAIGHT: i32 = -1;
+/**
+ * The same of one that was found to be for our MAC, a whole datagram with a right header without
+ * options, and of TCP: the general way need not look at that again (netif/ingress).
+ */
+@inline export const PLAIN: i32 = -2;
 
 /** Whether data that holds its own checksum has this sum: a multiple of 65,535. */
 @inline function isRight(total: u64): bool {
@@ -111,17 +116,17 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
       found = changetype<usize>(flowAt(link));
       // Records of other kinds are shorter, and have no template.
       if (link - 1 < TCB_LINKS_END - 1 && isOf(changetype<Tcb>(found), source, tuple)) break;
-      if (link == 0) return NOT_STRAIGHT;
+      if (link == 0) return PLAIN;
       link = <u32>changetype<Tcb>(found).hashNext;
     }
-    if (isUnusual(changetype<Tcb>(found))) return NOT_STRAIGHT;
+    if (isUnusual(changetype<Tcb>(found))) return PLAIN;
     expected = numbersOf(changetype<Tcb>(found));
     expectConnection(found, expected);
   }
   const tcb = changetype<Tcb>(found);
-  if (load<u64>(frame, FRAME_SENDER) != templateOf(tcb).sender) return NOT_STRAIGHT;
+  if (load<u64>(frame, FRAME_SENDER) != templateOf(tcb).sender) return PLAIN;
   const octets: u32 = ipOctets == NO_TEXT ? 0 : swap16(<u32>ipOctets) - HEADERS_OCTETS;
-  if (octets > room) return NOT_STRAIGHT;
+  if (octets > room) return PLAIN;
   const numbers = load<u64>(frame, SEQ_AND_ACK);
   const seq = tcb.rcvNxt;
   const una = tcb.sndUna;
@@ -129,17 +134,17 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
   const flight = tcb.sndNxt - una;
   if (numbers != expected) {
     ack = swap32(<u32>(numbers >> 32));
-    if (<u32>numbers != <u32>expected || ack - una > flight) return NOT_STRAIGHT;
+    if (<u32>numbers != <u32>expected || ack - una > flight) return PLAIN;
   }
-  if (flight != 0 && !isPlainFlight(tcb, una + flight)) return NOT_STRAIGHT;
-  if (octets == 0 ? flight != 0 && ack == una : octets > tcb.rcvAdv - seq) return NOT_STRAIGHT;
+  if (flight != 0 && !isPlainFlight(tcb, una + flight)) return PLAIN;
+  if (octets == 0 ? flight != 0 && ack == una : octets > tcb.rcvAdv - seq) return PLAIN;
   const last = load<u64>(frame, CONTROL);
   const control = last & CONTROL_MASK;
   const isWindowNew = control != templateOf(tcb).control;
-  if (isWindowNew && !isWindowOpen(tcb, control)) return NOT_STRAIGHT;
+  if (isWindowNew && !isWindowOpen(tcb, control)) return PLAIN;
   total += (numbers & LOW) + (numbers >> 32) + last;
   if (octets != 0) total += sumOfText(frame + TEXT, octets);
-  if (!isRight(total)) return NOT_STRAIGHT;
+  if (!isRight(total)) return PLAIN;
   noteArrival(tcb, nowMs);
   let events: u32 = 0;
   if (ack != una) {

@@ -92,6 +92,13 @@ function sum(octets: Uint8Array, start = 0): number {
   return total;
 }
 
+const SOURCES: Readonly<Record<string, number>> = {
+  "from us": OURS,
+  "from all": 0x0a09_00ff,
+  "from nobody": 0,
+  "from afar": 0xc0a8_0101,
+};
+
 /** A frame of the peer; what is odd about a few of them is not the segment. */
 function build({ seq, ack, flags, window, text, options = [] }: Segment, odd = ""): Uint8Array {
   const header = 20 + options.length;
@@ -99,13 +106,15 @@ function build({ seq, ack, flags, window, text, options = [] }: Segment, odd = "
   const view = new DataView(frame.buffer);
   frame.set([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, odd === "moved" ? 3 : 2, 8, 0, 0x45]);
   if (odd === "marked") frame[15] = 3;
+  if (odd === "from a group") frame[6] = 3;
+  if (odd === "other type") frame[12] = 9;
   const total = 20 + header + text.length;
   view.setUint16(16, total);
   view.setUint16(18, seq & 0xffff);
   view.setUint16(20, odd === "fragment" ? 0x2000 : 0x4000);
   view.setUint16(22, odd === "icmp" ? 0x4001 : 0x4006);
-  view.setUint32(26, PEERS);
-  view.setUint32(30, OURS);
+  view.setUint32(26, SOURCES[odd] ?? PEERS);
+  view.setUint32(30, odd === "to another" ? OURS + 1 : OURS);
   view.setUint16(24, ~sum(frame.subarray(14, 34)) & 0xffff);
   view.setUint16(34, 40_000);
   view.setUint16(36, PORT);
@@ -124,6 +133,8 @@ function build({ seq, ack, flags, window, text, options = [] }: Segment, odd = "
 
 const ODDITIES = [
   ...["padded", "moved", "marked", "fragment", "icmp", "damaged", "damaged header", "short"],
+  ...["from a group", "other type", "to another", "from us", "from all", "from nobody"],
+  "from afar",
 ];
 
 class Duel {
