@@ -4,7 +4,15 @@
  */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it, type TestContext } from "node:test";
@@ -120,6 +128,22 @@ for (const target of ["default", "tiny"] as const) {
     assert.ok(chunks.length > 6, "there was more to come after the sleep");
     assert.equal(Buffer.concat(chunks).toString(), text);
     assert.equal(await exchange(stack, 7, "the listener too"), "the listener too");
+  });
+
+  it(`--snapshot goes on if it cannot save, and saves if the wire goes, ${target}`, async (t) => {
+    const asleep = join(temporaryFolder(t), "asleep");
+    const options = ["--snapshot", asleep];
+    const { running, stack } = await startNeighbour(t, compile("echo", target), options);
+    mkdirSync(`${asleep}.new`);
+    running.child.kill("SIGTERM");
+    await running.prints(/^linger run: cannot write the snapshot .*: EISDIR.*: it goes on; /m);
+    assert.equal(await exchange(stack, 7, "still here"), "still here");
+    rmSync(`${asleep}.new`, { recursive: true });
+    stack.close();
+    const { code, stderr } = await running.finished;
+    assert.equal(code, 1);
+    assert.match(stderr, /\nlinger run: [^\n]+: put to sleep in [^\n]+asleep\n$/);
+    assert.ok(existsSync(asleep));
   });
 
   it(`--status shows the connections of the application, ${target}`, async (t) => {
