@@ -212,6 +212,7 @@ static void fall_asleep(void) {
     linger_report("no snapshot is made: %s", why_not(verdict));
     attach();
   } else {
+    linger_record_end();
     linger_report("asleep: a snapshot of %u octets, made in %u ms", (unsigned)octets,
                   (unsigned)(linger_port_now_ms() - began));
   }

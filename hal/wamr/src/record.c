@@ -470,12 +470,17 @@ void linger_record_entropy(uint32_t word) {
   recorder.at = put_word(recorder.at, word);
 }
 
-void linger_record_trap(void) {
+void linger_record_end(void) {
   if (!can_begin()) return;
-  *recorder.at++ = KIND_TRAP;
   *recorder.at++ = KIND_END;
   flush();
   recorder.limit = NULL;
+}
+
+void linger_record_trap(void) {
+  if (!can_begin()) return;
+  *recorder.at++ = KIND_TRAP;
+  linger_record_end();
 }
 
 void linger_record_turn(void) {

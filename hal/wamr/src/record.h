@@ -40,6 +40,9 @@ void linger_record_trap(void);
 /** A turn of the loop is over: the port gets all there is. */
 void linger_record_turn(void);
 
+/** The stack is put away: whoever takes it up begins another recording. */
+void linger_record_end(void);
+
 #else
 
 #define LINGER_RAW(ours) ours
@@ -65,6 +68,7 @@ static inline void linger_record_entropy(uint32_t word) {
 
 static inline void linger_record_trap(void) {}
 static inline void linger_record_turn(void) {}
+static inline void linger_record_end(void) {}
 
 #endif
 #endif

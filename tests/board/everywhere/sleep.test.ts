@@ -126,6 +126,7 @@ test("a recorder that is awake begins with what was put away", async () => {
     const module = LingerModule.load("default");
     const before = new Replay(readRecording(path), module);
     before.seek(Infinity);
+    assert.equal(before.recording.truncated, undefined);
     board = start();
     await board.says("linger: ready\n");
     for (let round = 0; round < 30; round++) await echo(`and after it, ${round}`);
