@@ -1,10 +1,11 @@
 /**
  * The connection that had the last frame: the next one is likely to be its too.
  *
- * Only a connection about which nothing is unusual is kept here, and only until something else than
- * a straight way may have changed that: a frame on the general way, a state, one of the flags that
- * tcp/tcb calls UNUSUAL. So netif/straight-in, which asks, need not look at these again, nor make
- * up the numbers that the next segment has; that saves some 200 instructions of an interpreter.
+ * Only a connection with a template, about which nothing is unusual, is kept here, and only until
+ * something else than a straight way may have changed that: a frame on the general way, a state,
+ * an address of ours, one of the flags that tcp/tcb calls UNUSUAL. So netif/straight-in, which
+ * asks, need not look at these again, nor make up the numbers that the next segment has; that saves
+ * some 200 instructions of an interpreter.
  */
 import { HAS_STRAIGHT } from "../config";
 

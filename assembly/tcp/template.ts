@@ -9,6 +9,7 @@
 import { CONNECTION_COUNT, HAS_STRAIGHT } from "../config";
 import { State } from "../core/abi";
 import { swap32 } from "../core/octets";
+import { forgetExpected } from "./expected";
 import { Flow, FlowKind } from "./flow";
 import { seqGt } from "./seq";
 import { Flag, Tcb, has, isTextAhead, tcbAt } from "./tcb";
@@ -18,6 +19,9 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 @inline export const FRAME_SENDER: usize = 6;
 @inline const FRAME_SOURCE: usize = 26;
 @inline export const FRAME_TUPLE: usize = 30;
+
+/** `Template.control` while none is known: nothing looks like it, for PSH is left out. */
+@inline const NO_CONTROL: u64 = 0x0800;
 
 /** What was agreed on for good makes every segment unusual: such a connection is never expected. */
 @inline const NEVER_STRAIGHT: Flag = Flag.TIMESTAMPS | Flag.ECN;
@@ -67,10 +71,11 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
 
 /** SND.WND was taken from another segment. */
 @inline export function forgetWindow(tcb: Tcb): void {
-  if (HAS_STRAIGHT) templateOf(tcb).control = 0;
+  if (HAS_STRAIGHT) templateOf(tcb).control = NO_CONTROL;
 }
 
 /** Our addresses change, so that what was right may be wrong: everything is to be learnt anew. */
 export function forgetTemplates(): void {
   for (let i: u32 = 0; i < CONNECTION_COUNT; ++i) templateOf(tcbAt(i)).sender = 0;
+  forgetExpected();
 }
