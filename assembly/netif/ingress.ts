@@ -42,6 +42,7 @@ import { icmpArrives } from "./icmp";
 import { isConfigured, isLocalAddress, isUsablePeer, linkAddress } from "./interface";
 import { fragmentArrives } from "./reassembly";
 import { isOfLastStation, noteStation } from "./last-station";
+import { forgetHeader } from "./standing-header";
 import { sendSegment } from "./transmitter";
 
 /**
@@ -76,6 +77,7 @@ function isFromUsual(frame: usize): bool {
 @inline function beginFrame(): void {
   disturb();
   forgetExpected();
+  forgetHeader(); // where a connection was, there may be another one afterwards
   count(Counter.FRAMES_IN);
 }
 

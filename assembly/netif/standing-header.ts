@@ -4,7 +4,8 @@
  * The next one is likely to begin with the same 38 octets: of the same flow, with as many octets of
  * text. Then netif/straight-out, which asks, has to write the numbers, the control word and the
  * checksum only, which saves an interpreter some 600 instructions. Whoever writes something else
- * there, or changes what a header says (addresses, TTL, TOS), says so here.
+ * there, or changes what a header says (addresses, TTL, TOS), says so here; so does a frame that
+ * may bring a new connection, which may get the TCB of the one whose header stands.
  */
 import { HAS_STRAIGHT } from "../config";
 

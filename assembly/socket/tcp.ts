@@ -287,6 +287,7 @@ function setSwitch(tcb: Tcb, flag: Flag, value: u32): i32 {
 function setUserTimeoutOf(tcb: Tcb, value: u32): i32 {
   if (value < USER_TIMEOUT_MIN_MS || value > USER_TIMEOUT_MAX_MS) return Status.BAD_ARGUMENT;
   setUserTimeout(tcb, value);
+  wantOutput(tcb); // nothing to say, but the next poll may have to tell of a shorter sleep
   return Status.OK;
 }
 
