@@ -58,8 +58,8 @@ const WHEEL_TIME: usize = memory.data(4, 4);
  * and nobody needs to look at the wheel.
  */
 const WAKE_AT: usize = HAS_STRAIGHT ? memory.data(4, 4) : 0;
-/** u32: 1 if nothing is armed; WAKE_AT then says for how long that is believed. */
-const IS_EMPTY: usize = HAS_STRAIGHT ? memory.data(4, 4) : 0;
+/** u32: 0 if nothing is armed; WAKE_AT then says for how long that is believed. */
+const IS_ARMED: usize = HAS_STRAIGHT ? memory.data(4, 4) : 0;
 /** As long as two calls may lie apart. */
 @inline const BELIEF_MS: u32 = 1 << 30;
 
@@ -76,14 +76,14 @@ export function resetDeadlines(nowMs: u32): void {
 function forgetWake(): void {
   if (!HAS_STRAIGHT) return;
   store<u32>(WAKE_AT, load<u32>(WHEEL_TIME));
-  store<u32>(IS_EMPTY, 0);
+  store<u32>(IS_ARMED, 1);
 }
 
 /** A slot that starts then is occupied. */
 function noteWake(start: u32): void {
-  if (load<u32>(IS_EMPTY) == 0 && <i32>(start - load<u32>(WAKE_AT)) >= 0) return;
+  if (load<u32>(IS_ARMED) != 0 && <i32>(start - load<u32>(WAKE_AT)) >= 0) return;
   store<u32>(WAKE_AT, start);
-  store<u32>(IS_EMPTY, 0);
+  store<u32>(IS_ARMED, 1);
 }
 
 /** Whether it is known that nothing fires at `nowMs` or before. */
@@ -98,7 +98,7 @@ function noteWake(start: u32): void {
 
 /** What `nextDeadline` would say then, or less. */
 @inline export function quietTime(nowMs: u32): u32 {
-  return load<u32>(IS_EMPTY) ? NEVER : load<u32>(WAKE_AT) - nowMs;
+  return load<u32>(IS_ARMED) ? load<u32>(WAKE_AT) - nowMs : NEVER;
 }
 
 /** Makes sure that `id` fires no later than `deadline`; an earlier one that stands is kept. */
@@ -138,7 +138,7 @@ export function takeDueDeadline(nowMs: u32): u32 {
     if (HAS_STRAIGHT) {
       const isEmpty = level == LEVEL_COUNT;
       store<u32>(WAKE_AT, isEmpty ? nowMs + BELIEF_MS : earliest);
-      store<u32>(IS_EMPTY, isEmpty ? 1 : 0);
+      store<u32>(IS_ARMED, isEmpty ? 0 : 1);
     }
     return 0;
   }

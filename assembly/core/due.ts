@@ -11,9 +11,9 @@
  */
 import { HAS_DUE } from "../config";
 
-/** Nothing is sent before `init`, but a poll then has to say so. */
 @inline const SOMETHING: u32 = 1;
-const DUE: usize = memory.data<u32>([SOMETHING, 0], 8);
+/** Memory begins with 0: before `init` nothing is sent. */
+const DUE: usize = HAS_DUE ? memory.data(8, 8) : memory.data<u32>([SOMETHING, 0]);
 @inline export const PENDING_LIST: usize = DUE + 4;
 
 /** Where a HAL finds these octets; a build without them always has a 1 there. */
