@@ -136,12 +136,13 @@ neither side judges each frame that is sent: checksums, numbers, window, text. l
 Wasm at its best (\`-O3 -flto\`, its fastest checksum, \`wasm-opt -O3\`). Callgrind counts what WAMR
 executes on a PC; on a Cortex-M3 in QEMU, time passes by instructions (\`-icount\`) and a timer of
 the board counts them. All but V8's figures are the same in each run.
-A frame that asks for nothing (\`Work.NONE\`) is followed by no \`poll\`; each batch ends with one.
+A frame that asks for nothing (\`Work.NONE\`) is followed by no \`poll\`, nor is one after which
+nothing is due (\`dueAddress\`); each batch ends with one.
 
 **What is measured** is the release module \`host\` with other pools: all protocol features, all
 assertions, compiled for speed. \`tiny\` and \`default\` are compiled for size and leave the
 straight ways (\`CONFIG_STRAIGHT\`) out, since WAMR keeps three octets of RAM for each octet of
-code: they cost up to nine times as much. \`default\` stands below, too, as the engines that end
+code: they cost up to eleven times as much. \`default\` stands below, too, as the engines that end
 in \`-boards\`. With \`CONFIG_STRAIGHT=1\` it is 4 KB larger, and common segments cost half of that
 or less (\`hal/README.md\`).
 
