@@ -199,7 +199,6 @@ function takeWindow(tcb: Tcb, control: u64): void {
 
 /** SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna; what the user is told of it. */
 @inline function advance(tcb: Tcb, ack: u32, time: u32): u32 {
-  const seq = tcb.rcvNxt;
   const una = tcb.sndUna;
   const acked = ack - una;
   const flight = tcb.sndCursor - una;

@@ -59,7 +59,6 @@ function nextIdentification(): u32 {
  * when the transmitter is BUSY.
  */
 @inline export function sendPacket(mac: u64, type: EtherType, octets: u32): bool {
-
   forgetHeader();
   emitEthernet(FRAME, mac, linkAddress(), type);
   return sendFrame(ETHERNET_HEADER_OCTETS + octets);

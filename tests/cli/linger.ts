@@ -12,6 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import type { Connection } from "../../hal/host/index.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The command from its sources: nothing has to be built but the modules. */
@@ -127,4 +128,15 @@ export async function freePorts(): Promise<[number, number]> {
   for (const socket of sockets) socket.close();
   const [near = 0, far = 0] = ports;
   return [near, far];
+}
+
+/** Reads until so many octets are there. */
+export async function receive(connection: Connection, length: number): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for (let got = 0; got < length; got += chunks.at(-1)!.length) {
+    const chunk = await connection.receive(length - got);
+    assert.ok(chunk !== null, `the peer has closed after ${got} octets of ${length}`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }

@@ -7,9 +7,9 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
-import { type Connection, openDatagram, Stack } from "../../hal/host/index.ts";
+import { openDatagram, Stack } from "../../hal/host/index.ts";
 import { inNamespace } from "./in-namespace.ts";
-import { assertMistake, freePorts, linger, Running, temporaryFolder } from "./linger.ts";
+import { assertMistake, freePorts, linger, receive, Running, temporaryFolder } from "./linger.ts";
 
 const SERVER = "10.9.0.2";
 const MUCH = 200_000;
@@ -35,16 +35,6 @@ async function sleeper(t: TestContext) {
     return running;
   };
   return { stack, file, start };
-}
-
-async function receive(connection: Connection, length: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for (let got = 0; got < length; got += chunks.at(-1)!.length) {
-    const chunk = await connection.receive(length - got);
-    assert.ok(chunk !== null, `the peer has closed after ${got} octets of ${length}`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 const GOES_ON =

@@ -10,7 +10,6 @@ import { fileURLToPath } from "node:url";
 import { chargenCycle } from "../../hal/host/apps/chargen.ts";
 import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
 import {
-  type Connection,
   createMemoryPair,
   LingerModule,
   openDatagram,
@@ -21,7 +20,7 @@ import {
   VirtualClock,
 } from "../../hal/host/index.ts";
 import { inNamespace } from "./in-namespace.ts";
-import { assertMistake, freePorts, linger, Running, temporaryFolder } from "./linger.ts";
+import { assertMistake, freePorts, linger, receive, Running, temporaryFolder } from "./linger.ts";
 
 const SERVER = "10.9.0.2";
 const CLIENT = "10.9.0.1";
@@ -62,17 +61,6 @@ async function putToSleep(server: Running, count: number): Promise<void> {
   const { code, stdout, stderr } = await server.finished;
   assert.equal(code, 0, stderr);
   assert.match(stdout, new RegExp(`\\nconnections put to sleep in [^\\n]+: ${count}\\n$`));
-}
-
-/** Reads until so many octets are there. */
-async function receive(connection: Connection, length: number): Promise<Buffer> {
-  const chunks: Uint8Array[] = [];
-  for (let got = 0; got < length; got += chunks.at(-1)!.length) {
-    const chunk = await connection.receive(length - got);
-    assert.ok(chunk !== null, `the peer has closed after ${got} octets of ${length}`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 describe("a server with --snapshot", () => {

@@ -16,19 +16,9 @@ import { Stack } from "../../hal/host/stack.ts";
 import type { Wire } from "../../hal/host/wire.ts";
 import { WireEnds } from "../../hal/host/wire.ts";
 import { connectStream, createMemoryPair } from "../../hal/host/wires/index.ts";
-import { connected, hashOf, patternOf, SERVER, Socket, twoStacks } from "./two-stacks.ts";
+import { codeIn, connected, hashOf, patternOf, SERVER, Socket, twoStacks } from "./two-stacks.ts";
 
 const PATH = "folder/asleep";
-
-function codeIn(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof LingerError) return error.code;
-    throw error;
-  }
-  return "none";
-}
 
 /** A disk that does everything but what is broken. */
 class Disk implements SnapshotFiles {

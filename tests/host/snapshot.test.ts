@@ -9,7 +9,6 @@ import { dirname } from "node:path";
 import { describe, test } from "node:test";
 import type { Connection } from "../../hal/host/connection.ts";
 import { SeededEntropy } from "../../hal/host/entropy.ts";
-import { LingerError } from "../../hal/host/errors.ts";
 import { LingerModule, type Profile } from "../../hal/host/module.ts";
 import { checkOf } from "../../hal/host/recording/format.ts";
 import { type SnapshotFiles, SnapshotStore } from "../../hal/host/snapshot/store.ts";
@@ -19,6 +18,7 @@ import { WireEnds } from "../../hal/host/wire.ts";
 import { createMemoryPair } from "../../hal/host/wires/index.ts";
 import { doctored } from "./doctored-module.ts";
 import {
+  codeIn,
   connected,
   hashOf,
   patternOf,
@@ -94,16 +94,6 @@ function echoAll(state: Sleeper, text: Uint8Array, sleepAt: number, sleepMs: num
     rig.clock.advance(turn < 500 ? 1 : 1000);
   }
   return { back: Buffer.concat(back), far, wasBusy };
-}
-
-function codeIn(run: () => unknown): string {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof LingerError) return error.code;
-    throw error;
-  }
-  return "none";
 }
 
 describe("a connection across a sleep", () => {

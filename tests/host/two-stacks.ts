@@ -164,3 +164,14 @@ export function codeOf(outcome: PromiseSettledResult<unknown> | undefined): stri
   const reason: unknown = outcome.reason;
   return reason instanceof LingerError ? reason.code : String(reason);
 }
+
+/** The code of the error that a call throws, or "none". */
+export function codeIn(run: () => unknown): string {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof LingerError) return error.code;
+    throw error;
+  }
+  return "none";
+}

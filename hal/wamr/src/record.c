@@ -564,6 +564,16 @@ __attribute__((noinline)) static void put_long(uint8_t *to, const uint8_t *from,
   put_octets(from, octets);
 }
 
+/** From word to word behind what is written: in line where that is shorter than the call. */
+ALWAYS_INLINE void put_block(uint8_t *to, const uint8_t *from, uint32_t octets, bool is_long) {
+  if (is_long) {
+    put_long(to, from, octets);
+  } else {
+    recorder.at = to + octets;
+    copy_blocks(to, from, octets);
+  }
+}
+
 /** A frame as most are, a moment later. False: it is another. */
 ALWAYS_INLINE bool put_usual_frame(uint32_t slot, uint32_t octets, uint32_t now_ms) {
   uint8_t *to = recorder.at;
@@ -574,12 +584,7 @@ ALWAYS_INLINE bool put_usual_frame(uint32_t slot, uint32_t octets, uint32_t now_
   if (UNLIKELY(from == NULL || (is_long && octets > recorder.slot_octets))) return false;
   recorder.last_ms = now_ms;
   to = put_word(align(to), KIND_FRAME | slot << 8 | octets << 11 | passed << 25);
-  if (is_long) {
-    put_long(to, from, SLOT_SKEW + octets);
-  } else {
-    recorder.at = to + SLOT_SKEW + octets;
-    copy_blocks(to, from, SLOT_SKEW + octets);
-  }
+  put_block(to, from, SLOT_SKEW + octets, is_long);
   return true;
 }
 
@@ -596,12 +601,7 @@ ALWAYS_INLINE bool put_usual_commit(uint32_t handle, uint32_t octets) {
   const uint8_t *const from = recorder.image + (room - skew);
   recorder.room = room + octets;
   to = put_word(align(to), KIND_COMMIT | skew << 8 | octets << 16);
-  if (is_long) {
-    put_long(to, from, skew + octets);
-  } else {
-    recorder.at = to + skew + octets;
-    copy_blocks(to, from, skew + octets);
-  }
+  put_block(to, from, skew + octets, is_long);
   return true;
 }
 
