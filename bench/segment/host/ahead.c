@@ -8,7 +8,8 @@
 #include "linger-module-facts.h"
 #include "linger-module.h"
 
-_Alignas(8) uint8_t linger_memory_octets[LINGER_MEMORY_OCTETS] __attribute__((section(".large")));
+_Alignas(8) uint8_t linger_memory_octets[LINGER_MEMORY_OCTETS + LINGER_GUARD_OCTETS]
+    __attribute__((section(".large")));
 static Z_linger_instance_t instance;
 
 _Noreturn void wasm_rt_trap(wasm_rt_trap_t why) {

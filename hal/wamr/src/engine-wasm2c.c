@@ -13,7 +13,7 @@
 #include "report.h"
 
 /** Aligned for 64-bit accesses, as WebAssembly's own alignment is relative to address 0. */
-_Alignas(8) uint8_t linger_memory_octets[LINGER_MEMORY_OCTETS];
+_Alignas(8) uint8_t linger_memory_octets[LINGER_MEMORY_OCTETS + LINGER_GUARD_OCTETS];
 
 Z_linger_instance_t linger_instance;
 

@@ -25,7 +25,10 @@ typedef struct {
   uint8_t unused;
 } wasm_rt_memory_t;
 
-/** Linear memory: LINGER_MEMORY_OCTETS of it, aligned for every access that the module makes. */
+/**
+ * Linear memory: LINGER_MEMORY_OCTETS of it and LINGER_GUARD_OCTETS behind, aligned for every access
+ * that the module makes.
+ */
 extern uint8_t linger_memory_octets[];
 
 /** Whoever builds the module in supplies this: it reports, and does not come back. */
