@@ -25,7 +25,7 @@ import {
 } from "./core/deadlines";
 import { seedRandom, stirRandom } from "./core/random";
 import { arpDeadlineReached, resetArp } from "./netif/arp";
-import { runEgress, sendAtOnce, sendPendingStraight } from "./netif/egress";
+import { runEgress, sendAtOnce, sendPending } from "./netif/egress";
 import { isPingOwed, resetIcmp } from "./netif/icmp";
 import { frameArrives, plainFrameArrives } from "./netif/ingress";
 import { bringInterfaceUp, isInterfaceUp, resetInterface } from "./netif/interface";
@@ -209,12 +209,23 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
 }
 
 /** Does what is due at `nowMs`, transmits, and returns the milliseconds to the next deadline. */
-export function poll(nowMs: u32): u32 {
+@inline export function poll(nowMs: u32): u32 {
+  if (config.HAS_STRAIGHT && isNothingDue()) {
+    if (isQuiet(nowMs)) {
+      setNow(nowMs);
+      moveWheel(nowMs);
+      return quietTime(nowMs);
+    }
+  }
+  return pollDue(nowMs);
+}
+
+/** The same where something is due, or may be. */
+function pollDue(nowMs: u32): u32 {
   if (config.HAS_STRAIGHT && isCalm() && isQuiet(nowMs)) {
     setNow(nowMs);
     moveWheel(nowMs);
-    if (isNothingDue()) return quietTime(nowMs);
-    const straight = sendPendingStraight(nowMs);
+    const straight = sendPending(nowMs);
     if (straight == Straight.SENT) return quietTime(nowMs);
     if (straight == Straight.NOT) return pollThoroughly(nowMs);
     disturb();

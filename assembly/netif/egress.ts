@@ -51,13 +51,16 @@ export function runEgress(): bool {
 }
 
 /**
- * The same where only flows want to send, and one does, as long as each goes the straight way.
- * SENT: that was all; NOT: something is left, for `runEgress`, which sees to what it costs.
+ * The same where only flows want to send, and one does. SENT: that was all; NOT: something else is
+ * left, for `runEgress`.
  */
-export function sendPendingStraight(nowMs: u32): Straight {
+export function sendPending(nowMs: u32): Straight {
   for (let budget = EGRESS_BUDGET; budget != 0; --budget) {
-    const straight = sendStraight(nextPendingFlow(), nowMs);
-    if (straight != Straight.SENT) return straight;
+    const flow = nextPendingFlow();
+    const straight = sendStraight(flow, nowMs);
+    if (straight == Straight.NOT ? !takeTurnThoroughly(flow) : straight == Straight.BUSY) {
+      return Straight.BUSY;
+    }
     if (isNothingDue()) return Straight.SENT;
     if (!isAnyPending()) break;
   }
@@ -83,6 +86,11 @@ function takeTurn(flow: usize): bool {
     const straight = sendStraight(flow, now());
     if (straight != Straight.NOT) return straight == Straight.SENT;
   }
+  return takeTurnThoroughly(flow);
+}
+
+/** The same for one that cannot go straight. */
+function takeTurnThoroughly(flow: usize): bool {
   if (!prepareSegment(flow)) {
     finishFlow(flow);
     return true;

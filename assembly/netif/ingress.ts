@@ -75,7 +75,6 @@ function isFromUsual(frame: usize): bool {
 }
 
 @inline function beginFrame(): void {
-  disturb();
   forgetExpected();
   forgetHeader(); // where a connection was, there may be another one afterwards
   count(Counter.FRAMES_IN);
@@ -84,6 +83,7 @@ function isFromUsual(frame: usize): bool {
 /** Takes the Ethernet II frame of `length` octets, without FCS, at `frame`. */
 export function frameArrives(frame: usize, length: u32): void {
   beginFrame();
+  disturb();
   if (!isConfigured()) {
     count(Counter.DROP_NOT_CONFIGURED);
     return;

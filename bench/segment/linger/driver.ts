@@ -520,7 +520,7 @@ function tickAwayTimeWait(): void {
   for (let i: u32 = 0; i < 2 * MSL_MS / TICK_MS + 2; ++i) tick();
 }
 
-function tick(): void {
+@inline function tick(): void {
   run().nowMs += TICK_MS;
   poll(run().nowMs);
 }
