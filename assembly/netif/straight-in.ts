@@ -2,8 +2,8 @@
  * The straight way in: the common segment, taken without detours.
  *
  * RFC 9293 §3.10.7.4 for the segment that header prediction expects: for a connection in
- * ESTABLISHED about which nothing is unusual, without options, in order, with text or with an
- * acknowledgement or both. Everything else is left untouched to the general way (netif/ingress),
+ * ESTABLISHED about which nothing is unusual, without options, in order, with text, an
+ * acknowledgement, the peer's FIN, or several of them. Everything else is left untouched to the general way (netif/ingress),
  * and what is done here is what that would do: tests/tcp/straight.test.ts compares the two on
  * random traffic. Called by `index` for each frame, before any other.
  *
@@ -30,7 +30,7 @@ import { wantOutput } from "../tcp/pending";
 import { noteProgress } from "../tcp/pmtud";
 import { isProbing } from "../tcp/rack";
 import { connectionEntry, enqueueReady } from "../tcp/ready";
-import { acknowledgeText, isRingFullWith } from "../tcp/receive";
+import { acknowledgeText, isRingFilledBy, takeFin } from "../tcp/receive";
 import { takeRttSample } from "../tcp/rtt";
 import { seqGt } from "../tcp/seq";
 import { noteStall } from "../tcp/stall";
@@ -57,10 +57,11 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 @inline const TCP: u64 = 0x0600;
 /** The protocol, and what makes the datagram's length that of the segment: its header taken off. */
 @inline const TCP_AND_LESS_HEADER: u64 = TCP + 0xffff - (20 << 8);
-/** All of it but PSH and the checksum, and that but for the window: 20 octets of header, ACK. */
+/** All of it but PSH and the checksum; that but for the window and FIN: 20 octets of header, ACK. */
 @inline const CONTROL_MASK: u64 = 0xffff_0000_ffff_f7ff;
-@inline const FLAGS_MASK: u64 = 0xffff_0000_0000_f7ff;
+@inline const FLAGS_MASK: u64 = 0xffff_0000_0000_f6ff;
 @inline const JUST_ACK: u64 = 0x1050;
+@inline const FIN: u64 = 0x0100;
 @inline const LOW: u64 = 0xffff_ffff;
 
 /** What is said of a frame that is for the general way, instead of its `Work`. */
@@ -96,7 +97,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
  * checksums have the addresses. A word whose highest octets were seen to be 0 (`first`, `last`) is
  * added to a sum as a whole: it does not overflow.
  */
-export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
+@inline export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
   const room = length - <u32>TEXT;
   if (room > FRAME_OCTETS_MAX - <u32>TEXT) return NOT_STRAIGHT; // too short or long
   if (load<u64>(frame) << MAC_SHIFT != linkAddressOnTop()) return NOT_STRAIGHT;
@@ -153,7 +154,7 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
     events = advance(tcb, ack, nowMs);
     expectNumbers(numbers);
   }
-  if (isWindowNew) takeWindow(tcb, control);
+  if (isWindowNew) events |= takeWindow(tcb, control);
   tcb.sndWl1 = seq;
   const isUnfinished = ack != tcb.sndEnd;
   if (isUnfinished) wantOutput(tcb);
@@ -163,6 +164,7 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
     events |= Event.READABLE;
   }
   if (events == 0) return isUnfinished ? Work.ASKED : Work.NONE;
+  if (events & Event.PEER_CLOSED) takeFin(tcb);
   raise(tcb, events);
   return Work.ASKED;
 }
@@ -185,16 +187,18 @@ export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
   return swap16(<u32>control >> 16) << tcb.sndShift;
 }
 
-/** Another control word than the last one: a plain ACK, and a window that takes a segment. */
+/** Another control word than the last one: a plain ACK or FIN, and a window that takes a segment. */
 function isWindowOpen(tcb: Tcb, control: u64): bool {
   return (control & FLAGS_MASK) == JUST_ACK && windowOf(tcb, control) >= <u32>tcb.sndMss;
 }
 
-function takeWindow(tcb: Tcb, control: u64): void {
+/** What the user is told of it: the FIN, if it has one. */
+function takeWindow(tcb: Tcb, control: u64): u32 {
   const window = windowOf(tcb, control);
   tcb.sndWnd = window;
   tcb.sndWndMax = max(tcb.sndWndMax, window);
   templateOf(tcb).control = control;
+  return control & FIN ? Event.PEER_CLOSED | Event.READABLE : 0;
 }
 
 /** SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna; what the user is told of it. */
@@ -251,9 +255,7 @@ function takeWindow(tcb: Tcb, control: u64): void {
   const next = seq + octets;
   tcb.rcvNxt = next;
   acknowledgeText(tcb, next, mss);
-  if (isRingFullWith(held + octets)) {
-    if (!isRingFullWith(held)) noteStall(tcb);
-  }
+  if (isRingFilledBy(held, octets)) noteStall(tcb);
 }
 
 /** As tcp/tcb's signal: this one is accepted and was not released. */

@@ -59,6 +59,7 @@ import {
   startTimestamps,
 } from "./timestamps";
 import { TimeWait, arrivesInTimeWait, enterTimeWait, isFinalFin } from "./time-wait";
+import { superviseUserTimeout } from "./timers";
 import { takeUrgent } from "./urgent";
 
 /** How far above the old incarnation's numbers a reopened tuple starts, at the least (MAY-2). */
@@ -367,7 +368,7 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
   switch (stateOfTcb(tcb)) {
     case State.FIN_WAIT_1:
       setState(tcb, State.FIN_WAIT_2);
-      wantOutput(tcb); // a full close bounds this state by the user timeout
+      superviseUserTimeout(tcb); // it bounds this state after a full close
       return true;
     case State.CLOSING:
       // The ACK of the peer's FIN may still be due, and the TCB will not send it any more.
@@ -412,22 +413,9 @@ function processText(tcb: Tcb, segment: Segment): bool {
 
 /** Eighth check: the FIN, now or remembered from before. */
 function processFin(tcb: Tcb, segment: Segment): void {
-  if (!receiveFin(tcb, segment)) return;
-  switch (stateOfTcb(tcb)) {
-    case State.ESTABLISHED:
-      setState(tcb, State.CLOSE_WAIT);
-      break;
-    case State.FIN_WAIT_1:
-      // Our FIN's acknowledgement would have led to FIN-WAIT-2 in the fifth check.
-      setState(tcb, State.CLOSING);
-      break;
-    case State.FIN_WAIT_2:
-      replyAck(tcb, segment);
-      enterTimeWait(tcb);
-      break;
-    default:
-      assert(false);
-  }
+  if (!receiveFin(tcb, segment) || stateOfTcb(tcb) != State.FIN_WAIT_2) return;
+  replyAck(tcb, segment);
+  enterTimeWait(tcb);
 }
 
 /**

@@ -30,6 +30,7 @@ import {
   raiseFlag,
   receiveRingOf,
   receivedRanges,
+  setState,
   signal,
   stateOfTcb,
 } from "./tcb";
@@ -72,14 +73,18 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
   return read + RECEIVE_RING_OCTETS - tcb.rcvAdv;
 }
 
-/** Whether the user has left so little room that the window stays closed. */
+/** With so many octets in the ring there is so little room that the window stays closed. */
+@inline const FULL_RING: u32 = RECEIVE_RING_OCTETS + 1 - WORTHWHILE_STEP;
+
+/** Whether the user has left so little room. */
 @inline export function isRingFull(tcb: Tcb): bool {
-  return isRingFullWith(tcb.rcvNxt - tcb.rcvRead);
+  return tcb.rcvNxt - tcb.rcvRead >= FULL_RING;
 }
 
-/** The same, with so many octets in it. */
-@inline export function isRingFullWith(octets: u32): bool {
-  return RECEIVE_RING_OCTETS - octets < min(RECEIVE_RING_OCTETS / 2, RCV_MSS);
+/** Whether a ring that held so many octets and was not full is full with so many more. */
+@inline export function isRingFilledBy(held: u32, octets: u32): bool {
+  // Below FULL_RING the difference is a huge number.
+  return held + octets - FULL_RING < octets;
 }
 
 /** Acknowledges with the next poll. */
@@ -225,12 +230,26 @@ export function receiveFin(tcb: Tcb, segment: Segment): bool {
     if (segment.has(Ctl.FIN)) acknowledgeNow(tcb);
     return false;
   }
+  takeFin(tcb);
+  signal(tcb, Event.PEER_CLOSED | Event.READABLE);
+  return true;
+}
+
+/**
+ * Eighth check: the peer's FIN has RCV.NXT. It is taken, acknowledged at once, and the state is
+ * another one; but for TIME-WAIT, which needs another record.
+ */
+export function takeFin(tcb: Tcb): void {
+  tcb.rcvFin = tcb.rcvNxt;
   tcb.rcvNxt += 1;
   // The octet that the FIN takes leaves the window to the right of it unchanged.
   if (seqLt(tcb.rcvAdv, tcb.rcvNxt)) tcb.rcvAdv = tcb.rcvNxt;
-  raiseFlag(tcb, Flag.PEER_CLOSED);
+  raiseFlag(tcb, Flag.FIN_SEEN | Flag.PEER_CLOSED);
   stopTimer(tcb, Timer.DELAYED_ACK);
+  const state = stateOfTcb(tcb);
+  if (state != State.FIN_WAIT_2) {
+    // Our FIN's acknowledgement would have led from FIN-WAIT-1 to FIN-WAIT-2 in the fifth check.
+    setState(tcb, state == State.ESTABLISHED ? State.CLOSE_WAIT : State.CLOSING);
+  }
   acknowledgeNow(tcb);
-  signal(tcb, Event.PEER_CLOSED | Event.READABLE);
-  return true;
 }

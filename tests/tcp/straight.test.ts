@@ -183,26 +183,56 @@ class Duel {
     this.call("tcpSetOption", this.#handle, which, value);
   }
 
+  /** The next segment, with so many octets, which acknowledges everything. */
+  feedExpected(octets: number): void {
+    const [, truth] = this.sides;
+    const [seq, ack] = [truth.field("RCV_NXT"), truth.field("SND_NXT")];
+    this.feed(build({ seq, ack, flags: ACK, window: 60_000, text: new Uint8Array(octets) }));
+  }
+
   /** The call comes between two frames that are just what is expected. */
   turn(call: string, random: Seeded): void {
     const [, truth] = this.sides;
-    const feed = (octets: number) => {
-      const [seq, ack] = [truth.field("RCV_NXT"), truth.field("SND_NXT")];
-      const text = new Uint8Array(octets);
-      this.feed(build({ seq, ack, flags: ACK, window: 60_000, text }));
-    };
     this.receive(60_000);
     this.events();
     this.poll(0);
-    feed(10);
+    this.feedExpected(10);
     this.receive(60_000); // what is unread would be answered by an RST
     this.write(100, random);
     if (truth.field("STATE") === State.ESTABLISHED) this.call(call, this.#handle);
-    feed(10);
+    this.feedExpected(10);
     this.compare(`after ${call}`);
     this.poll(0);
-    feed(0);
+    this.feedExpected(0);
     this.compare(`after ${call}, acknowledged`);
+  }
+
+  /** `beyond`: how many octets behind the text and the edge of the window the FIN lies; or nowhere. */
+  fin(octets: number, window: number, beyond?: number): void {
+    const [, truth] = this.sides;
+    if (beyond !== undefined) octets = truth.field("RCV_WND") + beyond;
+    const text = Uint8Array.from({ length: octets }, (_, i) => i & 0xff);
+    const [seq, ack] = [truth.field("RCV_NXT"), truth.field("SND_NXT")];
+    this.feed(build({ seq, ack, flags: ACK | FIN, window, text }));
+    this.compare("after the FIN");
+    this.poll(0);
+    this.feed(build({ seq, ack, flags: ACK | FIN, window, text }));
+    this.compare("after the FIN once more");
+    this.poll(0);
+    this.receive(60_000);
+    this.events();
+    this.poll(0);
+    this.compare("after everything was read");
+  }
+
+  /** CLOSE, and the acknowledgement of it. */
+  end(): void {
+    this.call("tcpClose", this.#handle);
+    this.poll(0);
+    this.feedExpected(0);
+    this.events();
+    this.poll(0);
+    this.compare("after the end");
   }
 
   /** A segment about where the connection is: mostly the expected one. */
@@ -266,6 +296,31 @@ for (const [what, options] of Object.entries(KINDS)) {
         duel.compare(`seed ${seed}, step ${step}`);
       }
       assert.ok(duel.quietFrames > 0, "no frame asked for nothing");
+    }
+  });
+}
+
+/** What the segment with the FIN has: octets of text, a window, how far it reaches. */
+const FINS: Readonly<Record<string, [octets: number, window: number, beyond?: number]>> = {
+  "without text": [0, 60_000],
+  "behind text": [700, 60_000],
+  "with another window": [0, 50_000],
+  "with a window that is too small to be usual": [10, 100],
+  "as the last octet of the window": [0, 60_000, -1],
+  "just behind the window": [0, 60_000, 0],
+};
+
+for (const [what, [octets, window, beyond]] of Object.entries(FINS)) {
+  test(`the peer's FIN ${what}: both ways agree`, () => {
+    for (const written of [0, 1_000]) {
+      const random = new Seeded(7);
+      const duel = new Duel();
+      duel.open(MSS, 0xffff_fff0);
+      duel.feedExpected(beyond === undefined ? 0 : 1_460);
+      duel.write(written, random);
+      duel.poll(1);
+      duel.fin(octets, window, beyond);
+      duel.end();
     }
   });
 }
