@@ -156,7 +156,13 @@ function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
 
 /** Copies the text, and returns its sum. */
 @inline function emitText(tcb: Tcb, flight: u32, octets: u32): u64 {
-  copyOctets(FRAME + TEXT, sendRingOf(tcb) + ringOffset(tcb, flight), octets);
+  const text = sendRingOf(tcb) + ringOffset(tcb, flight);
+  if (octets == 1) {
+    const octet = load<u8>(text);
+    store<u8>(FRAME + TEXT, octet);
+    return octet;
+  }
+  copyOctets(FRAME + TEXT, text, octets);
   return sumOfText(FRAME + TEXT, octets);
 }
 

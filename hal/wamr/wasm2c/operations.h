@@ -112,15 +112,11 @@ ALWAYS_INLINE uint8_t *linger_range(uint32_t address, uint32_t octets) {
   return linger_memory_octets + address;
 }
 
-/*
- * A libc's memmove is slow where memcpy is not, on Cortex-M by a factor of five. A single octet, as
- * an interactive application has it, is not worth a call.
- */
+/* A libc's memmove is slow where memcpy is not, on Cortex-M by a factor of five. */
 ALWAYS_INLINE void linger_copy(uint32_t to, uint32_t from, uint32_t octets) {
   uint8_t *const target = linger_range(to, octets);
   const uint8_t *const source = linger_range(from, octets);
-  if (octets == 1) *target = *source;
-  else if (to - from >= octets && from - to >= octets) memcpy(target, source, octets);
+  if (to - from >= octets && from - to >= octets) memcpy(target, source, octets);
   else memmove(target, source, octets);
 }
 
