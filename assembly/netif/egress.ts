@@ -43,16 +43,20 @@ export function runEgress(): bool {
     if (!takeTurn(flow)) return true;
     --budget;
   }
-  // At most as many requests as the table has entries, and one defence.
+  return !sendAllArp() || isAnyPending();
+}
+
+/** At most as many requests as the table has entries, and one defence. False when BUSY. */
+function sendAllArp(): bool {
   while (isArpOwed()) {
-    if (!sendOwedArp()) return true;
+    if (!sendOwedArp()) return false;
   }
-  return nextPendingFlow() != 0;
+  return true;
 }
 
 /**
- * The same where only flows want to send, and one does. SENT: that was all; NOT: something else is
- * left, for `runEgress`.
+ * The same where only flows want to send, and one does. SENT: that was all; BUSY: flows are left,
+ * for the next `poll`; NOT: something else may be left, for `runEgress`.
  */
 export function sendPending(nowMs: u32): Straight {
   for (let budget = EGRESS_BUDGET; budget != 0; --budget) {
@@ -62,9 +66,10 @@ export function sendPending(nowMs: u32): Straight {
       return Straight.BUSY;
     }
     if (isNothingDue()) return Straight.SENT;
-    if (!isAnyPending()) break;
+    if (!isAnyPending()) return Straight.NOT;
   }
-  return Straight.NOT;
+  sendAllArp();
+  return Straight.BUSY;
 }
 
 /** Sends the OutSegment that a deadline has filled, if that can be done now. */

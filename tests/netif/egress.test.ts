@@ -164,4 +164,29 @@ describe("the budget of a poll", () => {
     assert.ok(polls > 1 && polls < 20, `${polls} polls`);
     assert.equal(synsOf(link.device.emitted.splice(0)).length, 100);
   });
+
+  test("it is the same where only connections have something to send (host)", () => {
+    const link = new Link({ profile: "host" });
+    link.arpRequest(PEER);
+    link.poll();
+    for (let i = 0; i < 100; i++) link.connect(PEER.address);
+    const sent = Array.from({ length: 5 }, () => {
+      link.device.poll();
+      return synsOf(link.device.emitted.splice(0)).length;
+    });
+    assert.deepEqual(sent, [32, 32, 32, 4, 0]);
+  });
+
+  test("what it lets pass is asked for in the same poll (host)", () => {
+    const link = new Link({ profile: "host" });
+    link.arpRequest(PEER);
+    link.poll();
+    link.connect(station(3).address);
+    for (let i = 0; i < 32; i++) link.connect(PEER.address);
+    assert.equal(link.device.poll(), 0);
+    const emitted = link.device.emitted.splice(0);
+    assert.equal(synsOf(emitted).length, 31);
+    assert.deepEqual(arpOf(emitted), [`asks for .3 to ${BROADCAST_MAC}`]);
+    assert.equal(synsOf(link.poll()).length, 1);
+  });
 });
