@@ -117,6 +117,17 @@ export class Applications {
     return readFileSync(`${path}.wasm`);
   }
 
+  /** Why a module, from its text, is not translated to C. */
+  refusal(text: string): string {
+    this.assemble(text);
+    const script = join(ROOT, "hal/wamr/cmake/wasm2c.cmake");
+    const variables = [`WASM=${join(this.#folder, "text.wasm")}`, `OUTPUT=${this.#folder}/text-c`];
+    const args = [...variables.flatMap((variable) => ["-D", variable]), "-P", script];
+    const { status, stderr } = spawnSync("cmake", args, { encoding: "utf8" });
+    assert.notEqual(status, 0, "it was translated");
+    return stderr.replaceAll(/\s+/g, " ");
+  }
+
   discard(): void {
     rmSync(this.#folder, { recursive: true });
   }

@@ -130,7 +130,7 @@ ALWAYS_INLINE void linger_fill(uint32_t at, uint32_t octet, uint32_t octets) {
 /** A data segment; all of linear memory is zero before the first one. */
 #define LOAD_DATA(memory, at, data, octets) memcpy(linger_range(at, octets), data, octets)
 #define wasm_rt_allocate_memory(memory, pages, pages_max) \
-  memset(linger_memory_octets, 0, LINGER_MEMORY_OCTETS)
+  memset(linger_memory_octets, 0, LINGER_MEMORY_OCTETS + LINGER_GUARD_OCTETS)
 #define wasm_rt_free_memory(memory) ((void)(memory))
 /* Types of functions matter to indirect calls only, and a Linger module has none. */
 #define wasm_rt_register_func_type(parameters, results, ...) 0

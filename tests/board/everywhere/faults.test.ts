@@ -76,6 +76,13 @@ describe("a module that cannot run is refused with the reason", () => {
     });
   }
 
+  test("ahead of time: a module whose memory ends before its __heap_base", () => {
+    const memory = '(memory (export "memory") 1)';
+    const heapBase = '(global (export "__heap_base") i32 (i32.const 65537))';
+    const said = applications.refusal(`(module ${memory} ${heapBase})`);
+    assert.ok(said.includes("no Linger module: its memory ends before its __heap_base"), said);
+  });
+
   test("and so are settings that make no sense", async () => {
     const settings = { ip: "10.9.0.2/24 colour=green" };
     const board = BoardMachine.inQemu(build("mps2-an385-fast"), { settings });
