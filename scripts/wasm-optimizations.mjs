@@ -27,8 +27,9 @@ export const WASM_FEATURES = [
  * asc's and wasm-opt's --converge change next to nothing there. On a board code is memory, in
  * WAMR's fast interpreter three octets for one, so there the smallest wins: asc's shrink level 2,
  * at which scripts/asc-transform.mjs takes `@inline` off functions, and -Oz. That took a `default`
- * of 35,989 octets to 31,974. The host has the room: its target has asc's shrink level 0; inlining
- * yet more makes it larger for little.
+ * of 35,989 octets to 31,974. Today that has level 1, at which functions that are called often are
+ * inlined. The host has the room: its target has level 0; inlining yet more makes it larger for
+ * little.
  */
 const FOR_SIZE = ["-Oz", "--converge"];
 /**

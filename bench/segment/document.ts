@@ -142,9 +142,9 @@ nothing is due (\`dueAddress\`); each batch ends with one.
 **What is measured** is the release module \`host\` with other pools: all protocol features, all
 assertions, compiled for speed. \`tiny\` and \`default\` are compiled for size and leave the
 straight ways (\`CONFIG_STRAIGHT\`) out, since WAMR keeps three octets of RAM for each octet of
-code: they cost up to eleven times as much. \`default\` stands below, too, as the engines that end
-in \`-boards\`. With \`CONFIG_STRAIGHT=1\` it is 4 KB larger, and common segments cost half of that
-or less (\`hal/README.md\`).
+code: they cost up to nine times as much. \`default\` stands below, too, as the engines that end
+in \`-boards\`. With \`CONFIG_STRAIGHT=1\` it is 5 KB larger, and common segments cost about half of
+that or less (\`hal/README.md\`).
 
 - *ratio*: Linger's cost through lwIP's. *aim*: the ratio that is aimed at. Met so far:
   ${met.filter((one) => one !== "").join(", ")}.
@@ -154,13 +154,13 @@ or less (\`hal/README.md\`).
   thousand steps.
 
 **What it does not say**: instructions are not cycles, and operations of Wasm are not instructions.
-An interpreter takes some 10 instructions for an operation, 20 for an access to memory and 240 for a
-call. A Cortex-M3 loads several words in one instruction, which takes as many cycles as words: a
-count of instructions does not show that. V8's nanoseconds are the least of many runs on a shared
-machine, and differ from run to run. In \`m3-wasm2c\` lwIP is not in a sandbox and Linger is. lwIP's
-checksum is the best that gcc makes of C; one in assembler would be shorter. It takes its initial
-sequence numbers from a counter, Linger from the keyed hash of RFC 6528: that counts against Linger
-in S6.`;
+An interpreter takes some 9 instructions for an operation, 15 for an access to memory, 130 to 260
+for a call. A Cortex-M3 loads several words in one instruction, which takes as many cycles as
+words: a count of instructions does not show that. V8's nanoseconds are the least of many runs on a
+shared machine, and differ from run to run. In \`m3-wasm2c\` lwIP is not in a sandbox and Linger is.
+lwIP's checksum is the best that gcc makes of C; one in assembler would be shorter. It takes its
+initial sequence numbers from a counter, Linger from the keyed hash of RFC 6528: that counts against
+Linger in S6.`;
 }
 
 /** Writes the page and its plots. */

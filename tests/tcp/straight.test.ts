@@ -207,7 +207,7 @@ class Duel {
     this.compare(`after ${call}, acknowledged`);
   }
 
-  /** `beyond`: how many octets behind the text and the edge of the window the FIN lies; or nowhere. */
+  /** `beyond`: so that the FIN lies so far behind the right edge of the window. */
   fin(octets: number, window: number, beyond?: number): void {
     const [, truth] = this.sides;
     if (beyond !== undefined) octets = truth.field("RCV_WND") + beyond;
