@@ -64,8 +64,8 @@ function(linger_add_hal target)
   endif()
   if(HAL_RECORDING)
     linger_add_sources(${target} ${source}/record.c)
-    # It stands in every call.
-    set_property(SOURCE ${source}/record.c APPEND PROPERTY COMPILE_OPTIONS -O2)
+    # It stands in every call, where loads that come early only take up registers.
+    set_property(SOURCE ${source}/record.c APPEND PROPERTY COMPILE_OPTIONS -O2 -fno-schedule-insns)
     target_compile_definitions(${target} PRIVATE LINGER_RECORDING
       LINGER_RECORD_HASH_TURNS=${HAL_RECORDING})
   endif()

@@ -4,10 +4,10 @@
 # As a command, which the function below has the build run:
 #   cmake -D WASM=x.wasm -D OUTPUT=FOLDER -P wasm2c.cmake
 # makes FOLDER/linger-module.c and .h, with the names `Z_lingerZ_…`, and linger-module-facts.h: the
-# size of linear memory and of the guard behind it, the module's SHA-256, and whether there is an application. Compile it with
-# hal/wamr/wasm2c in the path of include files; who links it has `linger_memory_octets` and
-# `wasm_rt_trap`. No Linger module has a table of functions; TABLES lets one through that has, for
-# whoever brings the operations.
+# size of linear memory and of the guard behind it, the module's SHA-256, and whether there is an
+# application. Compile it with hal/wamr/wasm2c in the path of include files; who links it has
+# `linger_memory_octets` and `wasm_rt_trap`. No Linger module has a table of functions; TABLES lets
+# one through that has, for whoever brings the operations.
 
 set(LINGER_WASM2C_FOLDER ${CMAKE_CURRENT_LIST_DIR}/../wasm2c)
 set(LINGER_WASM2C_SCRIPT ${CMAKE_CURRENT_LIST_FILE})

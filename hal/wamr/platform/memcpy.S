@@ -1,7 +1,7 @@
 /**
- * A memcpy for Cortex-M3 and later: 160 octets in ten instructions where source and target are
- * aligned alike, then 32 in four. newlib's takes sixteen pairs of ldr and str, and four more, for
- * 64. Cycles were not counted; ldm and stm take one a word.
+ * A memcpy for Cortex-M3 and later: 320 octets in 18 instructions where source and target are
+ * aligned alike, then 160 in ten, 32 in four. newlib's takes sixteen pairs of ldr and str, and four
+ * more, for 64. Cycles were not counted; ldm and stm take one a word.
  *
  * void *memcpy(void *to, const void *from, size_t octets), C11 §7.24.2.1.
  * Takes the libc's place in everything that it is linked with. Needs word accesses to be allowed
@@ -40,6 +40,8 @@ memcpy:
   bne .Lslanted
   subs r2, #128
   blo .Lrest
+  subs r2, #160
+  blo .Llast
 .Lblocks:
   ldmia r1!, {r3-r11, lr}
   stmia ip!, {r3-r11, lr}
@@ -49,8 +51,28 @@ memcpy:
   stmia ip!, {r3-r11, lr}
   ldmia r1!, {r3-r11, lr}
   stmia ip!, {r3-r11, lr}
-  subs r2, #160
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  subs r2, #320
   bhs .Lblocks
+.Llast: /* fewer than 320, of which 320 are taken away */
+  adds r2, #160
+  bcc .Lrest
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  ldmia r1!, {r3-r11, lr}
+  stmia ip!, {r3-r11, lr}
+  subs r2, #160
 .Lrest: /* fewer than 160, of which 160 are taken away */
   adds r2, #128
   bcc .Lrestored

@@ -117,6 +117,8 @@ enum number {
 };
 
 static struct {
+  /** Each two octets before its frame, at a word; NULL: it is not there. */
+  const uint8_t *slots[SLOTS_MAX];
   /** Where the next record goes: aligned as its place in the recording is. */
   uint8_t *at;
   /** From here on there may be no room for a call's record, or for an import's. NULL: it is off. */
@@ -130,8 +132,7 @@ static struct {
   /** Where it may be at most for a few octets to be copied. */
   uint32_t room_last;
   const uint8_t *image;
-  /** Each two octets before its frame, at a word; NULL: it is not there. */
-  const uint8_t *slots[SLOTS_MAX];
+  /** Until the next hash; 1 while it is off, so that each turn asks. */
   uint32_t turns_left;
   /** From here to `at` are octets that the port has not been given. */
   uint8_t *begin;
@@ -142,7 +143,12 @@ static struct {
   uint32_t slots_end;
   uint32_t slot_octets;
   uint32_t image_octets;
-} recorder;
+} recorder = {.turns_left = 1};
+
+ALWAYS_INLINE void switch_off(void) {
+  recorder.limit = NULL;
+  recorder.turns_left = 1;
+}
 
 /** A port whose recording is to lie in memory has that written where it is to be. */
 __attribute__((weak)) uint8_t *linger_port_record_room(uint32_t *octets) {
@@ -165,7 +171,7 @@ static bool take_room(void) {
   uint32_t count = 0;
   uint8_t *const octets = linger_port_record_room(&count);
   if (octets == NULL || count < LINGER_RECORD_ROOM_MIN) {
-    recorder.limit = NULL;
+    switch_off();
     return false;
   }
   set_room(octets, count);
@@ -191,7 +197,7 @@ ALWAYS_INLINE void flush(void) {
 /** The port is slow compared with this: not in line. False: the recorder is off. */
 COLD static bool make_room(void) {
   if (recorder.limit == NULL) return false;
-  if (recorder.home == NULL) {
+  if (recorder.home == NULL && recorder.at != recorder.end) {
     // Zeros are no record.
     memset(recorder.at, 0, (size_t)(recorder.end - recorder.at));
     recorder.at = recorder.end;
@@ -474,7 +480,7 @@ void linger_record_end(void) {
   if (!can_begin()) return;
   *recorder.at++ = KIND_END;
   flush();
-  recorder.limit = NULL;
+  switch_off();
 }
 
 void linger_record_trap(void) {
@@ -484,11 +490,13 @@ void linger_record_trap(void) {
 }
 
 void linger_record_turn(void) {
-  if (recorder.limit == NULL) return;
   if (UNLIKELY(--recorder.turns_left == 0)) {
     recorder.turns_left = LINGER_RECORD_HASH_TURNS;
-    put_hash();
-    if (recorder.limit == NULL) return;
+    if (recorder.limit != NULL) put_hash();
+    if (recorder.limit == NULL) {
+      recorder.turns_left = 1;
+      return;
+    }
   }
   // A received frame mostly comes next, and wants to be aligned.
   recorder.at = align(recorder.at);
@@ -588,20 +596,27 @@ ALWAYS_INLINE bool put_usual_frame(uint32_t slot, uint32_t octets, uint32_t now_
   return true;
 }
 
-/** SEND's octets for the connection that is being served. False: it is otherwise. */
-ALWAYS_INLINE bool put_usual_commit(uint32_t handle, uint32_t octets) {
-  uint8_t *to = recorder.at;
-  const uint32_t room = recorder.room;
-  if (UNLIKELY(to >= recorder.limit || room > recorder.room_last)) return false;
-  if (UNLIKELY(handle != recorder.ready || handle != recorder.room_handle)) return false;
-  const bool is_long = octets > COPIED_OCTETS_MAX;
-  if (is_long && UNLIKELY(octets > UINT16_MAX)) return false;
-  if (is_long && UNLIKELY(octets > recorder.image_octets - room)) return false;
+/** SEND's octets, which are in line where they are few. */
+ALWAYS_INLINE void put_room(uint8_t *to, uint32_t room, uint32_t octets, bool is_long) {
   const uint32_t skew = room % 4;
   const uint8_t *const from = recorder.image + (room - skew);
   recorder.room = room + octets;
   to = put_word(align(to), KIND_COMMIT | skew << 8 | octets << 16);
   put_block(to, from, skew + octets, is_long);
+}
+
+/** The same for the connection that is being served. False: it is otherwise. */
+ALWAYS_INLINE bool put_usual_commit(uint32_t handle, uint32_t octets) {
+  uint8_t *const to = recorder.at;
+  const uint32_t room = recorder.room;
+  if (UNLIKELY(to >= recorder.limit || room > recorder.room_last)) return false;
+  if (UNLIKELY(handle != recorder.ready || handle != recorder.room_handle)) return false;
+  if (octets <= COPIED_OCTETS_MAX) {
+    put_room(to, room, octets, false);
+    return true;
+  }
+  if (UNLIKELY(octets > UINT16_MAX || octets > recorder.image_octets - room)) return false;
+  put_room(to, room, octets, true);
   return true;
 }
 
@@ -691,30 +706,35 @@ ALWAYS_INLINE uint32_t answered(enum number number, const uint32_t *values, uint
   return result;
 }
 
+/** The last argument of a call that is written as it mostly is: a frame's time need not be kept. */
+ALWAYS_INLINE uint32_t kept(enum number number, uint32_t value) {
+  return number == NUMBER_frameReceived ? recorder.last_ms : value;
+}
+
 /*
  * Each call twice: as it mostly is, which ends with the engine's call and need keep nothing on the
  * stack, and apart from it the long way.
  */
-#define RECORDED(type, name, ours, count, values, parameters, arguments)                \
-  COLD static type slow_##name parameters {                                             \
-    put_call(NUMBER_##name, count, values);                                             \
-    return LINGER_RAW(ours) arguments;                                                  \
-  }                                                                                     \
-  type ours parameters {                                                                \
-    if (!is_written(NUMBER_##name, values)) return slow_##name arguments;        \
-    return (type)answered(NUMBER_##name, values, (uint32_t)LINGER_RAW(ours) arguments); \
+#define RECORDED(type, name, ours, count, values, parameters, arguments, usual)     \
+  COLD static type slow_##name parameters {                                         \
+    put_call(NUMBER_##name, count, values);                                         \
+    return LINGER_RAW(ours) arguments;                                              \
+  }                                                                                 \
+  type ours parameters {                                                            \
+    if (!is_written(NUMBER_##name, values)) return slow_##name arguments;           \
+    return (type)answered(NUMBER_##name, values, (uint32_t)LINGER_RAW(ours) usual); \
   }
 #define VALUES(...) ((const uint32_t[]){__VA_ARGS__})
-#define RECORDED_0(type, name, ours) RECORDED(type, name, ours, 0, NULL, (void), ())
+#define RECORDED_0(type, name, ours) RECORDED(type, name, ours, 0, NULL, (void), (), ())
 #define RECORDED_1(type, name, ours) \
-  RECORDED(type, name, ours, 1, VALUES(a), (uint32_t a), (a))
+  RECORDED(type, name, ours, 1, VALUES(a), (uint32_t a), (a), (a))
 #define RECORDED_2(type, name, ours) \
-  RECORDED(type, name, ours, 2, VALUES(a, b), (uint32_t a, uint32_t b), (a, b))
-#define RECORDED_3(type, name, ours)                                                      \
+  RECORDED(type, name, ours, 2, VALUES(a, b), (uint32_t a, uint32_t b), (a, b), (a, b))
+#define RECORDED_3(type, name, ours)                                                    \
   RECORDED(type, name, ours, 3, VALUES(a, b, c), (uint32_t a, uint32_t b, uint32_t c), \
-           (a, b, c))
+           (a, b, c), (a, b, kept(NUMBER_##name, c)))
 #define RECORDED_4(type, name, ours)                 \
   RECORDED(type, name, ours, 4, VALUES(a, b, c, d),  \
-           (uint32_t a, uint32_t b, uint32_t c, uint32_t d), (a, b, c, d))
+           (uint32_t a, uint32_t b, uint32_t c, uint32_t d), (a, b, c, d), (a, b, c, d))
 LINGER_EXPORTS(RECORDED_0, RECORDED_1, RECORDED_2, RECORDED_3, RECORDED_4)
 LINGER_APPLICATION_EXPORTS(RECORDED_0, RECORDED_1)
