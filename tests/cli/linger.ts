@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import type { Connection } from "../../hal/host/index.ts";
+import { type Connection, openDatagram, Stack } from "../../hal/host/index.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The command from its sources: nothing has to be built but the modules. */
@@ -139,4 +139,14 @@ export async function receive(connection: Connection, length: number): Promise<B
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+/** A stack at one end of a wire of datagrams, and what the command says to have the other end. */
+export async function openFarStack(t: TestContext): Promise<{ stack: Stack; wire: string }> {
+  const [near, far] = await freePorts();
+  const remote = { host: "127.0.0.1", port: far };
+  const wire = await openDatagram({ local: { port: near }, remote });
+  const stack = Stack.create({ wire, address: "10.9.0.1/24", parameters: { rtoMinMs: 200 } });
+  t.after(() => stack.close());
+  return { stack, wire: `udp:${far}:127.0.0.1:${near}` };
 }

@@ -16,9 +16,9 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it, type TestContext } from "node:test";
-import { listenStream, openDatagram, Stack } from "../../hal/host/index.ts";
+import { listenStream, Stack } from "../../hal/host/index.ts";
 import { doctored } from "../host/doctored-module.ts";
-import { assertMistake, freePorts, linger, ROOT, Running, temporaryFolder } from "./linger.ts";
+import { assertMistake, linger, openFarStack, ROOT, Running, temporaryFolder } from "./linger.ts";
 
 /** A project that has the package installed, as far as asc can tell. */
 const project = mkdtempSync(join(tmpdir(), "linger-examples-"));
@@ -98,15 +98,9 @@ for (const target of ["default", "tiny"] as const) {
   });
 
   it(`--snapshot keeps the application and its connections, ${target}`, async (t) => {
-    const [near, far] = await freePorts();
-    const wire = await openDatagram({
-      local: { port: near },
-      remote: { host: "127.0.0.1", port: far },
-    });
-    const stack = Stack.create({ wire, address: "10.9.0.1/24", parameters: { rtoMinMs: 200 } });
-    t.after(() => stack.close());
+    const { stack, wire } = await openFarStack(t);
     const asleep = join(temporaryFolder(t), "asleep");
-    const args = ["run", compile("echo", target), "--wire", `udp:${far}:127.0.0.1:${near}`];
+    const args = ["run", compile("echo", target), "--wire", wire];
     args.push("--ip", "10.9.0.2/24", "--snapshot", asleep);
     let running = new Running(t, args);
     await running.prints(/^running /m);

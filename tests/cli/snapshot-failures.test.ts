@@ -7,9 +7,15 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync
 import { dirname, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { findNamespace } from "../../hal/host/cli/demo/namespace.ts";
-import { openDatagram, Stack } from "../../hal/host/index.ts";
 import { inNamespace } from "./in-namespace.ts";
-import { assertMistake, freePorts, linger, receive, Running, temporaryFolder } from "./linger.ts";
+import {
+  assertMistake,
+  linger,
+  openFarStack,
+  receive,
+  Running,
+  temporaryFolder,
+} from "./linger.ts";
 
 const SERVER = "10.9.0.2";
 const MUCH = 200_000;
@@ -19,15 +25,9 @@ const skip = "reason" in possibility ? possibility.reason : false;
 
 /** An echo server at one end of a wire, a stack at the other, and where it is to sleep. */
 async function sleeper(t: TestContext) {
-  const [near, far] = await freePorts();
-  const wire = await openDatagram({
-    local: { port: near },
-    remote: { host: "127.0.0.1", port: far },
-  });
-  const stack = Stack.create({ wire, address: "10.9.0.1/24", parameters: { rtoMinMs: 200 } });
-  t.after(() => stack.close());
+  const { stack, wire } = await openFarStack(t);
   const file = join(temporaryFolder(t), "asleep");
-  const args = ["serve", "echo", "--wire", `udp:${far}:127.0.0.1:${near}`, "--ip", SERVER];
+  const args = ["serve", "echo", "--wire", wire, "--ip", SERVER];
   args.push("--snapshot", file, "--quiet");
   const start = async () => {
     const running = new Running(t, args);

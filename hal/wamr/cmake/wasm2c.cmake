@@ -19,9 +19,9 @@ set(LINGER_WASM2C_PAGES "wasm_rt_allocate_memory\\(&instance->w2c_memory, ([0-9]
 set(LINGER_GUARD_OCTETS_MAX 384)
 
 # Adds the module to a target as C, compiled with `optimize`. If that is empty, with -Os, which on a
-# Cortex-M3 takes 4 % fewer instructions than -O2, and less flash; gcc without moving expressions
-# out of branches and loops, where they only take up registers: 1 to 2 % fewer. TABLES behind that:
-# the module may have a table of functions.
+# Cortex-M3 takes fewer instructions than -O2, and less flash; gcc without moving expressions out of
+# branches and loops, where they only take up registers: about 1 % fewer. TABLES behind that: the
+# module may have a table of functions.
 function(linger_add_module_as_c target wasm optimize)
   find_program(LINGER_WASM2C wasm2c)
   if(NOT LINGER_WASM2C)

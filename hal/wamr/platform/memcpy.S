@@ -43,35 +43,19 @@ memcpy:
   subs r2, #160
   blo .Llast
 .Lblocks:
+  .rept 8
   ldmia r1!, {r3-r11, lr}
   stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
+  .endr
   subs r2, #320
   bhs .Lblocks
 .Llast: /* fewer than 320, of which 320 are taken away */
   adds r2, #160
   bcc .Lrest
+  .rept 4
   ldmia r1!, {r3-r11, lr}
   stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
-  ldmia r1!, {r3-r11, lr}
-  stmia ip!, {r3-r11, lr}
+  .endr
   subs r2, #160
 .Lrest: /* fewer than 160, of which 160 are taken away */
   adds r2, #128

@@ -489,18 +489,22 @@ void linger_record_trap(void) {
   linger_record_end();
 }
 
-void linger_record_turn(void) {
-  if (UNLIKELY(--recorder.turns_left == 0)) {
-    recorder.turns_left = LINGER_RECORD_HASH_TURNS;
-    if (recorder.limit != NULL) put_hash();
-    if (recorder.limit == NULL) {
-      recorder.turns_left = 1;
-      return;
-    }
-  }
+ALWAYS_INLINE void end_turn(void) {
   // A received frame mostly comes next, and wants to be aligned.
   recorder.at = align(recorder.at);
   flush();
+}
+
+/** The recorder is off, or it is time for a hash, which may have no room. */
+__attribute__((noinline)) static void end_turn_with_hash(void) {
+  recorder.turns_left = recorder.limit == NULL ? 1 : LINGER_RECORD_HASH_TURNS;
+  if (recorder.limit != NULL) put_hash();
+  if (recorder.limit != NULL) end_turn();
+}
+
+void linger_record_turn(void) {
+  if (UNLIKELY(--recorder.turns_left == 0)) end_turn_with_hash();
+  else end_turn();
 }
 
 /** Which parameter is a time; none: -1. */
@@ -630,9 +634,9 @@ ALWAYS_INLINE bool put_consumed(uint32_t handle, uint32_t octets) {
 }
 
 /** A call of which all is known but that it was made: its argument is this one. */
-ALWAYS_INLINE bool put_known(enum number number, uint32_t value, uint32_t known) {
+ALWAYS_INLINE bool put_known(enum number number, uint32_t value, const uint32_t *known) {
   uint8_t *const to = recorder.at;
-  if (UNLIKELY(to >= recorder.limit || value != known)) return false;
+  if (UNLIKELY(to >= recorder.limit || value != *known)) return false;
   *to = (uint8_t)(number + KIND_OF_KNOWN);
   recorder.at = to + 1;
   return true;
@@ -649,10 +653,10 @@ ALWAYS_INLINE bool put_frequent(enum number number, const uint32_t *values) {
       return put_consumed(values[0], values[1]);
     case NUMBER_poll:
     case NUMBER_appPoll:
-      return put_known(number, values[0], recorder.last_ms);
+      return put_known(number, values[0], &recorder.last_ms);
     case NUMBER_takeEvents:
     case NUMBER_tcpStatus:
-      return put_known(number, values[0], recorder.ready);
+      return put_known(number, values[0], &recorder.ready);
     default:
       return false;
   }
