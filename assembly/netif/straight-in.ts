@@ -22,9 +22,7 @@ import { copyOctets, swap16, swap32 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
 import { openWindow } from "../tcp/congestion";
 import { bucketOfRaw } from "../tcp/demux";
-import {
-  expectConnection, expectNumbers, expectedNumbers, lastConnection,
-} from "../tcp/expected";
+import { expectConnection, lastConnection } from "../tcp/expected";
 import { TCB_LINKS_END, flowAt } from "../tcp/flow";
 import { noteHeard, superviseKeepAlive } from "../tcp/keep-alive";
 import { wantOutput } from "../tcp/pending";
@@ -36,7 +34,7 @@ import { takeRttSample } from "../tcp/rtt";
 import { seqGt } from "../tcp/seq";
 import { noteStall } from "../tcp/stall";
 import { Flag, Tcb, Timer, UNUSUAL, indexOfTcb, receiveRingOf } from "../tcp/tcb";
-import { FRAME_SENDER, FRAME_TUPLE, numbersOf, templateOf } from "../tcp/template";
+import { FRAME_SENDER, FRAME_TUPLE, templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { noteAnswer } from "../tcp/trouble";
 import { MAC_SHIFT, linkAddressOnTop } from "./interface";
@@ -78,9 +76,14 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   return <u32>((total + rotl<u64>(total, 32)) >> 32) % 0xffff == 0;
 }
 
-/** Whether these are the addresses and ports of this connection's template. */
-@inline function isOf(tcb: Tcb, source: u64, tuple: u64): bool {
-  return templateOf(tcb).tuple == tuple && <u64>templateOf(tcb).source == source;
+/** 0 if these are the addresses and ports of this connection's template. */
+@inline function differsFrom(tcb: Tcb, source: u64, tuple: u64): u64 {
+  return (templateOf(tcb).tuple ^ tuple) | (<u64>templateOf(tcb).source ^ source);
+}
+
+/** 0 if this frame has the sender of this connection's template, and its type. */
+@inline function senderDiffers(tcb: Tcb, frame: usize): u64 {
+  return templateOf(tcb).sender ^ load<u64>(frame, FRAME_SENDER);
 }
 
 @inline function isUnusual(tcb: Tcb): bool {
@@ -113,22 +116,20 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   const ipOctets = (first >> 16) & 0xffff;
   let total = addresses + TCP_AND_LESS_HEADER + ipOctets + (tuple >> 32);
   let found = lastConnection();
-  let expected = expectedNumbers();
-  if (found == 0 || !isOf(changetype<Tcb>(found), source, tuple)) {
+  if (found == 0 || (differsFrom(changetype<Tcb>(found), source, tuple) | senderDiffers(changetype<Tcb>(found), frame)) != 0) {
     let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | source));
     for (;;) {
       found = changetype<usize>(flowAt(link));
       // Records of other kinds are shorter, and have no template.
-      if (link - 1 < TCB_LINKS_END - 1 && isOf(changetype<Tcb>(found), source, tuple)) break;
+      if (link - 1 < TCB_LINKS_END - 1 && differsFrom(changetype<Tcb>(found), source, tuple) == 0) break;
       if (link == 0) return PLAIN;
       link = <u32>changetype<Tcb>(found).hashNext;
     }
     if (isUnusual(changetype<Tcb>(found))) return PLAIN;
-    expected = numbersOf(changetype<Tcb>(found));
-    expectConnection(found, expected);
+    if (senderDiffers(changetype<Tcb>(found), frame) != 0) return PLAIN;
+    expectConnection(found);
   }
   const tcb = changetype<Tcb>(found);
-  if (load<u64>(frame, FRAME_SENDER) != templateOf(tcb).sender) return PLAIN;
   const octets: u32 = ipOctets == NO_TEXT ? 0 : swap16(<u32>ipOctets) - HEADERS_OCTETS;
   if (octets > room) return PLAIN;
   const numbers = load<u64>(frame, SEQ_AND_ACK);
@@ -136,16 +137,25 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   const una = tcb.sndUna;
   let ack = una;
   const flight = tcb.sndNxt - una;
+  const expected = templateOf(tcb).numbers;
   if (numbers != expected) {
     ack = swap32(<u32>(numbers >> 32));
     if (<u32>numbers != <u32>expected || ack - una > flight) return PLAIN;
   }
-  if (flight != 0 && !isPlainFlight(tcb, una + flight)) return PLAIN;
-  if (octets == 0 ? flight != 0 && ack == una : octets > tcb.rcvAdv - seq) return PLAIN;
+  if (flight != 0) {
+    if (!isPlainFlight(tcb, una + flight)) return PLAIN;
+  }
+  if (octets != 0) {
+    if (octets > tcb.rcvAdv - seq) return PLAIN;
+  } else if (flight != 0) {
+    if (ack == una) return PLAIN;
+  }
   const last = load<u64>(frame, CONTROL);
   const control = last & CONTROL_MASK;
   const isWindowNew = control != templateOf(tcb).control;
-  if (isWindowNew && !isWindowOpen(tcb, control)) return PLAIN;
+  if (isWindowNew) {
+    if (!isWindowOpen(tcb, control)) return PLAIN;
+  }
   total += (numbers & LOW) + (numbers >> 32) + last;
   if (octets != 0) total += sumOfText(frame + TEXT, octets);
   if (!isRight(total)) return PLAIN;
@@ -153,7 +163,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   let events: u32 = 0;
   if (ack != una) {
     events = advance(tcb, ack, nowMs);
-    expectNumbers(numbers);
+    templateOf(tcb).numbers = numbers;
   }
   if (isWindowNew) events |= takeWindow(tcb, control);
   tcb.sndWl1 = seq;
@@ -161,7 +171,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   if (isUnfinished) wantOutput(tcb);
   if (octets != 0) {
     takeText(tcb, seq, frame + TEXT, octets);
-    expectNumbers((numbers & ~LOW) | <u64>swap32(seq + octets));
+    templateOf(tcb).numbers = (numbers & ~LOW) | <u64>swap32(seq + octets);
     events |= Event.READABLE;
   }
   if (events == 0) return isUnfinished ? Work.ASKED : Work.NONE;

@@ -29,6 +29,7 @@ import {
 import {
   FIRST_LISTENER_ENTRY,
   connectionEntry,
+  isAnyReady,
   listenerEntry,
   takeReady,
   withdrawReady,
@@ -328,8 +329,8 @@ export function tcpLookup(remoteAddress: u32, remotePort: u32, localPort: u32): 
  * The next handle with events to take (`takeEvents`), or 0.
  */
 @inline export function nextReady(): i32 {
+  if (!isAnyReady()) return 0;
   const entry = takeReady();
-  if (entry == 0) return 0;
   if (entry < FIRST_LISTENER_ENTRY) {
     const index = entry - connectionEntry(0);
     return handleOf(tcbAt(index), index);

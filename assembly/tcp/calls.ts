@@ -47,7 +47,7 @@ import {
   stateOfTcb,
 } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
-import { noteStall } from "./stall";
+import { noteUse } from "./stall";
 import { stopAllTimers, stopTimer } from "./timers";
 import { setTimestampOffset } from "./timestamps";
 import { makeUrgent, readUrgent } from "./urgent";
@@ -141,13 +141,16 @@ export function send(tcb: Tcb, from: usize, octets: u32): i32 {
   const ring = sendRingOf(tcb);
   const offset = advanceOffset(tcb.sendOffset, SEND_RING_OCTETS - room, SEND_RING_OCTETS);
   const taken = min(octets, <u32>room);
-  const first = contiguousOctets(offset, taken, SEND_RING_OCTETS);
-  copyOctets(ring + offset, from, first);
-  if (first < taken) copyOctets(ring, from + first, taken - first);
-  if (taken != 0) {
-    tcb.sndEnd += taken;
-    noteSent(tcb, taken == <u32>room);
+  if (taken == 0) return 0;
+  const atEnd = SEND_RING_OCTETS - offset;
+  if (taken <= atEnd) {
+    copyOctets(ring + offset, from, taken);
+  } else {
+    copyOctets(ring + offset, from, atEnd);
+    copyOctets(ring, from + atEnd, taken - atEnd);
   }
+  tcb.sndEnd += taken;
+  noteSent(tcb, taken == <u32>room);
   return <i32>taken;
 }
 
@@ -174,8 +177,9 @@ export function sendUrgent(tcb: Tcb): i32 {
 /** All the octets there are, 0 at end-of-file, or a Status. */
 @inline function mayRead(tcb: Tcb): i32 {
   if (!has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED | Flag.PEER_CLOSED)) {
-    const octets = tcb.rcvNxt - tcb.rcvRead;
-    return octets != 0 ? <i32>octets : Status.WOULD_BLOCK;
+    const octets = <i32>(tcb.rcvNxt - tcb.rcvRead);
+    if (octets == 0) return Status.WOULD_BLOCK;
+    return octets;
   }
   const isVoid = has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED);
   return isVoid ? Status.CONNECTION_ENDED : <i32>readableOctets(tcb);
@@ -202,9 +206,13 @@ export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
   const ring = receiveRingOf(tcb);
   const offset = <u32>tcb.receiveOffset;
   const taken = min(octets, <u32>readable);
-  const first = contiguousOctets(offset, taken, RECEIVE_RING_OCTETS);
-  copyOctets(to, ring + offset, first);
-  if (first < taken) copyOctets(to + first, ring, taken - first);
+  const atEnd = RECEIVE_RING_OCTETS - offset;
+  if (taken <= atEnd) {
+    copyOctets(to, ring + offset, taken);
+  } else {
+    copyOctets(to, ring + offset, atEnd);
+    copyOctets(to + atEnd, ring, taken - atEnd);
+  }
   noteRead(tcb, taken);
   return <i32>taken;
 }
@@ -213,7 +221,7 @@ export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
 @inline function noteRead(tcb: Tcb, octets: u32): void {
   const read = tcb.rcvRead + octets;
   tcb.rcvRead = read;
-  noteStall(tcb);
+  noteUse(tcb);
   readUrgent(tcb, octets);
   tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
   offerWindow(tcb, read);
@@ -275,7 +283,7 @@ export function abortConnection(tcb: Tcb): i32 {
 /** The user gives the handle back; what is open is closed in full and ends by itself. */
 export function release(tcb: Tcb): void {
   closeFully(tcb);
-  noteStall(tcb);
+  noteUse(tcb);
   // The user timeout begins once more, and for the last time (tcp/ack).
   stopTimer(tcb, Timer.USER_TIMEOUT);
   wantOutput(tcb);
@@ -291,7 +299,7 @@ export function accept(listener: Listener): Tcb | null {
   const tcb = dequeueAcceptable(listener);
   if (tcb == null) return null;
   clearFlag(tcb, Flag.UNACCEPTED);
-  noteStall(tcb);
+  noteUse(tcb);
   stopTimer(tcb, Timer.USER_TIMEOUT);
   if (tcb.timers == 0) stopAllTimers(tcb); // an accepted connection that is idle wakes nobody
   if (tcb.events != 0) enqueueReady(connectionEntry(indexOfTcb(tcb)));

@@ -47,7 +47,7 @@ export function resetReady(): void {
 }
 
 @inline function endsAlone(entry: u32): u32 {
-  return entry | (entry << 16);
+  return entry * 0x1_0001;
 }
 
 /** Puts an entry at the end of the queue, unless it is in it. */
@@ -88,10 +88,14 @@ function withdraw(entry: u32): void {
   }
 }
 
-/** Takes the first entry out of the queue, or returns 0. */
+/** Whether the queue has an entry. */
+@inline export function isAnyReady(): bool {
+  return ends() != 0;
+}
+
+/** Takes the first entry out of the queue, which has one. */
 @inline export function takeReady(): u32 {
   const both = ends();
-  if (both == 0) return 0;
   const entry = both & 0xffff;
   if (both == endsAlone(entry)) store<u32>(LINKS, 0);
   else withdraw(entry);

@@ -14,7 +14,12 @@ import { Flag, Tcb, has } from "./tcb";
 
 /** From now on, unless the connection was released. */
 @inline export function noteStall(tcb: Tcb): void {
-  if (HAS_EVICTION && !has(tcb, Flag.RELEASED)) tcb.stalledAt = <u16>(now() >> UNIT_SHIFT);
+  if (HAS_EVICTION && !has(tcb, Flag.RELEASED)) noteUse(tcb);
+}
+
+/** From now on: the user did something with a connection, which was not released then. */
+@inline export function noteUse(tcb: Tcb): void {
+  if (HAS_EVICTION) tcb.stalledAt = <u16>(now() >> UNIT_SHIFT);
 }
 
 /** Units since then; after 18 hours it seems young again, which harms nobody. */

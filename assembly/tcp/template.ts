@@ -37,6 +37,8 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
    * the checksum, an urgent pointer of 0.
    */
   control: u64;
+  /** SEG.SEQ and SEG.ACK of its next frame, if that acknowledges nothing new. */
+  numbers: u64;
   /** The peer's address. */
   source: u32;
 }
@@ -44,11 +46,6 @@ if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layou
 
 @inline export function templateOf(tcb: Tcb): Template {
   return changetype<Template>(changetype<usize>(tcb) + TEMPLATE_OFFSET);
-}
-
-/** SEG.SEQ and SEG.ACK of this connection's next frame, if that acknowledges nothing new. */
-@inline export function numbersOf(tcb: Tcb): u64 {
-  return <u64>swap32(tcb.rcvNxt) | (<u64>swap32(tcb.sndUna) << 32);
 }
 
 /**
@@ -67,6 +64,7 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
   template.sender = load<u64>(frame, FRAME_SENDER);
   template.tuple = load<u64>(frame, FRAME_TUPLE);
   template.source = load<u32>(frame, FRAME_SOURCE);
+  template.numbers = <u64>swap32(tcb.rcvNxt) | (<u64>swap32(tcb.sndUna) << 32);
 }
 
 /** SND.WND was taken from another segment. */
