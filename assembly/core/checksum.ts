@@ -17,7 +17,7 @@ import { swap16 } from "./octets";
 /** Low seven octets of a word of eight. */
 @inline const SEVEN_OCTETS: u64 = 0x00ff_ffff_ffff_ffff;
 /** Octets that one round of the wide loop sums: 16 words of seven. */
-@inline const BLOCK_OCTETS: usize = 112;
+@inline const BLOCK_OCTETS: u32 = 112;
 
 /**
  * The sum over `octets` octets at `at`, any alignment, at most 3,584: not folded, below 2^63. Sums
@@ -27,7 +27,7 @@ import { swap16 } from "./octets";
 export function sum(at: usize, octets: u32): u64 {
   if (HAS_NATIVE_CHECKSUM && octets >= NATIVE_OCTETS_MIN) return <u64>checksum(at, octets);
   let total: u64 = 0;
-  let left: usize = octets;
+  let left = octets;
   if (HAS_WIDE_CHECKSUM && left > BLOCK_OCTETS) {
     const blocks = blocksOf(octets);
     total = sumBlocks(at, at + blocks);
@@ -58,8 +58,8 @@ export function sum(at: usize, octets: u32): u64 {
  * How many of `octets` octets, at least one, are whole blocks: without the last octet, because the
  * last load of a block reads one beyond it.
  */
-@inline function blocksOf(octets: u32): usize {
-  return <usize>((octets - 1) / BLOCK_OCTETS * BLOCK_OCTETS);
+@inline function blocksOf(octets: u32): u32 {
+  return (octets - 1) / BLOCK_OCTETS * BLOCK_OCTETS;
 }
 
 /**
@@ -101,7 +101,7 @@ export function sum(at: usize, octets: u32): u64 {
     const blocks = blocksOf(octets);
     total = sumBlocks(at, at + blocks);
     at += blocks;
-    left -= <u32>blocks;
+    left -= blocks;
   }
   for (; left >= 32; left -= 32) {
     total +=

@@ -13,7 +13,7 @@ import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
 import { isNothingDue } from "../core/due";
 import { now } from "../core/clock";
 import { flowUnreachable } from "../tcp/icmp-error";
-import { finishFlow, isAnyPending, nextPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
+import { finishFlow, isAnyPending, nextPendingFlow, firstPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
 import { commitSegment, hasSaidAll, prepareSegment } from "../tcp/output";
 import { OutSegment, outSegment } from "../tcp/segment";
 import { takeDoubt } from "../tcp/trouble";
@@ -60,7 +60,7 @@ function sendAllArp(): bool {
  */
 export function sendPending(nowMs: u32): Straight {
   for (let budget = EGRESS_BUDGET; budget != 0; --budget) {
-    const flow = nextPendingFlow();
+    const flow = firstPendingFlow();
     const straight = sendStraight(flow, nowMs);
     if (straight == Straight.NOT ? !takeTurnThoroughly(flow) : straight == Straight.BUSY) {
       return Straight.BUSY;

@@ -87,8 +87,6 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 }
 
 @inline function isUnusual(tcb: Tcb): bool {
-  // Without a template, a sender of 0: nobody has that, but a frame may say so.
-  if (templateOf(tcb).sender == 0) return true;
   const flags = tcb.flags;
   if (flags & UNUSUAL) return true;
   return HAS_SACK && (flags & Flag.SACK) != 0 && isProbing(tcb);

@@ -31,12 +31,15 @@ import { FRAME, sendSegmentFrame } from "./transmitter";
 
 /** `Flow.stateAndKind` of a connection in ESTABLISHED. */
 @inline const ESTABLISHED: u32 = (FlowKind.CONNECTION << 4) | State.ESTABLISHED;
-/** What makes a connection unusual for this way; with SACK only acknowledgements go it. */
+/**
+ * What makes a connection unusual for this way; with SACK only acknowledgements go it. Without a
+ * template there may be text that came early, of which an acknowledgement has to tell.
+ */
 @inline const UNUSUAL: u32 =
   Flag.SEND_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED | Flag.RESET_DUE | Flag.RETRANSMIT_DUE |
   Flag.PROBE_DUE | Flag.PERSISTING | Flag.RECOVERING | Flag.UNACCEPTED | Flag.TIMESTAMPS |
   Flag.ECN | Flag.ECE_DUE | Flag.URGENT | Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE |
-  Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT;
+  Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT | Flag.UNLEARNT;
 
 /** What came of an attempt. */
 export const enum Straight {
@@ -61,17 +64,19 @@ export const enum Straight {
 export function sendStraight(flow: usize, time: u32): Straight {
   const tcb = changetype<Tcb>(flow);
   const flags = tcb.flags;
-  if (<u32>tcb.stateAndKind != ESTABLISHED || flags & UNUSUAL) return Straight.NOT;
-  // Without a template there may be text that came early, of which an acknowledgement has to tell.
-  if (templateOf(tcb).sender == 0 || mayFragment(tcb)) return Straight.NOT;
   const seq = tcb.sndCursor;
+  // Asked at once: an `or` costs an interpreter less than another branch.
+  const isUnusual = (flags & UNUSUAL) | (<u32>tcb.stateAndKind ^ ESTABLISHED) | (seq ^ tcb.sndNxt);
+  if (isUnusual | <u32>mayFragment(tcb)) return Straight.NOT;
   const flight = seq - tcb.sndUna;
   const unsent = tcb.sndEnd - seq;
-  if (seq != tcb.sndNxt) return Straight.NOT;
   let octets: u32 = 0;
+  let offset: u32 = 0;
   if (unsent != 0) {
     octets = flags & Flag.SACK ? 0 : textToSend(tcb, flight, unsent, time);
     if (octets == 0) return Straight.NOT;
+    offset = advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
+    if (octets > SEND_RING_OCTETS - offset) return Straight.NOT;
   } else if (flight != 0 || !isPlainAckDue(tcb)) {
     return Straight.NOT;
   }
@@ -87,7 +92,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   }
   const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
-  if (octets != 0) total += emitText(tcb, flight, octets);
+  if (octets != 0) total += emitText(sendRingOf(tcb) + offset, octets);
   const pushed: u32 = octets != 0 && octets == unsent ? PUSH : 0;
   const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
   emitControl(numbers, JUST_ACK | pushed | (swap16(window) << 16), total);
@@ -95,8 +100,12 @@ export function sendStraight(flow: usize, time: u32): Straight {
   tcb.rcvAcked = ack;
   tcb.rcvAdv = ack + window;
   tcb.acksDue = 0;
-  if (octets == 0) tcb.timers &= ~(<u8>Timer.DELAYED_ACK);
-  else commitText(tcb, seq, octets, time);
+  if (octets == 0) {
+    tcb.timers &= ~(<u8>Timer.DELAYED_ACK);
+  } else {
+    if ((flags & Flag.TIMING) == 0) timeText(tcb, seq, time);
+    commitText(tcb, seq + octets, octets, time);
+  }
   if (octets == unsent) finishAlone(flow);
   else rotateFlow(flow);
   return Straight.SENT;
@@ -120,13 +129,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
     return 0;
   }
   const octets = min(unsent, mss);
-  if (flight + octets > tcb.sndWnd || flight + octets > tcb.cwnd) return 0;
-  return octets <= SEND_RING_OCTETS - ringOffset(tcb, flight) ? octets : 0;
-}
-
-/** Where the octet `flight` behind SND.UNA lies in the send ring. */
-@inline function ringOffset(tcb: Tcb, flight: u32): u32 {
-  return advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
+  return flight + octets <= tcb.sndWnd && flight + octets <= tcb.cwnd ? octets : 0;
 }
 
 /**
@@ -155,8 +158,7 @@ function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
 }
 
 /** Copies the text, and returns its sum. */
-@inline function emitText(tcb: Tcb, flight: u32, octets: u32): u64 {
-  const text = sendRingOf(tcb) + ringOffset(tcb, flight);
+@inline function emitText(text: usize, octets: u32): u64 {
   if (octets == 1) {
     const octet = load<u8>(text);
     store<u8>(FRAME + TEXT, octet);
@@ -173,14 +175,18 @@ function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
   store<u64>(FRAME, <u64>control | (<u64>checksum << 32), 46);
 }
 
-/** Text left, and with it the acknowledgement: as tcp/output's commitSequence. */
-@inline function commitText(tcb: Tcb, seq: u32, octets: u32, time: u32): void {
-  const end = seq + octets;
-  if ((tcb.flags & Flag.TIMING) == 0) {
-    tcb.flags |= Flag.TIMING;
-    tcb.rttSeq = seq;
-    tcb.rttStart = time;
-  }
+/** How long it takes until `seq` is acknowledged is measured from now on. */
+@inline function timeText(tcb: Tcb, seq: u32, time: u32): void {
+  tcb.flags |= Flag.TIMING;
+  tcb.rttSeq = seq;
+  tcb.rttStart = time;
+}
+
+/**
+ * Text of `octets` octets left, up to `end`, and with it the acknowledgement: as tcp/output's
+ * commitSequence.
+ */
+@inline function commitText(tcb: Tcb, end: u32, octets: u32, time: u32): void {
   tcb.sndCursor = end;
   tcb.sndNxt = end;
   tcb.lastSentAt = time;

@@ -137,11 +137,15 @@ export function commit(tcb: Tcb, octets: u32): i32 {
 /** SEND of what lies elsewhere: how many octets were taken, or a Status. */
 export function send(tcb: Tcb, from: usize, octets: u32): i32 {
   const room = roomOf(tcb);
-  if (room < 0) return octets == 0 && room == Status.WOULD_BLOCK ? 0 : room;
+  if (room > 0) return octets != 0 ? append(tcb, from, octets, room) : 0;
+  return octets == 0 && room == Status.WOULD_BLOCK ? 0 : room;
+}
+
+/** Puts as many of `octets` octets into the send ring as the `room` has, and says how many. */
+@inline function append(tcb: Tcb, from: usize, octets: u32, room: u32): i32 {
   const ring = sendRingOf(tcb);
   const offset = advanceOffset(tcb.sendOffset, SEND_RING_OCTETS - room, SEND_RING_OCTETS);
-  const taken = min(octets, <u32>room);
-  if (taken == 0) return 0;
+  const taken = min(octets, room);
   const atEnd = SEND_RING_OCTETS - offset;
   if (taken <= atEnd) {
     copyOctets(ring + offset, from, taken);
@@ -150,7 +154,7 @@ export function send(tcb: Tcb, from: usize, octets: u32): i32 {
     copyOctets(ring, from + atEnd, taken - atEnd);
   }
   tcb.sndEnd += taken;
-  noteSent(tcb, taken == <u32>room);
+  noteSent(tcb, taken == room);
   return <i32>taken;
 }
 

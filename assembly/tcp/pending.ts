@@ -33,7 +33,7 @@ export function resetPending(): void {
 
 /** A list, as a word, on which a flow is alone: most often it is, and then no neighbour changes. */
 @inline function aloneWith(link: u32): u32 {
-  return link | (link << 16);
+  return link * 0x1_0001;
 }
 
 /** Puts a flow at the end of the pending list, unless it is on one of the lists already. */
@@ -55,8 +55,12 @@ export function wantOutput(flow: ListedFlow): void {
 
 /** The flow whose turn it is, or 0. It stays on the list. */
 @inline export function nextPendingFlow(): usize {
-  const first = <u32>pending().first;
-  return first == 0 ? 0 : changetype<usize>(listedAt(first));
+  return isAnyPending() ? firstPendingFlow() : 0;
+}
+
+/** The same where one waits. */
+@inline export function firstPendingFlow(): usize {
+  return changetype<usize>(listedAt(pending().first));
 }
 
 /** Takes a flow off the list: it has nothing more to send. */

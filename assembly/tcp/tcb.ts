@@ -17,6 +17,7 @@ import {
   CONNECTION_COUNT,
   HAS_OUT_OF_ORDER,
   HAS_SACK,
+  HAS_STRAIGHT,
   HAS_TIMESTAMPS,
   RECEIVE_RING_OCTETS,
   SEND_RING_OCTETS,
@@ -98,6 +99,8 @@ export const enum Flag {
   NEXT_HOP_IN_DOUBT = 1 << 29,
   /** The rescue retransmission of this recovery was sent (RFC 6675 §4, NextSeg rule 4). */
   RESCUED = 1 << 30,
+  /** What its frames look like is not known, or nothing may be expected (tcp/template). */
+  UNLEARNT = 1 << 31,
 }
 
 /**
@@ -108,7 +111,7 @@ export const enum Flag {
   Flag.SEND_CLOSED | Flag.RECEIVE_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED | Flag.FIN_SEEN |
   Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.PERSISTING | Flag.RECOVERING |
   Flag.UNACCEPTED | Flag.FLUSHED | Flag.TIMESTAMPS | Flag.ECN | Flag.URGENT |
-  Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE_DUE;
+  Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE_DUE | Flag.UNLEARNT;
 
 /** Bits of `Tcb.timers`: which of its deadlines run. */
 export const enum Timer {
@@ -243,6 +246,7 @@ export function allocateTcb(): Tcb | null {
   memory.fill(changetype<usize>(tcb), 0, TCB_SIZE);
   tcb.generation = generation;
   tcb.kind = <u8>FlowKind.CONNECTION;
+  if (HAS_STRAIGHT) tcb.flags = Flag.UNLEARNT;
   return tcb;
 }
 

@@ -12,7 +12,7 @@ import { swap32 } from "../core/octets";
 import { forgetExpected } from "./expected";
 import { Flow, FlowKind } from "./flow";
 import { seqGt } from "./seq";
-import { Flag, Tcb, has, isTextAhead, tcbAt } from "./tcb";
+import { Flag, Tcb, clearFlag, has, isTextAhead, raiseFlag, tcbAt } from "./tcb";
 import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 
 /** Where the octets stand in a frame: the sender's MAC and the type; addresses and ports. */
@@ -26,9 +26,9 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 /** What was agreed on for good makes every segment unusual: such a connection is never expected. */
 @inline const NEVER_STRAIGHT: Flag = Flag.TIMESTAMPS | Flag.ECN;
 
-/** The part of a TCB that the straight ways need. */
+/** The part of a TCB that the straight ways need; void while `Flag.UNLEARNT` is up. */
 @unmanaged @final export class Template {
-  /** The sender's MAC and the EtherType; 0 while nothing is known or nothing may be expected. */
+  /** The sender's MAC and the EtherType. */
   sender: u64;
   /** Our address in the lower half, then the peer's port and ours. */
   tuple: u64;
@@ -58,9 +58,12 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
   if (<u32>flow.stateAndKind != ((FlowKind.CONNECTION << 4) | State.ESTABLISHED)) return;
   const tcb = changetype<Tcb>(flow);
   if (has(tcb, NEVER_STRAIGHT)) return;
+  if (frame == 0 || isTextAhead(tcb) || seqGt(tcb.sndWl1, tcb.rcvNxt)) {
+    raiseFlag(tcb, Flag.UNLEARNT);
+    return;
+  }
+  clearFlag(tcb, Flag.UNLEARNT);
   const template = templateOf(tcb);
-  template.sender = 0;
-  if (frame == 0 || isTextAhead(tcb) || seqGt(tcb.sndWl1, tcb.rcvNxt)) return;
   template.sender = load<u64>(frame, FRAME_SENDER);
   template.tuple = load<u64>(frame, FRAME_TUPLE);
   template.source = load<u32>(frame, FRAME_SOURCE);
@@ -74,6 +77,6 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
 
 /** Our addresses change, so that what was right may be wrong: everything is to be learnt anew. */
 export function forgetTemplates(): void {
-  for (let i: u32 = 0; i < CONNECTION_COUNT; ++i) templateOf(tcbAt(i)).sender = 0;
+  for (let i: u32 = 0; i < CONNECTION_COUNT; ++i) raiseFlag(tcbAt(i), Flag.UNLEARNT);
   forgetExpected();
 }
