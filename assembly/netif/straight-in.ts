@@ -73,17 +73,17 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 
 /** Whether data that holds its own checksum has this sum: a multiple of 65,535. */
 @inline function isRight(total: u64): bool {
-  return <u32>((total + rotl<u64>(total, 32)) >> 32) % 0xffff == 0;
+  return <u32>((total + rotl<u64>(total, 32)) >> 32) * 0xfffe_ffff <= 0x1_0001;
 }
 
-/** 0 if these are the addresses and ports of this connection's template. */
-@inline function differsFrom(tcb: Tcb, source: u64, tuple: u64): u64 {
-  return (templateOf(tcb).tuple ^ tuple) | (<u64>templateOf(tcb).source ^ source);
-}
-
-/** 0 if this frame has the sender of this connection's template, and its type. */
-@inline function senderDiffers(tcb: Tcb, frame: usize): u64 {
-  return templateOf(tcb).sender ^ load<u64>(frame, FRAME_SENDER);
+/**
+ * Whether a frame is of this connection, by its template: from that station, with these addresses
+ * and ports. Asked at once: an `or` costs less than another branch.
+ */
+@inline function isOf(tcb: Tcb, frame: usize, source: u64, tuple: u64): bool {
+  const template = templateOf(tcb);
+  const others = (template.tuple ^ tuple) | (<u64>template.source ^ source);
+  return (others | (template.sender ^ load<u64>(frame, FRAME_SENDER))) == 0;
 }
 
 @inline function isUnusual(tcb: Tcb): bool {
@@ -114,17 +114,16 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   const ipOctets = (first >> 16) & 0xffff;
   let total = addresses + TCP_AND_LESS_HEADER + ipOctets + (tuple >> 32);
   let found = lastConnection();
-  if (found == 0 || (differsFrom(changetype<Tcb>(found), source, tuple) | senderDiffers(changetype<Tcb>(found), frame)) != 0) {
+  if (found == 0 || !isOf(changetype<Tcb>(found), frame, source, tuple)) {
     let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | source));
     for (;;) {
       found = changetype<usize>(flowAt(link));
       // Records of other kinds are shorter, and have no template.
-      if (link - 1 < TCB_LINKS_END - 1 && differsFrom(changetype<Tcb>(found), source, tuple) == 0) break;
+      if (link - 1 < TCB_LINKS_END - 1 && isOf(changetype<Tcb>(found), frame, source, tuple)) break;
       if (link == 0) return PLAIN;
       link = <u32>changetype<Tcb>(found).hashNext;
     }
     if (isUnusual(changetype<Tcb>(found))) return PLAIN;
-    if (senderDiffers(changetype<Tcb>(found), frame) != 0) return PLAIN;
     expectConnection(found);
   }
   const tcb = changetype<Tcb>(found);
@@ -160,7 +159,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   noteArrival(tcb, nowMs);
   let events: u32 = 0;
   if (ack != una) {
-    events = advance(tcb, ack, nowMs);
+    events = advance(tcb, ack, flight, nowMs);
     templateOf(tcb).numbers = numbers;
   }
   if (isWindowNew) events |= takeWindow(tcb, control);
@@ -188,7 +187,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
  * has more to do than is done here, unless nothing is in flight.
  */
 @inline function isPlainFlight(tcb: Tcb, next: u32): bool {
-  return tcb.sndCursor == next && (tcb.flags & Flag.SACK) == 0;
+  return ((tcb.sndCursor ^ next) | (tcb.flags & Flag.SACK)) == 0;
 }
 
 @inline function windowOf(tcb: Tcb, control: u64): u32 {
@@ -209,11 +208,12 @@ function takeWindow(tcb: Tcb, control: u64): u32 {
   return control & FIN ? Event.PEER_CLOSED | Event.READABLE : 0;
 }
 
-/** SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna; what the user is told of it. */
-@inline function advance(tcb: Tcb, ack: u32, time: u32): u32 {
-  const una = tcb.sndUna;
-  const acked = ack - una;
-  const flight = tcb.sndCursor - una;
+/**
+ * SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna, with so many octets in flight before; what
+ * the user is told of it.
+ */
+@inline function advance(tcb: Tcb, ack: u32, flight: u32, time: u32): u32 {
+  const acked = ack - tcb.sndUna;
   tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, acked, SEND_RING_OCTETS);
   tcb.sndUna = ack;
   noteAnswer(tcb);

@@ -56,12 +56,12 @@ export function findOlderFlow(flow: Flow): Flow | null {
 export function insertFlow(flow: Flow): void {
   const bucket = bucketOf(flow.remoteAddress, flow.ports);
   flow.hashNext = load<u16>(bucket);
-  store<u16>(bucket, linkTo(flow));
+  store<u16>(bucket, <u16>linkTo(flow));
 }
 
 /** Takes a flow out; it must be in. */
 export function removeFlow(flow: Flow): void {
-  const link = <u32>linkTo(flow);
+  const link = linkTo(flow);
   const bucket = bucketOf(flow.remoteAddress, flow.ports);
   let at = <u32>load<u16>(bucket);
   if (at == link) {

@@ -111,8 +111,8 @@ export function resetFlows(): void {
 }
 
 /** The link that names `flow`. */
-@inline export function linkTo(flow: Flow): u16 {
-  return <u16>((changetype<usize>(flow) - FLOW_POOL) / LINK_UNIT);
+@inline export function linkTo(flow: Flow): u32 {
+  return <u32>((changetype<usize>(flow) - FLOW_POOL) / LINK_UNIT);
 }
 
 /** The flow that a link names; the link must not be 0. */
@@ -131,9 +131,9 @@ export function resetFlows(): void {
   const last = <u32>list.last;
   flow.listNext = 0;
   flow.listPrevious = <u16>last;
-  if (last != 0) listedAt(last).listNext = link;
-  else list.first = link;
-  list.last = link;
+  if (last != 0) listedAt(last).listNext = <u16>link;
+  else list.first = <u16>link;
+  list.last = <u16>link;
 }
 
 /** Takes a flow off the list on which it is. */

@@ -357,5 +357,5 @@ function freeHalfOpen(half: HalfOpen): void {
   half.kind = <u8>FlowKind.FREE;
   half.state = <u8>State.CLOSED;
   half.hashNext = load<u16>(FREE_HALF_OPENS);
-  store<u16>(FREE_HALF_OPENS, linkTo(half));
+  store<u16>(FREE_HALF_OPENS, <u16>linkTo(half));
 }

@@ -232,7 +232,7 @@ export function resetTcbs(): void {
     const tcb = tcbAt(i - 1);
     tcb.generation = <u16>randomWord();
     tcb.hashNext = load<u16>(FREE_TCBS);
-    store<u16>(FREE_TCBS, linkTo(tcb));
+    store<u16>(FREE_TCBS, <u16>linkTo(tcb));
   }
 }
 
@@ -264,7 +264,7 @@ export function freeTcb(tcb: Tcb): void {
   tcb.kind = <u8>FlowKind.FREE;
   tcb.state = <u8>State.CLOSED;
   tcb.hashNext = load<u16>(FREE_TCBS);
-  store<u16>(FREE_TCBS, linkTo(tcb));
+  store<u16>(FREE_TCBS, <u16>linkTo(tcb));
 }
 
 @inline export function tcbAt(index: u32): Tcb {

@@ -73,7 +73,7 @@ export function resetTimeWait(mslMs: u32): void {
   for (let i = TIME_WAIT_COUNT; i > 0; --i) {
     const record = flowAtOffset(TIME_WAIT_OFFSET + (i - 1) * TIME_WAIT_SIZE);
     record.hashNext = queue().free;
-    queue().free = linkTo(record);
+    queue().free = <u16>linkTo(record);
   }
 }
 
@@ -108,7 +108,7 @@ export function enterTimeWait(tcb: Tcb): void {
     reclaimTcb(tcb);
   } else {
     record.owner = <u16>(indexOfTcb(tcb) + 1);
-    tcb.timeWait = linkTo(record);
+    tcb.timeWait = <u16>linkTo(record);
   }
 }
 
@@ -125,7 +125,7 @@ export function dropTimeWait(record: TimeWait): void {
   unlinkFlow(queue(), record);
   record.kind = <u8>FlowKind.FREE;
   record.hashNext = queue().free;
-  queue().free = linkTo(record);
+  queue().free = <u16>linkTo(record);
   if (record.owner == 0) return;
   const tcb = tcbAt(record.owner - 1);
   tcb.timeWait = 0;
