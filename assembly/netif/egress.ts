@@ -13,7 +13,9 @@ import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
 import { isNothingDue } from "../core/due";
 import { now } from "../core/clock";
 import { flowUnreachable } from "../tcp/icmp-error";
-import { finishFlow, isAnyPending, nextPendingFlow, firstPendingFlow, parkFlow, rotateFlow } from "../tcp/pending";
+import {
+  finishFlow, firstPendingFlow, isAnyPending, nextPendingFlow, parkFlow, rotateFlow,
+} from "../tcp/pending";
 import { commitSegment, hasSaidAll, prepareSegment } from "../tcp/output";
 import { OutSegment, outSegment } from "../tcp/segment";
 import { takeDoubt } from "../tcp/trouble";

@@ -34,7 +34,7 @@ import { takeRttSample } from "../tcp/rtt";
 import { seqGt } from "../tcp/seq";
 import { noteStall } from "../tcp/stall";
 import { Flag, Tcb, Timer, UNUSUAL, indexOfTcb, receiveRingOf } from "../tcp/tcb";
-import { FRAME_SENDER, FRAME_TUPLE, templateOf } from "../tcp/template";
+import { FRAME_SENDER, FRAME_TUPLE, expectNumbers, numbersOf, templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { noteAnswer } from "../tcp/trouble";
 import { MAC_SHIFT, linkAddressOnTop } from "./interface";
@@ -97,16 +97,16 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
  *
  * The checks are those of netif/ingress, wire/ipv4, wire/tcp and the first four of §3.10.7.4. Both
  * checksums have the addresses. A word whose highest octets were seen to be 0 (`first`, `last`) is
- * added to a sum as a whole: it does not overflow.
+ * added to a sum as a whole: it does not overflow. While text is in flight, a segment that brings
+ * neither text nor an acknowledgement of some may be a duplicate.
  */
 @inline export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
   const room = length - <u32>TEXT;
   if (room > FRAME_OCTETS_MAX - <u32>TEXT) return NOT_STRAIGHT; // too short or long
   if (load<u64>(frame) << MAC_SHIFT != linkAddressOnTop()) return NOT_STRAIGHT;
   const first = load<u64>(frame, IP_FIRST);
-  if ((first & FIRST_MASK) != WHOLE_IPV4) return NOT_STRAIGHT;
   const second = load<u64>(frame, IP_SECOND);
-  if ((second & PROTOCOL_MASK) != TCP) return NOT_STRAIGHT;
+  if ((first & FIRST_MASK) != WHOLE_IPV4 || (second & PROTOCOL_MASK) != TCP) return NOT_STRAIGHT;
   const tuple = load<u64>(frame, FRAME_TUPLE);
   const source = second >> 32;
   const addresses = source + (tuple & LOW);
@@ -116,36 +116,33 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   let found = lastConnection();
   if (found == 0 || !isOf(changetype<Tcb>(found), frame, source, tuple)) {
     let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | source));
-    for (;;) {
+    for (;; link = <u32>changetype<Tcb>(found).hashNext) {
       found = changetype<usize>(flowAt(link));
       // Records of other kinds are shorter, and have no template.
       if (link - 1 < TCB_LINKS_END - 1 && isOf(changetype<Tcb>(found), frame, source, tuple)) break;
       if (link == 0) return PLAIN;
-      link = <u32>changetype<Tcb>(found).hashNext;
     }
     if (isUnusual(changetype<Tcb>(found))) return PLAIN;
     expectConnection(found);
   }
   const tcb = changetype<Tcb>(found);
-  const octets: u32 = ipOctets == NO_TEXT ? 0 : swap16(<u32>ipOctets) - HEADERS_OCTETS;
-  if (octets > room) return PLAIN;
-  const numbers = load<u64>(frame, SEQ_AND_ACK);
   const seq = tcb.rcvNxt;
+  let octets: u32 = 0;
+  if (ipOctets != NO_TEXT) {
+    octets = swap16(<u32>ipOctets) - HEADERS_OCTETS;
+    if (octets > room || octets > tcb.rcvAdv - seq) return PLAIN;
+  }
+  const numbers = load<u64>(frame, SEQ_AND_ACK);
   const una = tcb.sndUna;
   let ack = una;
   const flight = tcb.sndNxt - una;
-  const expected = templateOf(tcb).numbers;
+  const expected = numbersOf(tcb);
   if (numbers != expected) {
     ack = swap32(<u32>(numbers >> 32));
     if (<u32>numbers != <u32>expected || ack - una > flight) return PLAIN;
   }
   if (flight != 0) {
-    if (!isPlainFlight(tcb, una + flight)) return PLAIN;
-  }
-  if (octets != 0) {
-    if (octets > tcb.rcvAdv - seq) return PLAIN;
-  } else if (flight != 0) {
-    if (ack == una) return PLAIN;
+    if (!isPlainFlight(tcb, una + flight) || (octets | (ack - una)) == 0) return PLAIN;
   }
   const last = load<u64>(frame, CONTROL);
   const control = last & CONTROL_MASK;
@@ -160,7 +157,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   let events: u32 = 0;
   if (ack != una) {
     events = advance(tcb, ack, flight, nowMs);
-    templateOf(tcb).numbers = numbers;
+    expectNumbers(tcb, numbers);
   }
   if (isWindowNew) events |= takeWindow(tcb, control);
   tcb.sndWl1 = seq;
@@ -168,12 +165,10 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   if (isUnfinished) wantOutput(tcb);
   if (octets != 0) {
     takeText(tcb, seq, frame + TEXT, octets);
-    templateOf(tcb).numbers = (numbers & ~LOW) | <u64>swap32(seq + octets);
     events |= Event.READABLE;
   }
-  if (events == 0) return isUnfinished ? Work.ASKED : Work.NONE;
-  raise(tcb, events);
-  return Work.ASKED;
+  if (events != 0) raise(tcb, events);
+  return events != 0 || isUnfinished ? Work.ASKED : Work.NONE;
 }
 
 @inline function noteArrival(tcb: Tcb, time: u32): void {
@@ -262,6 +257,7 @@ function takeWindow(tcb: Tcb, control: u64): u32 {
   }
   const next = seq + octets;
   tcb.rcvNxt = next;
+  templateOf(tcb).seq = swap32(next);
   acknowledgeText(tcb, next, mss);
   if (isRingFilledBy(held, octets)) noteStall(tcb);
 }

@@ -181,9 +181,9 @@ export function sendUrgent(tcb: Tcb): i32 {
 /** All the octets there are, 0 at end-of-file, or a Status. */
 @inline function mayRead(tcb: Tcb): i32 {
   if (!has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED | Flag.PEER_CLOSED)) {
-    const octets = <i32>(tcb.rcvNxt - tcb.rcvRead);
+    const octets = tcb.rcvNxt - tcb.rcvRead;
     if (octets == 0) return Status.WOULD_BLOCK;
-    return octets;
+    return <i32>octets;
   }
   const isVoid = has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED);
   return isVoid ? Status.CONNECTION_ENDED : <i32>readableOctets(tcb);

@@ -38,7 +38,8 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
    */
   control: u64;
   /** SEG.SEQ and SEG.ACK of its next frame, if that acknowledges nothing new. */
-  numbers: u64;
+  seq: u32;
+  ack: u32;
   /** The peer's address. */
   source: u32;
 }
@@ -46,6 +47,15 @@ if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layou
 
 @inline export function templateOf(tcb: Tcb): Template {
   return changetype<Template>(changetype<usize>(tcb) + TEMPLATE_OFFSET);
+}
+
+/** Both numbers of the template, as they lie in a frame. */
+@inline export function numbersOf(tcb: Tcb): u64 {
+  return load<u64>(changetype<usize>(templateOf(tcb)) + offsetof<Template>("seq"));
+}
+
+@inline export function expectNumbers(tcb: Tcb, numbers: u64): void {
+  store<u64>(changetype<usize>(templateOf(tcb)) + offsetof<Template>("seq"), numbers);
 }
 
 /**
@@ -67,7 +77,8 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
   template.sender = load<u64>(frame, FRAME_SENDER);
   template.tuple = load<u64>(frame, FRAME_TUPLE);
   template.source = load<u32>(frame, FRAME_SOURCE);
-  template.numbers = <u64>swap32(tcb.rcvNxt) | (<u64>swap32(tcb.sndUna) << 32);
+  template.seq = swap32(tcb.rcvNxt);
+  template.ack = swap32(tcb.sndUna);
 }
 
 /** SND.WND was taken from another segment. */
