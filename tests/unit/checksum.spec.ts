@@ -2,7 +2,7 @@
  * The checksum against a plain reading of RFC 1071 §1, over every length and alignment.
  */
 
-import { checksumOf, fold, sum } from "../../assembly/core/checksum";
+import { checksumOf, fold, sum, sumOfText } from "../../assembly/core/checksum";
 import { OCTETS_MAX, SCRATCH, nextRandom, seedRandomOctets } from "./scratch";
 
 /** RFC 1071 §1, one halfword after the other, folded, in memory order. */
@@ -21,7 +21,9 @@ function firstDifference(from: u32, to: u32): i32 {
   for (let octets = from; octets <= to; ++octets) {
     for (let alignment: u32 = 0; alignment < 8; ++alignment) {
       const at = SCRATCH + alignment;
-      if (fold(sum(at, octets)) != plainSum(at, octets)) return octets;
+      const expected = plainSum(at, octets);
+      if (fold(sum(at, octets)) != expected) return octets;
+      if (fold(sumOfText(at, octets)) != expected) return octets;
     }
   }
   return -1;
@@ -42,6 +44,15 @@ describe("checksum", () => {
     seedRandomOctets(3, 7);
     expect<i32>(firstDifference(1, 300)).toBe(-1);
     expect<i32>(firstDifference(1500, 1514)).toBe(-1);
+    expect<i32>(firstDifference(3560, 3584)).toBe(-1);
+  });
+
+  test("carries: words of ones among zeros, at every place of a block", () => {
+    for (let place: u32 = 0; place < 224; ++place) {
+      memory.fill(SCRATCH, 0, OCTETS_MAX);
+      memory.fill(SCRATCH + place, 0xff, 9);
+      expect<i32>(firstDifference(225, 232)).toBe(-1);
+    }
   });
 
   test("sums the longest run that it promises", () => {
