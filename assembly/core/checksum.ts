@@ -70,9 +70,9 @@ export function sum(at: usize, octets: u32): u64 {
  * the next word, and the sums overflow. That is set right at the end. Modulo 256, the highest
  * octets of all even words are together the lowest octets of all odd ones, that is, of `odd`. Taken
  * off the highest octet of `even`, they leave there what the seven octets below have carried, which
- * is less than 256 since there are at most 256 even words. In the same way for `odd`, but that
- * the first even word lies before all odd ones, and behind the last of them lies the octet at `end`.
- * A carry out of seven octets weighs as much as one out of an octet (2^16 is 1 here).
+ * is less than 256 since there are at most 256 even words. It is the same with `odd`, but the first
+ * even word lies before all odd ones, and behind the last of them lies the octet at `end`. A carry
+ * out of seven octets weighs as much as one out of a single octet (2^16 counts as 1).
  *
  * Every second word begins at an odd octet, therefore there are two sums, and one is swapped. The
  * highest offset comes first, so that a compiler can drop the other bounds checks of the round. In

@@ -44,6 +44,8 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
   source: u32;
 }
 if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layout");
+/** Where both of the next frame's numbers lie, one behind the other. */
+@inline const NUMBERS: usize = offsetof<Template>("seq");
 
 @inline export function templateOf(tcb: Tcb): Template {
   return changetype<Template>(changetype<usize>(tcb) + TEMPLATE_OFFSET);
@@ -51,11 +53,11 @@ if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layou
 
 /** Both numbers of the template, as they lie in a frame. */
 @inline export function numbersOf(tcb: Tcb): u64 {
-  return load<u64>(changetype<usize>(templateOf(tcb)) + offsetof<Template>("seq"));
+  return load<u64>(changetype<usize>(templateOf(tcb)), NUMBERS);
 }
 
 @inline export function expectNumbers(tcb: Tcb, numbers: u64): void {
-  store<u64>(changetype<usize>(templateOf(tcb)) + offsetof<Template>("seq"), numbers);
+  store<u64>(changetype<usize>(templateOf(tcb)), numbers, NUMBERS);
 }
 
 /**

@@ -65,9 +65,13 @@ memcpy:
   stmia ip!, {r3-r10}
   subs r2, #32
   bhs .Lblock
-.Lrestored:
+.Lrestored: /* fewer than 32: 16 of them in one, as is aligned here, and then the rest */
+  lsls r3, r2, #28
+  itt cs
+  ldmiacs r1!, {r3-r6}
+  stmiacs ip!, {r3-r6}
   pop {r4-r11, lr}
-  b .Lfew
+  b .Leight
 .Lslanted:
   ldr r3, [r1], #4
   ldr r4, [r1], #4
@@ -100,10 +104,11 @@ memcpy:
   ldr r3, [r1], #4
   str r3, [ip], #4
 .Lfour:
-  lsls r3, r2, #30 /* carry: 4; negative: 2 */
+  lsls r3, r2, #30 /* carry: 4; negative: 2; zero: neither 2 nor 1 */
   itt cs
   ldrcs r3, [r1], #4
   strcs r3, [ip], #4
+  beq .Ldone
   itt mi
   ldrhmi r3, [r1], #2
   strhmi r3, [ip], #2
@@ -111,5 +116,6 @@ memcpy:
   itt mi
   ldrbmi r3, [r1]
   strbmi r3, [ip]
+.Ldone:
   bx lr
   .size memcpy, . - memcpy
