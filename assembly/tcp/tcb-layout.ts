@@ -27,7 +27,7 @@ import { RANGE_LIST_SIZE } from "./ranges";
 @inline export const URGENT_SIZE: u32 = HAS_URGENT ? 8 : 0;
 @inline export const PMTUD_SIZE: u32 = HAS_PMTUD ? 12 : 0;
 @inline export const ECN_SIZE: u32 = HAS_ECN ? 4 : 0;
-@inline export const TEMPLATE_SIZE: u32 = HAS_STRAIGHT ? 36 : 0;
+@inline export const TEMPLATE_SIZE: u32 = HAS_STRAIGHT ? 28 : 0;
 
 @inline export const RECEIVED_OFFSET: u32 = TCB_FIELDS_SIZE;
 @inline export const TIMESTAMPS_OFFSET: u32 = RECEIVED_OFFSET + RECEIVED_SIZE;

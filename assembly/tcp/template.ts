@@ -21,7 +21,7 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 @inline export const FRAME_TUPLE: usize = 30;
 
 /** `Template.control` while none is known: nothing looks like it, for PSH is left out. */
-@inline const NO_CONTROL: u64 = 0x0800;
+@inline const NO_CONTROL: u32 = 0x0800;
 
 /** What was agreed on for good makes every segment unusual: such a connection is never expected. */
 @inline const NEVER_STRAIGHT: Flag = Flag.TIMESTAMPS | Flag.ECN;
@@ -33,31 +33,24 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
   /** Our address in the lower half, then the peer's port and ours. */
   tuple: u64;
   /**
-   * Data offset, control bits but for PSH, the window of which SND.WND is, and, behind the place of
-   * the checksum, an urgent pointer of 0.
+   * Data offset, control bits but for PSH, the window of which SND.WND is; checksum and urgent
+   * pointer, which follow, count as 0.
    */
-  control: u64;
-  /** SEG.SEQ and SEG.ACK of its next frame, if that acknowledges nothing new. */
-  seq: u32;
+  control: u32;
+  /** SEG.ACK of its next frame, if that acknowledges nothing new. */
   ack: u32;
   /** The peer's address. */
   source: u32;
 }
 if (HAS_STRAIGHT && offsetof<Template>() != TEMPLATE_SIZE) ERROR("Template layout");
-/** Where both of the next frame's numbers lie, one behind the other. */
-@inline const NUMBERS: usize = offsetof<Template>("seq");
 
 @inline export function templateOf(tcb: Tcb): Template {
   return changetype<Template>(changetype<usize>(tcb) + TEMPLATE_OFFSET);
 }
 
-/** Both numbers of the template, as they lie in a frame. */
+/** SEG.SEQ and SEG.ACK of the next frame, as they lie there, if that acknowledges nothing new. */
 @inline export function numbersOf(tcb: Tcb): u64 {
-  return load<u64>(changetype<usize>(templateOf(tcb)), NUMBERS);
-}
-
-@inline export function expectNumbers(tcb: Tcb, numbers: u64): void {
-  store<u64>(changetype<usize>(templateOf(tcb)), numbers, NUMBERS);
+  return <u64>swap32(tcb.rcvNxt) | (<u64>templateOf(tcb).ack << 32);
 }
 
 /**
@@ -79,7 +72,6 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
   template.sender = load<u64>(frame, FRAME_SENDER);
   template.tuple = load<u64>(frame, FRAME_TUPLE);
   template.source = load<u32>(frame, FRAME_SOURCE);
-  template.seq = swap32(tcb.rcvNxt);
   template.ack = swap32(tcb.sndUna);
 }
 
