@@ -63,6 +63,8 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 @inline const FIN: u64 = 0x0100;
 @inline const LOW: u64 = 0xffff_ffff;
 
+@inline const INVERSE_OF_65535: u32 = 0xfffe_ffff;
+
 /** What is said of a frame that is for the general way, instead of its `Work`. */
 @inline const NOT_STRAIGHT: i32 = -1;
 /**
@@ -71,9 +73,13 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
  */
 @inline export const PLAIN: i32 = -2;
 
-/** Whether data that holds its own checksum has this sum: a multiple of 65,535. */
+/**
+ * Whether data that holds its own checksum has this sum: a multiple of 65,535. Those are what its
+ * inverse modulo 2^32 takes to the numbers up to 65,537; a remainder would take V8 longer.
+ */
 @inline function isRight(total: u64): bool {
-  return <u32>((total + rotl<u64>(total, 32)) >> 32) * 0xfffe_ffff <= 0x1_0001;
+  const half = <u32>((total + rotl<u64>(total, 32)) >> 32);
+  return half * INVERSE_OF_65535 <= 65537;
 }
 
 /**
