@@ -182,8 +182,7 @@ export function sendUrgent(tcb: Tcb): i32 {
 @inline function mayRead(tcb: Tcb): i32 {
   if (!has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED | Flag.PEER_CLOSED)) {
     const octets = tcb.rcvNxt - tcb.rcvRead;
-    if (octets == 0) return Status.WOULD_BLOCK;
-    return <i32>octets;
+    return octets != 0 ? <i32>octets : Status.WOULD_BLOCK;
   }
   const isVoid = has(tcb, Flag.FLUSHED | Flag.RECEIVE_CLOSED);
   return isVoid ? Status.CONNECTION_ENDED : <i32>readableOctets(tcb);

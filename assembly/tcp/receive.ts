@@ -100,8 +100,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
  */
 @inline export function offerWindow(tcb: Tcb, read: u32): void {
   const step = windowStep(tcb, read);
-  if (step < WORTHWHILE_STEP) return;
-  if (has(tcb, Flag.PEER_CLOSED)) return;
+  if (step < WORTHWHILE_STEP || has(tcb, Flag.PEER_CLOSED)) return;
   const state = stateOfTcb(tcb);
   if (state == State.CLOSED || state == State.TIME_WAIT) return;
   if (step < <i32>(2 * RCV_MSS) && receiveWindow(tcb) >= 2 * RCV_MSS) return;

@@ -82,6 +82,10 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
 
 /** Our addresses change, so that what was right may be wrong: everything is to be learnt anew. */
 export function forgetTemplates(): void {
-  for (let i: u32 = 0; i < CONNECTION_COUNT; ++i) raiseFlag(tcbAt(i), Flag.UNLEARNT);
+  for (let i: u32 = 0; i < CONNECTION_COUNT; ++i) {
+    const tcb = tcbAt(i);
+    // A free one stays as it is, and takes no room in a snapshot.
+    if (tcb.kind == FlowKind.CONNECTION) raiseFlag(tcb, Flag.UNLEARNT);
+  }
   forgetExpected();
 }
