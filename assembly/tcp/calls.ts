@@ -47,7 +47,7 @@ import {
   stateOfTcb,
 } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
-import { noteUse } from "./stall";
+import { noteStall, noteUse } from "./stall";
 import { stopAllTimers, stopTimer } from "./timers";
 import { setTimestampOffset } from "./timestamps";
 import { makeUrgent, readUrgent } from "./urgent";
@@ -286,7 +286,7 @@ export function abortConnection(tcb: Tcb): i32 {
 /** The user gives the handle back; what is open is closed in full and ends by itself. */
 export function release(tcb: Tcb): void {
   closeFully(tcb);
-  noteUse(tcb);
+  noteStall(tcb);
   // The user timeout begins once more, and for the last time (tcp/ack).
   stopTimer(tcb, Timer.USER_TIMEOUT);
   wantOutput(tcb);
@@ -302,7 +302,7 @@ export function accept(listener: Listener): Tcb | null {
   const tcb = dequeueAcceptable(listener);
   if (tcb == null) return null;
   clearFlag(tcb, Flag.UNACCEPTED);
-  noteUse(tcb);
+  noteStall(tcb);
   stopTimer(tcb, Timer.USER_TIMEOUT);
   if (tcb.timers == 0) stopAllTimers(tcb); // an accepted connection that is idle wakes nobody
   if (tcb.events != 0) enqueueReady(connectionEntry(indexOfTcb(tcb)));
