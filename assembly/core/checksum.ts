@@ -5,17 +5,18 @@
  * checksum in the order in which they are stored (RFC 1071 §2 (B)): sums and checksums are never
  * swapped, only a number in host order that joins them is.
  *
- * Called by `wire/` and `netif/`. Knows no header format and changes no memory.
+ * Called by `wire/` and `netif/`. Knows no header format.
  */
 
 import {
   HAS_NATIVE_CHECKSUM, HAS_STRAIGHT, HAS_WIDE_CHECKSUM, NATIVE_OCTETS_MIN,
 } from "../config";
 import { checksum } from "../hal";
-import { swap16 } from "./octets";
+import { copyOctets, swap16 } from "./octets";
 
 /** Low seven octets of a word of eight. */
 @inline const SEVEN_OCTETS: u64 = 0x00ff_ffff_ffff_ffff;
+@inline const LOWER_HALF: u64 = 0xffff_ffff;
 /** Octets that one round of the wide loop sums: 16 words of seven. */
 @inline const BLOCK_OCTETS: u32 = 112;
 
@@ -97,34 +98,89 @@ export function sum(at: usize, octets: u32): u64 {
   return (even & SEVEN_OCTETS) + (evenCarries << 8) + swapped;
 }
 
+/** The same over more than a block, without a call, and with the last octets in one access. */
+@inline function sumLong(at: usize, octets: u32): u64 {
+  const blocks = blocksOf(octets);
+  const end = at + octets;
+  let total = sumBlocks(at, at + blocks);
+  let left = octets - blocks;
+  for (; left >= 8; left -= 8) {
+    const word = load<u64>(end - left);
+    total += (word & LOWER_HALF) + (word >> 32);
+  }
+  // With some of those before them they are a word.
+  const rest = load<u64>(end - 8) >> (<u64>(8 - left) << 3);
+  return left == 0 ? total : total + (rest & LOWER_HALF) + (rest >> 32);
+}
+
 /**
- * The same as `sum` for text of a segment, in memory that goes on for eight octets: without a call,
- * and the last octets with one access.
+ * Copies the text of a segment and returns its sum. What is short is copied word by word, as it is
+ * summed, without a call: compilers make a call of each `memory.copy`, which takes V8 5 ns.
  */
-@inline export function sumOfText(at: usize, octets: u32): u64 {
-  if (HAS_NATIVE_CHECKSUM && octets >= NATIVE_OCTETS_MIN) return <u64>checksum(at, octets);
+@inline export function copyAndSum(to: usize, from: usize, octets: u32): u64 {
+  if (HAS_NATIVE_CHECKSUM && octets >= NATIVE_OCTETS_MIN) {
+    copyOctets(to, from, octets);
+    return <u64>checksum(from, octets);
+  }
+  if (HAS_WIDE_CHECKSUM && octets > BLOCK_OCTETS) {
+    const total = sumLong(from, octets);
+    copyOctets(to, from, octets);
+    return total;
+  }
   let total: u64 = 0;
   let left = octets;
-  if (HAS_WIDE_CHECKSUM && left > BLOCK_OCTETS) {
-    const blocks = blocksOf(octets);
-    total = sumBlocks(at, at + blocks);
-    at += blocks;
-    left -= blocks;
+  if (left >= 8) {
+    // Whole words modulo 2^64, of which the upper halves count 2^32 - 1 too much each.
+    let words: u64 = 0;
+    let upper: u64 = 0;
+    for (; left >= 32; left -= 32) {
+      const first = load<u64>(from);
+      const second = load<u64>(from, 8);
+      const third = load<u64>(from, 16);
+      const fourth = load<u64>(from, 24);
+      store<u64>(to, first);
+      store<u64>(to, second, 8);
+      store<u64>(to, third, 16);
+      store<u64>(to, fourth, 24);
+      words += first + second + third + fourth;
+      upper += (first >> 32) + (second >> 32) + (third >> 32) + (fourth >> 32);
+      to += 32;
+      from += 32;
+    }
+    for (; left >= 8; left -= 8) {
+      const word = load<u64>(from);
+      store<u64>(to, word);
+      words += word;
+      upper += word >> 32;
+      to += 8;
+      from += 8;
+    }
+    total += words - upper * LOWER_HALF;
   }
-  for (; left >= 32; left -= 32) {
-    total +=
-      <u64>load<u32>(at, 28) + <u64>load<u32>(at) + <u64>load<u32>(at, 4) + <u64>load<u32>(at, 8) +
-      <u64>load<u32>(at, 12) + <u64>load<u32>(at, 16) + <u64>load<u32>(at, 20) +
-      <u64>load<u32>(at, 24);
-    at += 32;
+  return left == 0 ? total : total + copyRest(to, from, left);
+}
+
+/** The last octets, up to seven. */
+@inline function copyRest(to: usize, from: usize, left: u32): u64 {
+  let total: u64 = 0;
+  if (left & 4) {
+    const word = load<u32>(from);
+    store<u32>(to, word);
+    total = <u64>word;
+    to += 4;
+    from += 4;
   }
-  for (; left >= 8; left -= 8) {
-    total += <u64>load<u32>(at, 4) + <u64>load<u32>(at);
-    at += 8;
+  if (left & 2) {
+    const half = load<u16>(from);
+    store<u16>(to, half);
+    total += <u64>half;
+    to += 2;
+    from += 2;
   }
-  if (left != 0) {
-    const few = load<u64>(at) & ~(<u64>-1 << (<u64>left << 3));
-    total += (few & 0xffff_ffff) + (few >> 32);
+  if (left & 1) {
+    const octet = load<u8>(from);
+    store<u8>(to, octet);
+    total += <u64>octet;
   }
   return total;
 }

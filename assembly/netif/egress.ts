@@ -11,7 +11,6 @@
 
 import { EGRESS_BUDGET, HAS_STRAIGHT } from "../config";
 import { isNothingDue } from "../core/due";
-import { now } from "../core/clock";
 import { flowUnreachable } from "../tcp/icmp-error";
 import {
   finishFlow, firstPendingFlow, isAnyPending, nextPendingFlow, parkFlow, rotateFlow,
@@ -64,7 +63,7 @@ export function sendPending(nowMs: u32): Straight {
   for (let budget = EGRESS_BUDGET; budget != 0; --budget) {
     const flow = firstPendingFlow();
     const straight = sendStraight(flow, nowMs);
-    if (straight == Straight.NOT ? !takeTurnThoroughly(flow) : straight == Straight.BUSY) {
+    if (straight == Straight.NOT ? !takeTurn(flow) : straight == Straight.BUSY) {
       return Straight.BUSY;
     }
     if (isNothingDue()) return Straight.SENT;
@@ -89,15 +88,6 @@ export function sendAtOnce(): void {
 
 /** Sends one segment of a flow, or takes it off the list. False when the transmitter is BUSY. */
 function takeTurn(flow: usize): bool {
-  if (HAS_STRAIGHT) {
-    const straight = sendStraight(flow, now());
-    if (straight != Straight.NOT) return straight == Straight.SENT;
-  }
-  return takeTurnThoroughly(flow);
-}
-
-/** The same for one that cannot go straight. */
-function takeTurnThoroughly(flow: usize): bool {
   if (!prepareSegment(flow)) {
     finishFlow(flow);
     return true;

@@ -12,8 +12,8 @@
  */
 import { HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { State } from "../core/abi";
-import { checksumOf, sumOfText } from "../core/checksum";
-import { copyOctets, swap16, swap32 } from "../core/octets";
+import { checksumOf, copyAndSum } from "../core/checksum";
+import { swap16, swap32 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
 import { FlowKind } from "../tcp/flow";
 import { ttlOf } from "../tcp/marks";
@@ -92,7 +92,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   }
   const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
-  if (octets != 0) total += emitText(sendRingOf(tcb) + offset, octets);
+  if (octets != 0) total += copyAndSum(FRAME + TEXT, sendRingOf(tcb) + offset, octets);
   const pushed: u32 = octets != 0 && octets == unsent ? PUSH : 0;
   const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
   emitControl(numbers, JUST_ACK | pushed | (swap16(window) << 16), total);
@@ -155,17 +155,6 @@ function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
   store<u32>(FRAME, source, 30);
   store<u32>(FRAME, ports, 34);
   return addresses + <u64>ports + TCP + <u64>swap16(HEADERS_OCTETS - 20 + octets);
-}
-
-/** Copies the text, and returns its sum. */
-@inline function emitText(text: usize, octets: u32): u64 {
-  if (octets == 1) {
-    const octet = load<u8>(text);
-    store<u8>(FRAME + TEXT, octet);
-    return octet;
-  }
-  copyOctets(FRAME + TEXT, text, octets);
-  return sumOfText(FRAME + TEXT, octets);
 }
 
 /** Writes SEG.SEQ and SEG.ACK, the control word, and the checksum; `total` is the rest's sum. */

@@ -5,7 +5,7 @@
  */
 import { now } from "../core/clock";
 import { resetKeepAlive } from "./keep-alive";
-import { INITIAL_RCV_WND } from "./receive";
+import { FULL_SIZED_MIN, INITIAL_RCV_WND } from "./receive";
 import { noteStall } from "./stall";
 import { Tcb } from "./tcb";
 import { USER_TIMEOUT_DEFAULT_MS } from "./timers";
@@ -31,4 +31,5 @@ export function beginReceiving(tcb: Tcb, irs: u32): void {
   tcb.rcvRead = next;
   tcb.rcvAcked = next;
   tcb.rcvAdv = next + INITIAL_RCV_WND;
+  tcb.rcvMss = <u16>FULL_SIZED_MIN;
 }

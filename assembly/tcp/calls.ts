@@ -198,7 +198,9 @@ export function consume(tcb: Tcb, octets: u32): i32 {
   const available = peek(tcb);
   if (available < 0) return octets == 0 && available == Status.WOULD_BLOCK ? 0 : available;
   if (octets > <u32>available) return Status.BAD_ARGUMENT;
-  if (octets != 0) noteRead(tcb, octets);
+  if (octets != 0) {
+    noteRead(tcb, octets, advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS));
+  }
   return Status.OK;
 }
 
@@ -209,24 +211,25 @@ export function receive(tcb: Tcb, to: usize, octets: u32): i32 {
   const ring = receiveRingOf(tcb);
   const offset = <u32>tcb.receiveOffset;
   const taken = min(octets, <u32>readable);
-  const atEnd = RECEIVE_RING_OCTETS - offset;
-  if (taken <= atEnd) {
+  let next = offset + taken;
+  if (next < RECEIVE_RING_OCTETS) {
     copyOctets(to, ring + offset, taken);
   } else {
-    copyOctets(to, ring + offset, atEnd);
-    copyOctets(to + atEnd, ring, taken - atEnd);
+    next -= RECEIVE_RING_OCTETS;
+    copyOctets(to, ring + offset, taken - next);
+    copyOctets(to + taken - next, ring, next);
   }
-  noteRead(tcb, taken);
+  noteRead(tcb, taken, next);
   return <i32>taken;
 }
 
-/** The user has the next `octets`, at least one. */
-@inline function noteRead(tcb: Tcb, octets: u32): void {
+/** The user has the next `octets`, at least one, up to this offset in the ring. */
+@inline function noteRead(tcb: Tcb, octets: u32, offset: u32): void {
   const read = tcb.rcvRead + octets;
   tcb.rcvRead = read;
   noteUse(tcb);
   readUrgent(tcb, octets);
-  tcb.receiveOffset = <u16>advanceOffset(tcb.receiveOffset, octets, RECEIVE_RING_OCTETS);
+  tcb.receiveOffset = <u16>offset;
   offerWindow(tcb, read);
 }
 

@@ -46,7 +46,7 @@ if (RCV_MSS + 54 != FRAME_OCTETS_MAX) ERROR("RCV_MSS does not fill the frame");
 /** RFC 9293 MUST-40: below 500 ms; shorter, so that a peer's small window moves. */
 @inline const DELAYED_ACK_MS: u32 = 100;
 /** What counts as full-sized at least: the default MSS (RFC 9293 §3.7.1). */
-@inline const FULL_SIZED_MIN: u32 = 536;
+@inline export const FULL_SIZED_MIN: u32 = 536;
 /** Several duplicates tell the peer how much has arrived; more than this tells nothing new. */
 @inline const DUPLICATE_ACKS_MAX: u8 = 8;
 
@@ -206,7 +206,7 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
  * segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
  */
 @inline export function acknowledgeText(tcb: Tcb, next: u32, mss: u32): void {
-  const two = max(mss, FULL_SIZED_MIN) << 1;
+  const two = mss << 1;
   if (next - tcb.rcvAcked >= two || tcb.rcvAdv - next < two) {
     acknowledgeNow(tcb);
   } else if (!isRunning(tcb, Timer.DELAYED_ACK)) {

@@ -154,7 +154,10 @@ export const enum Timer {
   // What most places name stands within the first 128 octets: a small offset is short in Wasm.
   flags: u32;
   sndMss: u16;
-  /** The largest segment the peer has sent: what "full-sized" means for the delayed ACK. */
+  /**
+   * The largest segment the peer has sent, at least 536: what "full-sized" means for the delayed
+   * ACK.
+   */
   rcvMss: u16;
   /** Offsets into the rings: of the octet SND.UNA, and of the octet `rcvRead`. */
   sendOffset: u16;

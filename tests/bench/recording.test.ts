@@ -12,8 +12,9 @@ import { readRecording, Replay } from "../../hal/host/recording/index.ts";
 
 /** As short as V8 has compiled everything by then; longer ones are a matter of the command. */
 const FRAMES = 6000;
-/** `docs/recording.md` has what it is: 5 %. So short a run tells it to a percent. */
+/** `docs/recording.md` has what it is. So short a run tells it to two percent: V8 varies by that. */
 const SHARE_MAX = 0.07;
+const NOISE = 0.02;
 /** On a Cortex-M3 the count is the same every time. */
 const BOARD_SHARE_MAX = 0.05;
 /** What bench/counted/port.c has for a recording. */
@@ -33,7 +34,7 @@ test(
   { skip: whatHinders(["valgrind"]) },
   () => {
     const { off, on, share } = countCost({ profile: "default", mix: "stream", frames: FRAMES });
-    assert.ok(share > 0 && share < SHARE_MAX, `${off} instructions a frame, ${on} recorded`);
+    assert.ok(share > -NOISE && share < SHARE_MAX, `${off} instructions a frame, ${on} recorded`);
   },
 );
 

@@ -2,8 +2,8 @@
  * The checksum against a plain reading of RFC 1071 §1, over every length and alignment.
  */
 
-import { checksumOf, fold, sum, sumOfText } from "../../assembly/core/checksum";
-import { OCTETS_MAX, SCRATCH, nextRandom, seedRandomOctets } from "./scratch";
+import { checksumOf, copyAndSum, fold, sum } from "../../assembly/core/checksum";
+import { COPY, OCTETS_MAX, SCRATCH, nextRandom, seedRandomOctets } from "./scratch";
 
 /** RFC 1071 §1, one halfword after the other, folded, in memory order. */
 function plainSum(at: usize, octets: u32): u32 {
@@ -23,7 +23,25 @@ function firstDifference(from: u32, to: u32): i32 {
       const at = SCRATCH + alignment;
       const expected = plainSum(at, octets);
       if (fold(sum(at, octets)) != expected) return octets;
-      if (fold(sumOfText(at, octets)) != expected) return octets;
+    }
+  }
+  return -1;
+}
+
+/**
+ * A length at which `copyAndSum` has another sum, another copy, or has written beside it, between
+ * any alignments; or -1.
+ */
+function firstBadCopy(from: u32, to: u32): i32 {
+  for (let octets = from; octets <= to; ++octets) {
+    for (let alignment: u32 = 0; alignment < 8; ++alignment) {
+      const at = SCRATCH + alignment;
+      const target = COPY + ((alignment * 5 + octets) & 7) + 8;
+      memory.fill(COPY, 0xa5, octets + 32);
+      if (fold(copyAndSum(target, at, octets)) != plainSum(at, octets)) return octets;
+      if (memory.compare(target, at, octets) != 0) return octets;
+      if (load<u64>(target - 8) != 0xa5a5_a5a5_a5a5_a5a5) return octets;
+      if (load<u64>(target + octets) != 0xa5a5_a5a5_a5a5_a5a5) return octets;
     }
   }
   return -1;
@@ -33,16 +51,19 @@ describe("checksum", () => {
   test("equals the plain sum for short lengths over random octets", () => {
     seedRandomOctets(1, 0);
     expect<i32>(firstDifference(0, 260)).toBe(-1);
+    expect<i32>(firstBadCopy(1, 260)).toBe(-1);
   });
 
   test("equals the plain sum around a full frame", () => {
     seedRandomOctets(2, 0);
     expect<i32>(firstDifference(1440, 1514)).toBe(-1);
+    expect<i32>(firstBadCopy(1440, 1460)).toBe(-1);
   });
 
   test("carries: octets that are nearly all ones", () => {
     seedRandomOctets(3, 7);
     expect<i32>(firstDifference(1, 300)).toBe(-1);
+    expect<i32>(firstBadCopy(1, 300)).toBe(-1);
     expect<i32>(firstDifference(1500, 1514)).toBe(-1);
     expect<i32>(firstDifference(3560, 3584)).toBe(-1);
   });
@@ -52,6 +73,7 @@ describe("checksum", () => {
       memory.fill(SCRATCH, 0, OCTETS_MAX);
       memory.fill(SCRATCH + place, 0xff, 9);
       expect<i32>(firstDifference(225, 232)).toBe(-1);
+      expect<i32>(firstBadCopy(225, 232)).toBe(-1);
     }
   });
 

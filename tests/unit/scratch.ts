@@ -5,6 +5,8 @@
 export const OCTETS_MAX: u32 = 4096;
 /** OCTETS_MAX octets, aligned to 8, with room to run over. */
 export const SCRATCH: usize = memory.data(4096 + 64, 8);
+/** As many, for a copy. */
+export const COPY: usize = memory.data(4096 + 64, 8);
 
 let state: u32 = 1;
 
