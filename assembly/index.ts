@@ -42,7 +42,7 @@ import { halfOpenDeadlineReached, resetHalfOpens } from "./tcp/half-open";
 import { resetIsn } from "./tcp/isn";
 import { resetListeners } from "./tcp/listener";
 import { resetParameters } from "./tcp/parameters";
-import { isAnyPending, resetPending } from "./tcp/pending";
+import { resetPending } from "./tcp/pending";
 import { resetSynCookies } from "./tcp/syn-cookies";
 import { READY_ENTRY_SIZE, resetReady } from "./tcp/ready";
 import { resetTcbs } from "./tcp/tcb";
@@ -226,22 +226,19 @@ function pollDue(nowMs: u32): u32 {
   if (config.HAS_STRAIGHT && isCalm() && isQuiet(nowMs)) {
     setNow(nowMs);
     moveWheel(nowMs);
-  } else {
-    if (!isInterfaceUp()) return NEVER;
-    setNow(nowMs);
-    reachDeadlines(nowMs);
-    if (!config.HAS_STRAIGHT) return sendAll(nowMs);
-    if (!isQuiet(nowMs) || !isCalm() || !isAnyPending()) return sendAll(nowMs);
+    const straight = sendPending(nowMs);
+    if (straight == Straight.SENT) return quietTime(nowMs);
+    if (straight == Straight.NOT) return pollThoroughly(nowMs);
+    disturb();
+    return AGAIN_MS;
   }
-  const straight = sendPending(nowMs);
-  if (straight == Straight.SENT) return quietTime(nowMs);
-  if (straight == Straight.NOT) return sendAll(nowMs);
-  disturb();
-  return AGAIN_MS;
+  if (!isInterfaceUp()) return NEVER;
+  setNow(nowMs);
+  return pollThoroughly(nowMs);
 }
 
-/** The deadlines that are due, as many as the budget allows. */
-@inline function reachDeadlines(nowMs: u32): void {
+/** The deadlines that are due, and everything that is owed. */
+function pollThoroughly(nowMs: u32): u32 {
   for (let i: u32 = 0; i < config.EXPIRY_BUDGET; ++i) {
     if (config.HAS_STRAIGHT && isQuiet(nowMs)) {
       moveWheel(nowMs);
@@ -251,10 +248,6 @@ function pollDue(nowMs: u32): u32 {
     if (id == 0) break;
     deadlineReached(id);
   }
-}
-
-/** Everything that is owed, whoever owes it. */
-function sendAll(nowMs: u32): u32 {
   if (runEgress()) {
     disturb(); // a deadline may have brought what could not leave
     return AGAIN_MS;

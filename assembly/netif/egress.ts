@@ -56,8 +56,10 @@ function sendAllArp(): bool {
 }
 
 /**
- * The same where only flows want to send, and one does. SENT: that was all; BUSY: flows are left,
- * for the next `poll`; NOT: something else may be left, for `runEgress`.
+ * The same where only flows want to send, and one does: each goes straight if it can. This is the
+ * only place for that, so that compilers make no call of it, which saves an interpreter 150
+ * instructions for each segment. SENT: that was all; BUSY: flows are left, for the next `poll`;
+ * NOT: something else may be left, for `runEgress`.
  */
 export function sendPending(nowMs: u32): Straight {
   for (let budget = EGRESS_BUDGET; budget != 0; --budget) {

@@ -5,7 +5,7 @@
  * (tcp/template), so that addresses and ports are copied as they lie there and their sum is at
  * hand. What is sent, and what having sent it changes, is what tcp/output would do, to which
  * everything else is left untouched: tests/tcp/straight.test.ts compares the two. Called by
- * netif/egress for each flow whose turn it is.
+ * netif/egress where only connections have something to send.
  *
  * What it saves is calls, of which the general way makes about eighty for a segment, the
  * OutSegment, and the second look at a flow that has nothing more to say.

@@ -12,7 +12,7 @@ import { readRecording, Replay } from "../../hal/host/recording/index.ts";
 
 /** As short as V8 has compiled everything by then; longer ones are a matter of the command. */
 const FRAMES = 6000;
-/** `docs/recording.md` has what it is. So short a run tells it to two percent: V8 varies by that. */
+/** `docs/recording.md` has what it is; so short a run tells it to two percent. */
 const SHARE_MAX = 0.07;
 const NOISE = 0.02;
 /** On a Cortex-M3 the count is the same every time. */
