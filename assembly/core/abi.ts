@@ -263,7 +263,7 @@ export const enum StatusField {
   KEEP_ALIVE = 27,
   /** Since the last segment of the peer that passed all checks; 0 without keep-alive. */
   SILENCE_MS = 28,
-  /** The most octets that the peer has sent in a segment, at least 536. */
+  /** The most octets that the peer has sent in a segment, at least 536; 0 before its SYN. */
   RCV_MSS = 29,
   /** Snd.Wind.Shift (RFC 7323 §2.2). */
   SND_SHIFT = 30,

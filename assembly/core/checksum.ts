@@ -5,7 +5,7 @@
  * checksum in the order in which they are stored (RFC 1071 §2 (B)): sums and checksums are never
  * swapped, only a number in host order that joins them is.
  *
- * Called by `wire/` and `netif/`. Knows no header format.
+ * Called by `wire/` and `netif/`. Knows no header format, and changes nothing but a copy.
  */
 
 import {
@@ -122,8 +122,8 @@ export function sum(at: usize, octets: u32): u64 {
     copyOctets(to, from, octets);
     return <u64>checksum(from, octets);
   }
-  if (HAS_WIDE_CHECKSUM && octets > BLOCK_OCTETS) {
-    const total = sumLong(from, octets);
+  if (octets > BLOCK_OCTETS) {
+    const total = HAS_WIDE_CHECKSUM ? sumLong(from, octets) : sum(from, octets);
     copyOctets(to, from, octets);
     return total;
   }
@@ -186,7 +186,7 @@ export function sum(at: usize, octets: u32): u64 {
 }
 
 /**
- * The same over a header of 20 octets and what follows it. Most often nothing does: then there is
+ * The sum over a header of 20 octets and what follows it. Most often nothing does: then there is
  * neither a call nor a loop, which saves an interpreter about 450 instructions.
  */
 @inline export function sumHeader(at: usize, octets: u32): u64 {

@@ -279,8 +279,9 @@ function takeWindow(tcb: Tcb, control: u64): u32 {
 }
 
 /**
- * Puts text into the ring, behind the octets that it holds, and returns its sum. Nobody reads there
- * before RCV.NXT says so: it need not be known to be right.
+ * Puts text into the ring, behind the octets that it holds, and returns its sum. It need not be
+ * known to be right: it is within the window, so there is room, nobody reads there before RCV.NXT
+ * says so, and no text that came early lies there, since then nothing goes straight (tcp/template).
  */
 @inline function putText(tcb: Tcb, held: u32, text: usize, octets: u32): u64 {
   const ring = receiveRingOf(tcb);

@@ -201,9 +201,9 @@ function copyToRing(tcb: Tcb, segment: Segment, octets: u32): void {
 }
 
 /**
- * In-order text up to RCV.NXT `next`, of a peer that sends segments of up to `mss` octets: every
- * second full-sized one is acknowledged at once, and each one while the window is below two
- * segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
+ * In-order text up to RCV.NXT `next`, of a peer that sends segments of up to `mss` octets (536 or
+ * more): every second full-sized one is acknowledged at once, and each one while the window is
+ * below two segments, since the peer cannot send the second (RFC 9293 §3.8.6.3).
  */
 @inline export function acknowledgeText(tcb: Tcb, next: u32, mss: u32): void {
   const two = mss << 1;

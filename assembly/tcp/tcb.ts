@@ -155,8 +155,8 @@ export const enum Timer {
   flags: u32;
   sndMss: u16;
   /**
-   * The largest segment the peer has sent, at least 536: what "full-sized" means for the delayed
-   * ACK.
+   * The largest segment the peer has sent, at least 536 from its SYN on: what "full-sized" means
+   * for the delayed ACK.
    */
   rcvMss: u16;
   /** Offsets into the rings: of the octet SND.UNA, and of the octet `rcvRead`. */

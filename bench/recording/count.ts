@@ -6,7 +6,7 @@
  * (`docs/recording.md`, "What it costs").
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -30,6 +30,9 @@ export interface Traffic {
   readonly frames: number;
 }
 
+/** Stacks, each with a recording. */
+const ENDS = 2;
+
 export interface Cost {
   /** Instructions for each frame that passes, on both ends together. */
   readonly off: number;
@@ -44,10 +47,22 @@ export function countCost(traffic: Traffic): Cost {
   try {
     const off = perFrame(traffic, []);
     const on = perFrame(traffic, [folder]);
+    checkRecordings(folder, traffic.frames);
     return { off, on, share: on / off - 1 };
   } finally {
     rmSync(folder, { recursive: true });
   }
+}
+
+/** Each frame is in both: less than so much for each, and something was not recorded. */
+const FRAME_OCTETS_MIN = 14;
+
+function checkRecordings(folder: string, frames: number): void {
+  const files = readdirSync(folder);
+  const isThere = files.every(
+    (file) => statSync(join(folder, file)).size > frames * FRAME_OCTETS_MIN,
+  );
+  if (files.length !== ENDS || !isThere) throw new Error(`not recorded: ${files.join(", ")}`);
 }
 
 function perFrame({ profile, mix, frames }: Traffic, folder: string[]): number {
