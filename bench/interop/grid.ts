@@ -11,7 +11,6 @@ import {
   type FrameFate,
   type Impairment,
   internetChecksum,
-  SeededEntropy,
   type StackParameters,
 } from "../../hal/host/index.ts";
 
@@ -132,27 +131,35 @@ export const GRID: readonly GridWire[] = [
 ];
 
 /** One direction of a wire of the grid. Only the bad ones delay, so that frames can overtake. */
-export function impairmentOf({ loss, reorder, mark }: GridWire, seed: number): Impairment {
+export function impairmentOf({ loss, reorder, mark }: GridWire): Impairment {
   if (loss === 0) return {};
-  return { loss, reorder, reorderMs: 3, delayMs: 1, choose: markCongestion(mark, seed) };
+  return { loss, reorder, reorderMs: 3, delayMs: 1, choose: markCongestion(mark) };
 }
 
 const IP_HEADER = 14;
 const ECN_MASK = 3;
 
-/** What a congested router does to the frames of those who understand ECN. */
-function markCongestion(probability: number, seed: number): (frame: Uint8Array) => FrameFate {
-  const entropy = new SeededEntropy(seed);
+/**
+ * What a congested router does to the frames of those who understand ECN. Counted, and for each
+ * connection: of chance, one of many would be left out now and then.
+ */
+function markCongestion(share: number): (frame: Uint8Array) => FrameFate {
+  const passed = new Map<string, number>();
   return (frame) => {
-    const isMarked = entropy.fraction() < probability;
     const isIpv4 = frame[12] === 0x08 && frame[13] === 0x00;
-    if (isMarked && isIpv4 && (frame[IP_HEADER + 1]! & ECN_MASK) !== 0) {
-      frame[IP_HEADER + 1]! |= ECN_MASK;
-      const header = frame.subarray(IP_HEADER, IP_HEADER + 4 * (frame[IP_HEADER]! & 15));
-      header.fill(0, 10, 12);
-      const checksum = internetChecksum(header);
-      header.set([checksum >> 8, checksum & 0xff], 10);
-    }
+    if (!isIpv4 || (frame[IP_HEADER + 1]! & ECN_MASK) === 0) return "pass";
+    const header = frame.subarray(IP_HEADER, IP_HEADER + 4 * (frame[IP_HEADER]! & 15));
+    const ports = frame.subarray(IP_HEADER + header.length, IP_HEADER + header.length + 4).join();
+    const count = (passed.get(ports) ?? 0) + 1;
+    passed.set(ports, count);
+    if (count % Math.round(1 / share) === 0) markFrame(header);
     return "pass";
   };
+}
+
+function markFrame(header: Uint8Array): void {
+  header[1]! |= ECN_MASK;
+  header.fill(0, 10, 12);
+  const checksum = internetChecksum(header);
+  header.set([checksum >> 8, checksum & 0xff], 10);
 }

@@ -137,7 +137,7 @@ async function run(
   { near, wire, socket, extent }: Run,
 ): Promise<Goodput> {
   const { length, limitMs } = extent;
-  near.setImpairment({ outbound: impairmentOf(wire, 1), inbound: impairmentOf(wire, 2) });
+  near.setImpairment({ outbound: impairmentOf(wire), inbound: impairmentOf(wire) });
   socket.on("error", () => undefined);
   const fromMs = nowMs();
   const ends = Promise.all([transfer(socketEnd(socket), length, NEAR_SEED), far()]);

@@ -54,8 +54,8 @@ combination of the kernel's switches \`tcp_sack\`, \`tcp_timestamps\`, \`tcp_win
 \`tcp_ecn\`; the hashes of both ends agreed, and what the SYNs agreed on was what the switches say.
 Linger asks for ECN where the kernel does, and offers the rest always. Beside it, in the same run,
 the same between two kernels, each in a network of its own, whose frames the host emulator relays
-over the same wire: losses by the same chances, from the same seeds. The bad wires mark 1 % of the
-frames that can be marked.
+over the same wire: losses by the same chances, from the same seeds. The bad wires mark each
+hundredth frame of a connection that can be marked.
 
 Goodput is in MB per second, from the start to the last octet at the receiver's application; the
 ratio is to kernel to kernel in the same direction. The kernels use Reno; the least retransmission

@@ -4,6 +4,7 @@
  *
  * Used by the tests of this folder that run everywhere.
  */
+import { randomInt } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import {
@@ -82,13 +83,22 @@ export class HeldWire implements Wire {
   }
 }
 
-/** A UDP port that is free now. */
+/** Below those that the kernel gives to whoever asks for any port. */
+const PORT_MIN = 20_000;
+const PORT_END = 32_000;
+
+/** A UDP port that is free now, and that nobody is given until it is bound. */
 export async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  return port;
+  for (;;) {
+    const port = randomInt(PORT_MIN, PORT_END);
+    const socket = createSocket("udp4").bind(port, "127.0.0.1");
+    const isFree = await once(socket, "listening").then(
+      () => true,
+      () => false,
+    );
+    socket.close();
+    if (isFree) return port;
+  }
 }
 
 /** A board and its peer, connected and ready. */
@@ -120,7 +130,12 @@ export class Bench {
     const datagrams = await openDatagram({ local: { port: 0 }, remote: { port: boardPort } });
     const board = start(boardPort, datagrams.localPort);
     const bench = new Bench(board, new HeldWire(datagrams));
-    await board.says("linger: ready\n");
+    try {
+      await board.says("linger: ready\n");
+    } catch (error) {
+      await bench.close(); // what is left open would keep the tests from ending
+      throw error;
+    }
     return bench;
   }
 

@@ -60,7 +60,9 @@ describe("a TAP in a namespace", () => {
   });
 
   it("lets linger ping the kernel", { skip }, async (t) => {
-    const args = "ping 10.9.0.1 --wire tap:tap0 --ip 10.9.0.2/24 --count 2 --interval 1";
+    // Up to a second passes until the kernel sends through a device that was just opened.
+    const times = "--count 2 --interval 1 --timeout 10000";
+    const args = `ping 10.9.0.1 --wire tap:tap0 --ip 10.9.0.2/24 ${times}`;
     const { code, output } = await inNamespace(t, `eval "$LINGER ${args}"`);
     assert.equal(code, 0, output);
     assert.match(output, /2 sent, 2 answered, 0% lost/);

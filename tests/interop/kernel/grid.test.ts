@@ -68,7 +68,7 @@ for (const wire of GRID) {
           opened.set(`${describeSwitches(switches)} ${by}`, await rig.open(by));
         }
       }
-      rig.setImpairment(impairmentOf(wire, 1), impairmentOf(wire, 2));
+      rig.setImpairment(impairmentOf(wire), impairmentOf(wire));
     });
     after(async () => {
       const { lost, reordered } = rig.fates;
