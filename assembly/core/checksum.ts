@@ -98,7 +98,7 @@ export function sum(at: usize, octets: u32): u64 {
   return (even & SEVEN_OCTETS) + (evenCarries << 8) + swapped;
 }
 
-/** The same over more than a block, without a call, and with the last octets in one access. */
+/** The same as `sum` over more than a block, without a call, and with the last octets in one access. */
 @inline function sumLong(at: usize, octets: u32): u64 {
   const blocks = blocksOf(octets);
   const end = at + octets;
@@ -114,8 +114,9 @@ export function sum(at: usize, octets: u32): u64 {
 }
 
 /**
- * Copies the text of a segment and returns its sum. What is short is copied word by word, as it is
- * summed, without a call: compilers make a call of each `memory.copy`, which takes V8 5 ns.
+ * Copies the text of a segment and returns what `sum` says of it. What is short is copied word by
+ * word, as it is summed, without a call: compilers make a call of each `memory.copy`, which takes
+ * V8 5 ns.
  */
 @inline export function copyAndSum(to: usize, from: usize, octets: u32): u64 {
   if (HAS_NATIVE_CHECKSUM && octets >= NATIVE_OCTETS_MIN) {
