@@ -98,7 +98,7 @@ export function sum(at: usize, octets: u32): u64 {
   return (even & SEVEN_OCTETS) + (evenCarries << 8) + swapped;
 }
 
-/** The same as `sum` over more than a block, without a call, and with the last octets in one access. */
+/** As `sum` over more than a block, without a call, and with the last octets in one access. */
 @inline function sumLong(at: usize, octets: u32): u64 {
   const blocks = blocksOf(octets);
   const end = at + octets;

@@ -197,7 +197,7 @@ class TapWire implements Wire {
   #serve(): void {
     if (this.#awaitsRoom) {
       this.#awaitsRoom = false;
-      this.#watch.start({ readable: true, writable: false }, this.#changed);
+      this.#watchAgain();
       this.#ends.drained();
     }
     for (let count = 0; count < BURST_FRAMES_MAX && !this.#ends.isClosed; count++) {
@@ -205,6 +205,7 @@ class TapWire implements Wire {
       if (length <= 0) {
         const errno = this.#libc.errno();
         if (length === 0 || (errno !== osConstants.errno.EAGAIN && errno !== EINTR)) this.#gone();
+        else if (count === 0) this.#watchAgain();
         return;
       }
       this.#ends.frame(this.#buffer.slice(0, length));
@@ -214,7 +215,16 @@ class TapWire implements Wire {
   #awaitRoom(): void {
     if (this.#awaitsRoom) return;
     this.#awaitsRoom = true;
-    this.#watch.start({ readable: true, writable: true }, this.#changed);
+    this.#watchAgain();
+  }
+
+  /**
+   * Also after a call for nothing: libuv calls for an error, too, and stops watching then. While an
+   * interface is being removed there is one a moment before `read` tells, and nothing else would
+   * come any more.
+   */
+  #watchAgain(): void {
+    this.#watch.start({ readable: true, writable: this.#awaitsRoom }, this.#changed);
   }
 
   #gone(): void {
