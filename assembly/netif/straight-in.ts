@@ -201,7 +201,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 /**
  * Whether a segment without text acknowledges nothing new and leaves the window as it is, and there
  * is nothing to send either: then all that matters is that it came. Asked before everything else
- * where nothing is in flight, it takes V8 an eighth off a pure acknowledgement, most of it
+ * where nothing is in flight, it takes V8 a tenth off a pure acknowledgement, most of it
  * registers that need not be saved.
  */
 @inline function bringsNothing(tcb: Tcb, numbers: u64, last: u64): bool {
