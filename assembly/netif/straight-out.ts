@@ -1,7 +1,8 @@
 /**
- * The straight way out: a full segment, the last one of what was sent, or a plain acknowledgement.
+ * The straight way out: a full segment, the last one of what was sent, the FIN, or a plain
+ * acknowledgement.
  *
- * For a connection in ESTABLISHED about which nothing is unusual, whose template is known
+ * For a connection in ESTABLISHED, or one that was closed there, about which nothing is unusual, whose template is known
  * (tcp/template), so that addresses and ports are copied as they lie there and their sum is at
  * hand. What is sent, and what having sent it changes, is what tcp/output would do, to which
  * everything else is left untouched: tests/tcp/straight.test.ts compares the two. Called by
@@ -21,7 +22,9 @@ import { finishAlone, rotateFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
-import { Flag, Tcb, Timer, sendRingOf } from "../tcp/tcb";
+import {
+  Flag, Tcb, Timer, isTextAhead, sendRingOf, setState, stateOfTcb,
+} from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve, useNeighbourAgain } from "./arp";
@@ -31,15 +34,17 @@ import { FRAME, sendSegmentFrame } from "./transmitter";
 
 /** `Flow.stateAndKind` of a connection in ESTABLISHED. */
 @inline const ESTABLISHED: u32 = (FlowKind.CONNECTION << 4) | State.ESTABLISHED;
+/** What comes with a CLOSE, of either side: then all that may go this way is the end. */
+@inline const CLOSE: u32 = Flag.SEND_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED;
 /**
  * What makes a connection unusual for this way; with SACK only acknowledgements go it. Without a
  * template there may be text that came early, of which an acknowledgement has to tell.
  */
 @inline const UNUSUAL: u32 =
-  Flag.SEND_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED | Flag.RESET_DUE | Flag.RETRANSMIT_DUE |
-  Flag.PROBE_DUE | Flag.PERSISTING | Flag.RECOVERING | Flag.UNACCEPTED | Flag.TIMESTAMPS |
-  Flag.ECN | Flag.ECE_DUE | Flag.URGENT | Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE |
-  Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT | Flag.UNLEARNT;
+  CLOSE | Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.PERSISTING |
+  Flag.RECOVERING | Flag.UNACCEPTED | Flag.TIMESTAMPS | Flag.ECN | Flag.ECE_DUE | Flag.URGENT |
+  Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE | Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT |
+  Flag.UNLEARNT;
 
 /** What came of an attempt. */
 export const enum Straight {
@@ -55,9 +60,10 @@ export const enum Straight {
 @inline const FIRST_WORDS: u64 = 0x0040_0000_0000_0045;
 @inline const TCP: u32 = 0x0600;
 @inline const IPV4_TYPE: u64 = 0x0008 << 48;
-/** Data offset of 20 octets with ACK, as they lie there, and PSH. */
+/** Data offset of 20 octets with ACK, as they lie there, and PSH and FIN. */
 @inline const JUST_ACK: u32 = 0x1050;
 @inline const PUSH: u32 = 0x0800;
+@inline const FIN: u32 = 0x0100;
 @inline const LOW: u64 = 0xffff_ffff;
 
 /** Sends one segment of a flow, if it can be sent this way; `time` is that of this call. */
@@ -67,18 +73,27 @@ export function sendStraight(flow: usize, time: u32): Straight {
   const seq = tcb.sndCursor;
   // Asked at once: an `or` costs an interpreter less than another branch.
   const isUnusual = (flags & UNUSUAL) | (<u32>tcb.stateAndKind ^ ESTABLISHED) | (seq ^ tcb.sndNxt);
-  if (isUnusual | <u32>mayFragment(tcb)) return Straight.NOT;
   const flight = seq - tcb.sndUna;
   const unsent = tcb.sndEnd - seq;
   let octets: u32 = 0;
   let offset: u32 = 0;
-  if (unsent != 0) {
+  let fin: u32 = 0;
+  let control = JUST_ACK;
+  if (isUnusual | <u32>mayFragment(tcb)) {
+    if (!isFinNext(tcb, flight, unsent, time)) return Straight.NOT;
+    octets = unsent;
+    fin = 1;
+    control = JUST_ACK | FIN;
+  } else if (unsent != 0) {
     octets = flags & Flag.SACK ? 0 : textToSend(tcb, flight, unsent, time);
     if (octets == 0) return Straight.NOT;
-    offset = advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
-    if (octets > SEND_RING_OCTETS - offset) return Straight.NOT;
   } else if (flight != 0 || !isPlainAckDue(tcb)) {
     return Straight.NOT;
+  }
+  if (octets != 0) {
+    offset = advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
+    if (octets > SEND_RING_OCTETS - offset) return Straight.NOT;
+    if (octets == unsent) control |= PUSH;
   }
   const name = headerName(flow, octets);
   let total: u64;
@@ -93,18 +108,18 @@ export function sendStraight(flow: usize, time: u32): Straight {
   const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
   if (octets != 0) total += copyAndSum(FRAME + TEXT, sendRingOf(tcb) + offset, octets);
-  const pushed: u32 = octets != 0 && octets == unsent ? PUSH : 0;
   const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
-  emitControl(numbers, JUST_ACK | pushed | (swap16(window) << 16), total);
+  emitControl(numbers, control | (swap16(window) << 16), total);
   if (!sendSegmentFrame(<u32>TEXT + octets)) return Straight.BUSY;
   tcb.rcvAcked = ack;
   tcb.rcvAdv = ack + window;
   tcb.acksDue = 0;
-  if (octets == 0) {
+  if (octets + fin == 0) {
     tcb.timers &= ~(<u8>Timer.DELAYED_ACK);
   } else {
     if ((flags & Flag.TIMING) == 0) timeText(tcb, seq, time);
-    commitText(tcb, seq + octets, octets, time);
+    commitText(tcb, seq + octets + fin, octets, time);
+    if (fin != 0 && stateOfTcb(tcb) == State.CLOSE_WAIT) setState(tcb, State.LAST_ACK);
   }
   if (octets == unsent) finishAlone(flow);
   else rotateFlow(flow);
@@ -124,12 +139,34 @@ export function sendStraight(flow: usize, time: u32): Straight {
   if (tcb.duplicateAcks != 0) return 0;
   const mss = <u32>tcb.sndMss;
   if (flight == 0) {
-    if (tcb.backoff != 0 || time - tcb.lastSentAt > tcb.rto) return 0;
+    if (isRested(tcb, time)) return 0;
   } else if (unsent < mss) {
     return 0;
   }
   const octets = min(unsent, mss);
   return flight + octets <= tcb.sndWnd && flight + octets <= tcb.cwnd ? octets : 0;
+}
+
+/** Whether it begins anew, after a time-out or a pause (RFC 5681 §4.1). */
+@inline function isRested(tcb: Tcb, time: u32): bool {
+  return tcb.backoff != 0 || time - tcb.lastSentAt > tcb.rto;
+}
+
+/**
+ * Whether all there is to send fits a segment, its FIN and both windows (RFC 9293 §3.10.4), and
+ * nothing but the CLOSE is unusual.
+ */
+function isFinNext(tcb: Tcb, flight: u32, unsent: u32, time: u32): bool {
+  const asked: u32 = (UNUSUAL & ~CLOSE) | Flag.SACK | Flag.SEND_CLOSED;
+  if ((tcb.flags & asked) != Flag.SEND_CLOSED) return false;
+  if (tcb.sndCursor != tcb.sndNxt || mayFragment(tcb)) return false;
+  const state = stateOfTcb(tcb);
+  if (state != State.CLOSE_WAIT && state != State.FIN_WAIT_1) return false;
+  if (isTextAhead(tcb) || tcb.duplicateAcks != 0) return false;
+  if (flight == 0 && isRested(tcb, time)) return false;
+  // Behind a FIN that was sent, there is less than nothing.
+  if (unsent > <u32>tcb.sndMss) return false;
+  return flight + unsent < min(tcb.sndWnd, tcb.cwnd);
 }
 
 /**
