@@ -9,6 +9,8 @@
  * early. Its owner then looks at its own deadlines, or at the one that the entry was armed for, and
  * arms the rest again, which moves the entry to a finer level. That one rule replaces cascading
  * between levels, and it makes pushing a deadline back free: the owner only writes its own field.
+ * By the same rule nothing is ever taken off the wheel before it fires: an owner that waits for
+ * nothing any more is woken once, for nothing, and most often is armed again before.
  * Arming, firing and finding the next slot cost the same with 1 entry and with 1,000.
  *
  * Armed by tcp/, netif/arp and netif/reassembly; `index` asks for what is due and calls the owner.
@@ -38,7 +40,7 @@ if (ENTRY_COUNT > 0x7fff) ERROR("deadlines: an entry number has 15 bits");
 
 /** An entry is armed exactly when `previous` is not 0. */
 @unmanaged @final class Entry {
-  /** What it was armed for; it fires at the start of its slot. */
+  /** What it was armed for; it fires at the start of its slot, which may be an earlier one's. */
   dueAt: u32;
   next: u16;
   /** The entry before, or HEAD + slot for the first one in a slot. */
@@ -103,8 +105,14 @@ function noteWake(start: u32): void {
 
 /** Makes sure that `id` fires no later than `deadline`; an earlier one that stands is kept. */
 @inline export function armDeadline(id: u32, deadline: u32): void {
-  const entry = entryAt(id);
+  const entry = changetype<Entry>(ENTRIES + id * DEADLINE_ENTRY_SIZE);
   if (entry.previous == 0 || <i32>(entry.dueAt - deadline) > 0) moveDeadline(id, deadline);
+}
+
+/** The same for an owner without a time of its own: `dueTime` says `deadline` from now on. */
+export function armDeadlineFor(id: u32, deadline: u32): void {
+  armDeadline(id, deadline);
+  entryAt(id).dueAt = deadline;
 }
 
 /** Puts an entry, on the wheel or not, where `deadline` is. */
@@ -114,19 +122,9 @@ function moveDeadline(id: u32, deadline: u32): void {
   link(id, entry, deadline);
 }
 
-/** What `id` was armed for last: an owner without a time of its own asks when it fires early. */
+/** What `id` was armed for: an owner without a time of its own asks when it fires early. */
 export function dueTime(id: u32): u32 {
   return entryAt(id).dueAt;
-}
-
-/** Takes `id` out of the queue, if it is there. */
-export function disarmDeadline(id: u32): void {
-  const entry = entryAt(id);
-  if (entry.previous == 0) return;
-  // While others share its slot, the first occupied one stays the same.
-  const isAlone = entry.next == 0 && (<u32>entry.previous & HEAD) != 0;
-  unlink(entry);
-  if (isAlone) forgetWake();
 }
 
 /** Returns one entry that fires at `nowMs` or before, disarmed, or 0 when there is none. */

@@ -122,7 +122,7 @@ function arrivesForHalfOpen(half: HalfOpen, segment: Segment): Flow {
   }
   const tcb = arrivesHalfOpen(half, segment);
   if (tcb == null) return half;
-  arrivesInOtherStates(tcb, segment);
+  completesHandshake(tcb, segment);
   return tcb;
 }
 
@@ -138,7 +138,7 @@ function arrivesWithoutRecord(segment: Segment): void {
   } else if (segment.has(Ctl.ACK)) {
     if (!segment.has(Ctl.SYN) && hasCookie(listener, segment)) {
       const tcb = takeCookie(segment);
-      if (tcb != null) arrivesInOtherStates(tcb, segment);
+      if (tcb != null) completesHandshake(tcb, segment);
     } else {
       replyReset(segment);
     }
@@ -261,7 +261,21 @@ function arrivesInOtherStates(tcb: Tcb, segment: Segment): void {
   // Only now: RST and SYN are judged by their own numbers (RFC 5961 §3.2, §4.2).
   rememberTimestamp(tcb, segment);
   trimToWindow(tcb, segment);
-  if (!checkAck(tcb, segment)) return;
+  if (checkAck(tcb, segment)) takeAcceptable(tcb, segment);
+}
+
+/**
+ * §3.10.7.4 for the ACK of our SYN, of which a record, or a cookie, has become a TCB: all that the
+ * first five checks ask for is known.
+ */
+function completesHandshake(tcb: Tcb, segment: Segment): void {
+  rememberTimestamp(tcb, segment);
+  trimToWindow(tcb, segment);
+  takeAcceptable(tcb, segment);
+}
+
+/** What a segment brings that has passed the first five checks. */
+function takeAcceptable(tcb: Tcb, segment: Segment): void {
   noteHeard(tcb, now());
   takeMark(tcb, segment);
   processRest(tcb, segment);

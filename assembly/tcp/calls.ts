@@ -48,7 +48,7 @@ import {
 } from "./tcb";
 import { TimeWait, disownTimeWait, dropTimeWait } from "./time-wait";
 import { noteStall, noteUse } from "./stall";
-import { stopAllTimers, stopTimer } from "./timers";
+import { stopTimer } from "./timers";
 import { setTimestampOffset } from "./timestamps";
 import { makeUrgent, readUrgent } from "./urgent";
 
@@ -307,7 +307,6 @@ export function accept(listener: Listener): Tcb | null {
   clearFlag(tcb, Flag.UNACCEPTED);
   noteStall(tcb);
   stopTimer(tcb, Timer.USER_TIMEOUT);
-  if (tcb.timers == 0) stopAllTimers(tcb); // an accepted connection that is idle wakes nobody
   if (tcb.events != 0) enqueueReady(connectionEntry(indexOfTcb(tcb)));
   return tcb;
 }

@@ -19,7 +19,6 @@ import {
   signal,
   stateOfTcb,
 } from "./tcb";
-import { stopAllTimers } from "./timers";
 
 /**
  * CLOSED, for `reason`. Unless the end was a normal one, received data that the user has not read
@@ -41,7 +40,7 @@ export function resetConnection(tcb: Tcb, reason: EndReason): void {
 
 /** Takes the connection out of all tables and tells the user. */
 @inline export function detachTcb(tcb: Tcb, reason: EndReason): void {
-  stopAllTimers(tcb);
+  tcb.timers = 0;
   removeFlow(tcb);
   withdrawFlow(tcb);
   tcb.acksDue = 0;

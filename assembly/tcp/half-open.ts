@@ -18,7 +18,7 @@ import { count } from "../core/counters";
 import {
   FIRST_HALF_OPEN_DEADLINE,
   armDeadline,
-  disarmDeadline,
+  armDeadlineFor,
   dueTime,
 } from "../core/deadlines";
 import { TcpOptions } from "../wire/tcp-options";
@@ -156,7 +156,6 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
 function dropHalfOpen(half: HalfOpen): void {
   listenerAt(half.listener).halfOpen -= 1;
   removeFlow(half);
-  disarmDeadline(deadlineOf(half));
   freeHalfOpen(half);
 }
 
@@ -256,6 +255,7 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   tcb.sndMss = half.sndMss;
   takeAgreed(tcb, half);
   if (isSynRepeated) raiseFlag(tcb, Flag.SYN_REPEATED);
+  if (HAS_WINDOW_SCALE) segment.wnd <<= tcb.sndShift;
   setSendWindow(tcb, segment);
   startCongestion(tcb);
   // Only now does the incarnation before, if its TIME-WAIT was reopened, have to go (MAY-2).
@@ -312,6 +312,7 @@ export function fillSynAck(half: HalfOpen, out: OutSegment): void {
  */
 export function halfOpenDeadlineReached(index: u32): bool {
   const half = halfOpenAt(index);
+  if (half.kind == FlowKind.FREE) return false;
   const dueAt = dueTime(deadlineOf(half));
   if (isBefore(now(), dueAt)) {
     armDeadline(deadlineOf(half), dueAt);
@@ -329,7 +330,7 @@ export function halfOpenDeadlineReached(index: u32): bool {
 
 /** One more try: the doubling time-out runs whether our SYN can leave or not. */
 @inline function awaitAck(half: HalfOpen): void {
-  armDeadline(deadlineOf(half), now() + min(RTO_INITIAL_MS << half.tries, RTO_MAX_MS));
+  armDeadlineFor(deadlineOf(half), now() + min(RTO_INITIAL_MS << half.tries, RTO_MAX_MS));
   half.triesAndAnswers = <u8>(half.tries + 1);
 }
 

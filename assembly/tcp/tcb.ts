@@ -258,7 +258,7 @@ export function isTcbFree(): bool {
   return load<u16>(FREE_TCBS) != 0;
 }
 
-/** Gives a TCB back to the pool; no list, table or deadline may know it any more. */
+/** Gives a TCB back to the pool; no list or table may know it any more. */
 export function freeTcb(tcb: Tcb): void {
   assert(stateOfTcb(tcb) == State.CLOSED || stateOfTcb(tcb) == State.TIME_WAIT);
   assert(!tcb.isListed);

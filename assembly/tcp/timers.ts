@@ -7,7 +7,7 @@
  */
 import { HAS_SACK } from "../config";
 import { isBefore, now } from "../core/clock";
-import { armDeadline, disarmDeadline } from "../core/deadlines";
+import { armDeadline } from "../core/deadlines";
 import { State } from "../core/abi";
 import { stopKeepAlive, superviseKeepAlive } from "./keep-alive";
 import { lossTimerAt } from "./rack";
@@ -122,10 +122,4 @@ export function scheduleTimers(tcb: Tcb): void {
     armDeadline(id, tcb.userTimeoutAt);
   }
   if (HAS_SACK && isRunning(tcb, Timer.LOSS)) armDeadline(id, lossTimerAt(tcb));
-}
-
-/** Stops all timers: the connection has ended. */
-export function stopAllTimers(tcb: Tcb): void {
-  tcb.timers = 0;
-  disarmDeadline(deadlineOf(tcb));
 }

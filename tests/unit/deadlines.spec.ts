@@ -5,7 +5,7 @@
 import {
   NEVER,
   armDeadline,
-  disarmDeadline,
+  armDeadlineFor,
   dueTime,
   nextDeadline,
   resetDeadlines,
@@ -15,7 +15,7 @@ import { nextRandom, seed } from "./scratch";
 
 /** Entries 1 … COUNT: what fewer pools than the default's have. */
 const COUNT: u32 = 12;
-/** When each entry is due, and whether it is armed. */
+/** When each entry is due, and whether its owner waits for it. */
 const due = new StaticArray<u32>(13);
 const armed = new StaticArray<bool>(13);
 
@@ -27,7 +27,6 @@ function begin(time: u32): void {
 function arm(id: u32, deadline: u32): void {
   due[id] = deadline;
   armed[id] = true;
-  disarmDeadline(id);
   armDeadline(id, deadline);
 }
 
@@ -42,9 +41,10 @@ function plainWait(time: u32): u32 {
   return wait;
 }
 
-/** Handles all that fires at `time` as owners do: what is not due yet is armed again. */
+/** Handles all that fires at `time` as owners do: what is waited for and not due is armed again. */
 function run(time: u32): void {
   for (let id = takeDueDeadline(time); id != 0; id = takeDueDeadline(time)) {
+    if (!armed[id]) continue;
     if (<i32>(due[id] - time) > 0) armDeadline(id, due[id]);
     else armed[id] = false;
   }
@@ -96,8 +96,7 @@ describe("deadlines", () => {
       for (let step = 0; step < 400; ++step) {
         const id = 1 + (nextRandom() % COUNT);
         if (nextRandom() % 4 == 0) {
-          disarmDeadline(id);
-          armed[id] = false;
+          armed[id] = false; // it may fire, for nothing
         } else {
           arm(id, time + randomDistance());
         }
@@ -189,16 +188,33 @@ describe("deadlines", () => {
     expect<u32>(takeDueDeadline(7)).toBe(0);
   });
 
-  test("disarming any place of a list leaves the others", () => {
+  test("an entry that goes from any place of a list leaves the others", () => {
     for (let gone: u32 = 1; gone <= 5; ++gone) {
       begin(0);
       for (let id: u32 = 1; id <= 5; ++id) armDeadline(id, 9);
-      disarmDeadline(gone);
-      disarmDeadline(gone);
+      armDeadline(gone, 4);
+      armDeadline(gone, 4);
+      expect<u32>(nextDeadline(0)).toBe(4);
+      expect<u32>(takeDueDeadline(4)).toBe(gone);
+      expect<u32>(takeDueDeadline(4)).toBe(0);
       let mask: u32 = 0;
       for (let i = 0; i < 4; ++i) mask |= (<u32>1) << takeDueDeadline(9);
       expect<u32>(mask).toBe(0b11_1110 & ~((<u32>1) << gone));
       expect<u32>(nextDeadline(9)).toBe(NEVER);
     }
+  });
+
+  test("an owner without a time of its own is told of the last one, wherever the entry stands", () => {
+    begin(100);
+    armDeadlineFor(1, 120);
+    armDeadlineFor(1, 5000);
+    expect<u32>(dueTime(1)).toBe(5000);
+    expect<u32>(nextDeadline(100)).toBe(20); // it is woken early
+    expect<u32>(takeDueDeadline(120)).toBe(1);
+    expect<u32>(dueTime(1)).toBe(5000);
+    armDeadlineFor(1, 130);
+    expect<u32>(dueTime(1)).toBe(130);
+    armDeadline(1, 125);
+    expect<u32>(takeDueDeadline(125)).toBe(1);
   });
 });
