@@ -17,9 +17,11 @@
   return (rotl<u32>(value, 8) & 0x00ff_00ff) | (rotl<u32>(value, 24) & 0xff00_ff00);
 }
 
-/** Eight octets in the other order. */
+/** Eight octets in the other order: octets, pairs and fours, each time all neighbours at once. */
 @inline export function swap64(value: u64): u64 {
-  return (<u64>swap32(<u32>value) << 32) | <u64>swap32(<u32>(value >> 32));
+  value = ((value & 0x00ff_00ff_00ff_00ff) << 8) | ((value >> 8) & 0x00ff_00ff_00ff_00ff);
+  value = ((value & 0x0000_ffff_0000_ffff) << 16) | ((value >> 16) & 0x0000_ffff_0000_ffff);
+  return rotl<u64>(value, 32);
 }
 
 import { HAS_NATIVE_COPY, HAS_STRAIGHT, NATIVE_OCTETS_MIN } from "../config";

@@ -74,9 +74,11 @@ export function sipHashWithKey(key0: u64, key1: u64, first: u64, second: u64): u
   let v3: u64 = key1 ^ 0x7465_6462_7974_6573;
   // Two rounds for each word, the third being the message's length; then four, of no word.
   let word = first;
-  for (let turn = 0; turn < 5; ++turn) {
+  let turn = 0;
+  do {
     v3 ^= word;
-    for (let round = 0; round < 2; ++round) {
+    let round = 2;
+    do {
       v0 += v1;
       v2 += v3;
       v1 = rotl<u64>(v1, 13) ^ v0;
@@ -86,11 +88,11 @@ export function sipHashWithKey(key0: u64, key1: u64, first: u64, second: u64): u
       v1 = rotl<u64>(v1, 17) ^ v2;
       v3 = rotl<u64>(v3, 21) ^ v0;
       v2 = rotl<u64>(v2, 32);
-    }
+    } while (--round != 0);
     v0 ^= word;
     word = turn == 0 ? second : turn == 1 ? MESSAGE_LENGTH : 0;
     if (turn == 2) v2 ^= 0xff;
-  }
+  } while (++turn != 5);
   return v0 ^ v1 ^ v2 ^ v3;
 }
 

@@ -135,17 +135,17 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   tcb.sndUna = ack;
   tcb.sndCursor = seqMax(tcb.sndCursor, ack);
   clearFlag(tcb, Flag.SYN_OUTSTANDING | Flag.RETRANSMIT_DUE);
-  // Neither SYN nor FIN has a place in the ring.
-  const octets = min(acked - (hasSyn ? 1 : 0), queued);
-  tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, octets, SEND_RING_OCTETS);
-  settleUrgent(tcb);
   noteAnswer(tcb);
-  if (has(tcb, Flag.TIMING) && seqGt(ack, tcb.rttSeq)) {
-    clearFlag(tcb, Flag.TIMING);
-    if (closesRoundTrip(tcb, segment)) takeRttSample(tcb, now() - tcb.rttStart);
+  // Neither SYN nor FIN has a place in the ring. Alone they do not open the window: behind the one
+  // it begins, behind the other nothing is sent, for which no round trip is to be known either.
+  const octets = min(acked - (hasSyn ? 1 : 0), queued);
+  if (hasSyn || octets != 0) takeTiming(tcb, segment);
+  if (octets != 0) {
+    tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, octets, SEND_RING_OCTETS);
+    settleUrgent(tcb);
+    noteProgress(tcb, acked);
+    growWindow(tcb, acked, flight);
   }
-  noteProgress(tcb, acked);
-  growWindow(tcb, acked, flight);
   // RFC 6298 §5.2 and §5.3: all acknowledged stops the timer, some of it starts it afresh.
   if (tcb.sndCursor == tcb.sndUna && !isEcnHeld(tcb)) stopRetransmission(tcb);
   else startRetransmission(tcb);
@@ -154,6 +154,13 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
   if (isWaiting && !has(tcb, Flag.RELEASED)) startUserTimeout(tcb);
   else settleUserTimeout(tcb, isWaiting);
   signalProgress(tcb, isSynAlone);
+}
+
+/** If the timed segment is acknowledged, a round trip is measured. */
+@inline function takeTiming(tcb: Tcb, segment: Segment): void {
+  if (!has(tcb, Flag.TIMING) || !seqGt(segment.ack, tcb.rttSeq)) return;
+  clearFlag(tcb, Flag.TIMING);
+  if (closesRoundTrip(tcb, segment)) takeRttSample(tcb, now() - tcb.rttStart);
 }
 
 /** Tells the user of room in the send ring, and of everything being acknowledged. */

@@ -61,17 +61,26 @@ export function insertFlow(flow: Flow): void {
 
 /** Takes a flow out; it must be in. */
 export function removeFlow(flow: Flow): void {
-  const link = linkTo(flow);
-  const bucket = bucketOf(flow.remoteAddress, flow.ports);
-  let at = <u32>load<u16>(bucket);
-  if (at == link) {
-    store<u16>(bucket, flow.hashNext);
-  } else {
-    while (at != 0 && <u32>flowAt(at).hashNext != link) at = <u32>flowAt(at).hashNext;
-    assert(at != 0);
-    flowAt(at).hashNext = flow.hashNext;
-  }
+  store<u16>(placeOf(flow), flow.hashNext);
   flow.hashNext = 0;
+}
+
+/** Puts a flow with the same tuple in the place of one that is in. */
+export function replaceFlow(flow: Flow, by: Flow): void {
+  store<u16>(placeOf(flow), <u16>linkTo(by));
+  by.hashNext = flow.hashNext;
+  flow.hashNext = 0;
+}
+
+/** Where the link that leads to a flow stands: in its bucket, or in the flow before it. */
+function placeOf(flow: Flow): usize {
+  const link = linkTo(flow);
+  let place = bucketOf(flow.remoteAddress, flow.ports);
+  for (let at = load<u16>(place); <u32>at != link; at = load<u16>(place)) {
+    assert(at != 0);
+    place = changetype<usize>(flowAt(at)) + offsetof<Flow>("hashNext");
+  }
+  return place;
 }
 
 /**

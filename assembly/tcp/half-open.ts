@@ -26,7 +26,7 @@ import { Ctl } from "../wire/tcp";
 import { setSendWindow } from "./ack";
 import { beginReceiving, beginSending } from "./begin";
 import { startCongestion } from "./congestion";
-import { findFlow, findOlderFlow, insertFlow, removeFlow } from "./demux";
+import { findFlow, findOlderFlow, insertFlow, removeFlow, replaceFlow } from "./demux";
 import { agreesToEcn } from "./ecn";
 import { takeTcb } from "./eviction";
 import {
@@ -154,8 +154,13 @@ export function openHalf(listener: Listener, segment: Segment, iss: u32): void {
 
 /** Back to LISTEN: the record goes, and with it its place in the backlog. */
 function dropHalfOpen(half: HalfOpen): void {
-  listenerAt(half.listener).halfOpen -= 1;
   removeFlow(half);
+  giveBack(half);
+}
+
+/** The record and its place in the backlog are free. */
+function giveBack(half: HalfOpen): void {
+  listenerAt(half.listener).halfOpen -= 1;
   freeHalfOpen(half);
 }
 
@@ -262,16 +267,17 @@ export function establish(half: HalfOpen, segment: Segment): Tcb | null {
   let before: Flow | null;
   if (HAS_SYN_COOKIES && half.kind != FlowKind.HALF_OPEN) {
     before = findFlow(tcb.localAddress, tcb.remoteAddress, tcb.ports); // a cookie has no record
+    insertFlow(tcb);
   } else {
     before = findOlderFlow(half);
-    dropHalfOpen(half);
+    replaceFlow(half, tcb);
+    giveBack(half);
   }
   if (before != null) {
     assert(before.kind == FlowKind.TIME_WAIT);
     count(Counter.TIME_WAIT_REOPENED);
     dropTimeWait(changetype<TimeWait>(before));
   }
-  insertFlow(tcb);
   raiseFlag(tcb, Flag.UNACCEPTED);
   startUserTimeout(tcb); // until somebody accepts it
   signal(tcb, Event.CONNECTED | Event.WRITABLE);
