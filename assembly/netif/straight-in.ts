@@ -14,17 +14,15 @@
  * acknowledgement took 37,600 of them and takes 1,700 (`npm run bench`, S4).
  */
 import { FRAME_OCTETS_MAX, HAS_SACK, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
-import { Counter, Event, Work } from "../core/abi";
+import { Event, Work } from "../core/abi";
 import { copyAndSum, sum } from "../core/checksum";
-import { setNow } from "../core/clock";
-import { countBoth } from "../core/counters";
 import { copyOctets, swap16, swap32 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
 import { openWindow } from "../tcp/congestion";
 import { bucketOfRaw } from "../tcp/demux";
 import { expectConnection, lastConnection } from "../tcp/expected";
 import { TCB_LINKS_END, flowAt } from "../tcp/flow";
-import { noteHeard, superviseKeepAlive } from "../tcp/keep-alive";
+import { superviseKeepAlive } from "../tcp/keep-alive";
 import { wantOutput } from "../tcp/pending";
 import { noteProgress } from "../tcp/pmtud";
 import { isProbing } from "../tcp/rack";
@@ -38,16 +36,15 @@ import { FRAME_SENDER, FRAME_TUPLE, numbersOf, templateOf } from "../tcp/templat
 import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
 import { noteAnswer } from "../tcp/trouble";
 import { MAC_SHIFT, linkAddressOnTop } from "./interface";
+import {
+  CONTROL, CONTROL_MASK, HEADERS_OCTETS, LOW, NOT_STRAIGHT, NO_TEXT, PLAIN, SEQ_AND_ACK, TEXT,
+  isRight, isWindowOpen, noteArrival, sumOf, takeWindow,
+} from "./plain-segment";
+import { takeEnd } from "./straight-end";
 
 /** Where the octets of a frame without options in either header stand, eight at a time. */
 @inline const IP_FIRST: usize = 14; // version, header length, TOS, total length, id, fragment
 @inline const IP_SECOND: usize = 22; // TTL, protocol, checksum, the peer's address
-@inline const SEQ_AND_ACK: usize = 38;
-@inline const CONTROL: usize = 46; // data offset, control bits, window, checksum, urgent pointer
-@inline const TEXT: usize = 54;
-@inline const HEADERS_OCTETS: u32 = 40;
-/** The total length of a datagram without text, as it lies there. */
-@inline const NO_TEXT: u64 = HEADERS_OCTETS << 8;
 
 /** Version and header length; more-fragments and fragment offset. */
 @inline const FIRST_MASK: u64 = 0xff3f_0000_0000_00ff;
@@ -56,32 +53,6 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 @inline const TCP: u64 = 0x0600;
 /** The protocol, and what makes the datagram's length that of the segment: its header taken off. */
 @inline const TCP_AND_LESS_HEADER: u64 = TCP + 0xffff - (20 << 8);
-/** All but PSH and the checksum; and all but the window and FIN, too: 20 octets of header, ACK. */
-@inline const CONTROL_MASK: u64 = 0xffff_0000_ffff_f7ff;
-@inline const FLAGS_MASK: u64 = 0xffff_0000_0000_f6ff;
-@inline const JUST_ACK: u64 = 0x1050;
-@inline const FIN: u64 = 0x0100;
-@inline const LOW: u64 = 0xffff_ffff;
-
-@inline const INVERSE_OF_65535: u32 = 0xfffe_ffff;
-
-/** What is said of a frame that is for the general way, instead of its `Work`. */
-@inline const NOT_STRAIGHT: i32 = -1;
-/**
- * The same of one that was found to be for our MAC, a whole datagram with a right header without
- * options, and of TCP: the general way need not look at that again (netif/ingress).
- */
-@inline export const PLAIN: i32 = -2;
-
-/**
- * Whether data that holds its own checksum has this sum: a multiple of 65,535. Those are what its
- * inverse modulo 2^32 takes to the numbers up to 65,537; a remainder would take V8 longer.
- */
-@inline function isRight(total: u64): bool {
-  const half = <u32>((total + rotl<u64>(total, 32)) >> 32);
-  return half * INVERSE_OF_65535 <= 65537;
-}
-
 /**
  * Whether a frame is of this connection, by its template: from that station, with these addresses
  * and ports. Asked at once: an `or` costs less than another branch.
@@ -124,6 +95,8 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   if (found == 0 || !isOf(changetype<Tcb>(found), frame, source, tuple)) {
     found = search(frame, source, tuple);
     if (found == 0) return PLAIN;
+    if (isUnusual(changetype<Tcb>(found))) return takeEnd(found, frame, total, nowMs);
+    expectConnection(found);
   }
   const tcb = changetype<Tcb>(found);
   const seq = tcb.rcvNxt;
@@ -170,15 +143,12 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   if (isWindowNew) events |= takeWindow(tcb, control);
   const isUnfinished = ack != tcb.sndEnd;
   if (isUnfinished) wantOutput(tcb);
-  if (octets != 0) {
-    takeText(tcb, seq, held, octets);
-    events |= Event.READABLE;
-  }
+  if (octets != 0) events |= takeText(tcb, seq, held, octets);
   if (events != 0) raise(tcb, events);
   return events != 0 || isUnfinished ? Work.ASKED : Work.NONE;
 }
 
-/** The connection whose frame it is, by the tuple table, if nothing about it is unusual; or 0. */
+/** The connection whose frame it is, by the tuple table; or 0. */
 @inline function search(frame: usize, source: u64, tuple: u64): usize {
   let found: usize;
   let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | source));
@@ -188,14 +158,7 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
     if (link - 1 < TCB_LINKS_END - 1 && isOf(changetype<Tcb>(found), frame, source, tuple)) break;
     if (link == 0) return 0;
   }
-  if (isUnusual(changetype<Tcb>(found))) return 0;
-  expectConnection(found);
   return found;
-}
-
-/** What SEG.SEQ, SEG.ACK and the control word make of the sum. */
-@inline function sumOf(numbers: u64, last: u64): u64 {
-  return (numbers & LOW) + (numbers >> 32) + last;
 }
 
 /**
@@ -210,37 +173,12 @@ import { MAC_SHIFT, linkAddressOnTop } from "./interface";
   return (news | <u64>(tcb.sndNxt ^ tcb.sndEnd)) == 0;
 }
 
-@inline function noteArrival(tcb: Tcb, seq: u32, time: u32): void {
-  setNow(time);
-  tcb.sndWl1 = seq;
-  countBoth(Counter.FRAMES_IN); // and SEGMENTS_IN
-  noteHeard(tcb, time);
-}
-
 /**
  * Whether what is in flight, up to SND.NXT `next`, was all sent once. With SACK the sender's side
  * has more to do than is done here, unless nothing is in flight.
  */
 @inline function isPlainFlight(tcb: Tcb, next: u32): bool {
   return ((tcb.sndCursor ^ next) | (tcb.flags & Flag.SACK)) == 0;
-}
-
-@inline function windowOf(tcb: Tcb, control: u64): u32 {
-  return swap16(<u32>control >> 16) << tcb.sndShift;
-}
-
-/** Another control word than the last one: a plain ACK or FIN; the window takes a segment. */
-function isWindowOpen(tcb: Tcb, control: u64): bool {
-  return (control & FLAGS_MASK) == JUST_ACK && windowOf(tcb, control) >= <u32>tcb.sndMss;
-}
-
-/** What the user is told of it: the FIN, if it has one. */
-function takeWindow(tcb: Tcb, control: u64): u32 {
-  const window = windowOf(tcb, control);
-  tcb.sndWnd = window;
-  tcb.sndWndMax = max(tcb.sndWndMax, window);
-  templateOf(tcb).control = <u32>control;
-  return control & FIN ? Event.PEER_CLOSED | Event.READABLE : 0;
 }
 
 /**
@@ -293,8 +231,11 @@ function takeWindow(tcb: Tcb, control: u64): u32 {
   return sum(text, octets);
 }
 
-/** Seventh check: text in order, at RCV.NXT `seq`, is in the ring behind what that held. */
-@inline function takeText(tcb: Tcb, seq: u32, held: u32, octets: u32): void {
+/**
+ * Seventh check: text in order, at RCV.NXT `seq`, is in the ring behind what that held; what the
+ * user is told of it.
+ */
+@inline function takeText(tcb: Tcb, seq: u32, held: u32, octets: u32): Event {
   let mss = <u32>tcb.rcvMss;
   if (mss < octets) {
     mss = octets;
@@ -304,6 +245,7 @@ function takeWindow(tcb: Tcb, control: u64): u32 {
   tcb.rcvNxt = next;
   acknowledgeText(tcb, next, mss);
   if (isRingFilledBy(held, octets)) noteStall(tcb);
+  return Event.READABLE;
 }
 
 /** Eighth check: the FIN; and as tcp/tcb's signal: this one is accepted and was not released. */

@@ -2,11 +2,11 @@
  * The straight way out: a full segment, the last one of what was sent, the FIN, or a plain
  * acknowledgement.
  *
- * For a connection in ESTABLISHED, or one that was closed there, about which nothing is unusual, whose template is known
- * (tcp/template), so that addresses and ports are copied as they lie there and their sum is at
- * hand. What is sent, and what having sent it changes, is what tcp/output would do, to which
- * everything else is left untouched: tests/tcp/straight.test.ts compares the two. Called by
- * netif/egress where only connections have something to send.
+ * For a connection in ESTABLISHED, or one that was closed there, about which nothing is unusual,
+ * whose template is known (tcp/template), so that addresses and ports are copied as they lie there
+ * and their sum is at hand. What is sent, and what having sent it changes, is what tcp/output
+ * would do, to which everything else is left untouched: tests/tcp/straight*.test.ts compare the
+ * two. Called by netif/egress where only connections have something to send.
  *
  * What it saves is calls, of which the general way makes about eighty for a segment, the
  * OutSegment, and the second look at a flow that has nothing more to say.
@@ -26,7 +26,7 @@ import {
   Flag, Tcb, Timer, isTextAhead, sendRingOf, setState, stateOfTcb,
 } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
-import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
+import { TEXT_TIMERS, startTextTimers, superviseUserTimeout } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve, useNeighbourAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
 import { headerName, isHeaderStanding, noteHeader, standingSum } from "./standing-header";
@@ -110,7 +110,10 @@ export function sendStraight(flow: usize, time: u32): Straight {
   if (octets != 0) total += copyAndSum(FRAME + TEXT, sendRingOf(tcb) + offset, octets);
   const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
   emitControl(numbers, control | (swap16(window) << 16), total);
-  if (!sendSegmentFrame(<u32>TEXT + octets)) return Straight.BUSY;
+  if (!sendSegmentFrame(<u32>TEXT + octets)) {
+    superviseUserTimeout(tcb); // it bounds that, too
+    return Straight.BUSY;
+  }
   tcb.rcvAcked = ack;
   tcb.rcvAdv = ack + window;
   tcb.acksDue = 0;
@@ -162,8 +165,7 @@ function isFinNext(tcb: Tcb, flight: u32, unsent: u32, time: u32): bool {
   if (tcb.sndCursor != tcb.sndNxt || mayFragment(tcb)) return false;
   const state = stateOfTcb(tcb);
   if (state != State.CLOSE_WAIT && state != State.FIN_WAIT_1) return false;
-  if (isTextAhead(tcb) || tcb.duplicateAcks != 0) return false;
-  if (flight == 0 && isRested(tcb, time)) return false;
+  if (isTextAhead(tcb) || (flight == 0 && isRested(tcb, time))) return false;
   // Behind a FIN that was sent, there is less than nothing.
   if (unsent > <u32>tcb.sndMss) return false;
   return flight + unsent < min(tcb.sndWnd, tcb.cwnd);

@@ -146,6 +146,11 @@ export function advanceUna(tcb: Tcb, segment: Segment): void {
     noteProgress(tcb, acked);
     growWindow(tcb, acked, flight);
   }
+  settleSending(tcb, isSynAlone);
+}
+
+/** SND.UNA has moved: which timers run on, and what the user is told. */
+export function settleSending(tcb: Tcb, isSynAlone: bool): void {
   // RFC 6298 §5.2 and §5.3: all acknowledged stops the timer, some of it starts it afresh.
   if (tcb.sndCursor == tcb.sndUna && !isEcnHeld(tcb)) stopRetransmission(tcb);
   else startRetransmission(tcb);

@@ -276,7 +276,6 @@ function completesHandshake(tcb: Tcb, segment: Segment): void {
 
 /** What a segment brings that has passed the first five checks. */
 function takeAcceptable(tcb: Tcb, segment: Segment): void {
-  noteHeard(tcb, now());
   takeMark(tcb, segment);
   processRest(tcb, segment);
 }
@@ -378,6 +377,7 @@ function checkAck(tcb: Tcb, segment: Segment): bool {
   } else if (!receiveAck(tcb, segment)) {
     return false;
   }
+  noteHeard(tcb, now());
   if (!isFinAcknowledged(tcb)) return true;
   switch (stateOfTcb(tcb)) {
     case State.FIN_WAIT_1:

@@ -15,6 +15,8 @@ import { demuxMultiplier } from "../core/random";
 import { Flow, flowAt, linkTo } from "./flow";
 
 @inline const BUCKET_COUNT: u32 = 1 << DEMUX_BITS;
+/** Where a flow has the link to the next one of its bucket. */
+@inline const HASH_NEXT: usize = offsetof<Flow>("hashNext");
 const BUCKETS: usize = memory.data(2 * BUCKET_COUNT, 8);
 
 export function resetDemux(): void {
@@ -78,7 +80,7 @@ function placeOf(flow: Flow): usize {
   let place = bucketOf(flow.remoteAddress, flow.ports);
   for (let at = load<u16>(place); <u32>at != link; at = load<u16>(place)) {
     assert(at != 0);
-    place = changetype<usize>(flowAt(at)) + offsetof<Flow>("hashNext");
+    place = changetype<usize>(flowAt(at)) + HASH_NEXT;
   }
   return place;
 }

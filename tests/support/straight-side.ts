@@ -112,6 +112,7 @@ function sum(octets: Uint8Array, start = 0): number {
 /** What is odd about a few frames; both checksums are right but where they are damaged. */
 export const ODDITIES = [
   ...["padded", "moved", "marked", "fragment", "icmp", "damaged", "damaged header", "short"],
+  "damaged control",
   ...["from a group", "other type", "to another", "from us", "from all", "from nobody"],
   ...["from afar", "of no station", "without control"],
 ];
@@ -161,6 +162,7 @@ export function build(segment: Segment, odd = ""): Uint8Array {
   view.setUint16(50, ~sum(tcp, sum(frame.subarray(26, 34), 6 + tcp.length)) & 0xffff);
   if (odd === "damaged") frame[frame.length - 1]! ^= 0x10;
   if (odd === "damaged header") frame[24]! ^= 0x10;
+  if (odd === "damaged control") frame[50]! ^= 0x10;
   return odd === "short" ? frame.subarray(0, frame.length - 1) : frame;
 }
 

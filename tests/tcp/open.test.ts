@@ -131,6 +131,18 @@ test("a lost SYN,ACK goes again as often, then the peer is forgotten [MUST-23]",
   });
 });
 
+test("a record that is used again waits for its own answer, not for the one before", () => {
+  onEachVariant((variant) => {
+    const c = fresh(variant).listen().send(SYN).expect(OUR_SYN_ACK);
+    c.advance(10).send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED");
+    c.write(10).take();
+    c.send("<SEQ=301><CTL=RST>").ended("RESET").release();
+    const other = c.advance(490).from(6_000).send(SYN).expect(OUR_SYN_ACK);
+    other.after(1_000).expect(OUR_SYN_ACK).advance(10);
+    other.send("<SEQ=301><ACK=101><CTL=ACK>").accept().state("ESTABLISHED").quiet(600_000);
+  });
+});
+
 test("our SYN,ACK answers the SYN at once, and takes no turn in poll", () => {
   onEachVariant((variant) => {
     const c = fresh(variant).listen();

@@ -9,15 +9,13 @@ import { before, test } from "node:test";
 import { Option, Parameter, State, Work } from "../../hal/host/abi.ts";
 import type { WasmModule } from "../../hal/host/web-assembly.ts";
 import { Seeded } from "../support/pattern.ts";
+import { Duel } from "../support/straight-duel.ts";
 import {
   ACK,
   FIN,
   ODDITIES,
   OURS,
-  PORT,
   PSH,
-  SYN,
-  Side,
   URG,
   arp,
   build,
@@ -35,32 +33,8 @@ before(() => {
   [straight, plain] = compileBoth();
 });
 
-class Duel {
-  readonly sides: [Side, Side] = [new Side(straight), new Side(plain)];
+class Traffic extends Duel {
   quietFrames = 0;
-  #now = 0xffff_8000;
-  #handle = 0;
-  /** When the straight way said that it wants to be woken, if nothing has come since. */
-  #wakeAt = 0;
-  #isUndisturbed = false;
-
-  /** The same call on both sides, with the same result. */
-  call(name: string, ...args: number[]): number {
-    this.#isUndisturbed = false;
-    const [a, b] = this.sides.map(({ exports }) => exports[name]!(...args));
-    assert.equal(a, b, name);
-    return a!;
-  }
-
-  /** What the straight way asks for. */
-  feed(frame: Uint8Array): Work {
-    this.#isUndisturbed = false;
-    const [work] = this.sides.map(({ exports }) => {
-      new Uint8Array(exports.memory.buffer).set(frame, exports["rxSlotAddress"]!(0));
-      return exports["frameReceived"]!(0, frame.length, this.#now | 0);
-    });
-    return work as Work;
-  }
 
   /** Where it asks for nothing, the general way has told the application nothing. */
   feedQuietly(frame: Uint8Array): void {
@@ -70,55 +44,10 @@ class Duel {
     assert.equal(this.sides[1].exports["nextReady"]!(), 0, "an event that nobody was told of");
   }
 
-  /** Neither sleeps too long; how long they may differs by how finely the wheel knows it. */
-  poll(ms: number): void {
-    this.#now = (this.#now + ms) >>> 0;
-    const sentBefore = this.sides[1].sent.length;
-    const waits = this.sides.map(({ exports }) => exports["poll"]!(this.#now | 0) >>> 0);
-    const [straightWay, generalWay] = this.sides;
-    if (this.#isUndisturbed && ((this.#now - this.#wakeAt) | 0) < 0) {
-      assert.equal(generalWay.sent.length, sentBefore, "one sleeps while the other has to send");
-    }
-    assert.equal(straightWay.sent.join(), generalWay.sent.join());
-    this.#isUndisturbed = waits[0]! < 10_000;
-    this.#wakeAt = (this.#now + waits[0]!) >>> 0;
-  }
-
-  open(options: number[], seq: number): void {
-    this.call("init", this.#now | 0, 30_000);
-    this.call("setLinkAddress", 0x0200, 1);
-    this.call("setAddress", OURS, 24, 0);
-    const listener = this.call("tcpListen", 0, PORT, 5);
-    const text = new Uint8Array(0);
-    this.feed(build({ seq, ack: 0, flags: SYN, window: 60_000, text, options }));
-    this.poll(1);
-    // The SYN and ACK waits for the peer's link address.
-    this.feed(arp());
-    this.poll(1);
-    this.feed(build({ seq, ack: 0, flags: SYN, window: 60_000, text, options }));
-    const last = Buffer.from(this.sides[0].sent.at(-1)!, "hex");
-    const ack = (last.readUInt32BE(38) + 1) >>> 0;
-    this.feed(build({ seq: (seq + 1) >>> 0, ack, flags: ACK, window: 60_000, text }));
-    this.poll(1);
-    this.#handle = this.call("tcpAccept", listener);
-    assert.ok(this.#handle > 0, "no connection");
-  }
-
-  compare(what: string): void {
-    const [a, b] = this.sides;
-    assert.equal(a.sent.join(), b.sent.join(), what);
-    assert.equal(a.image(), b.image(), what);
-    a.sent.length = b.sent.length = 0;
-  }
-
-  events(): void {
-    while (this.call("nextReady") !== 0) this.call("takeEvents", this.#handle);
-  }
-
   /** RECEIVE: the one side into its buffer, the other piece by piece out of the ring. */
   receive(octets: number): void {
     const [copying, plainly] = this.sides;
-    const handle = this.#handle;
+    const handle = this.handle;
     const at = copying.exports["buffer"]!();
     const count = copying.exports["tcpReceive"]!(handle, at, octets);
     const copied = Buffer.from(copying.exports.memory.buffer, at, Math.max(count, 0));
@@ -139,7 +68,7 @@ class Duel {
   /** SEND: the one side out of its buffer, the other piece by piece into the ring. */
   send(octets: number, random: Seeded): void {
     const [copying, plainly] = this.sides;
-    const handle = this.#handle;
+    const handle = this.handle;
     const text = Uint8Array.from({ length: octets }, () => random.below(256));
     const at = copying.exports["buffer"]!();
     new Uint8Array(copying.exports.memory.buffer).set(text, at);
@@ -159,28 +88,28 @@ class Duel {
   }
 
   read(octets: number): void {
-    const count = Math.min(this.call("tcpPeek", this.#handle), octets);
+    const count = Math.min(this.call("tcpPeek", this.handle), octets);
     if (count <= 0) return;
     const [a, b] = this.sides.map(({ exports }) =>
-      Buffer.from(exports.memory.buffer, exports["tcpPeekedAddress"]!(this.#handle), count),
+      Buffer.from(exports.memory.buffer, exports["tcpPeekedAddress"]!(this.handle), count),
     );
     assert.ok(a!.equals(b!), "what was received differs");
-    this.call("tcpConsume", this.#handle, count);
+    this.call("tcpConsume", this.handle, count);
   }
 
   write(octets: number, random: Seeded): void {
-    const count = Math.min(this.call("tcpReserve", this.#handle), octets);
+    const count = Math.min(this.call("tcpReserve", this.handle), octets);
     if (count <= 0) return;
     const value = random.below(256);
     for (const { exports } of this.sides) {
-      const at = exports["tcpReservedAddress"]!(this.#handle);
+      const at = exports["tcpReservedAddress"]!(this.handle);
       new Uint8Array(exports.memory.buffer, at, count).fill(value);
     }
-    this.call("tcpCommit", this.#handle, count);
+    this.call("tcpCommit", this.handle, count);
   }
 
   option(which: number, value: number): void {
-    this.call("tcpSetOption", this.#handle, which, value);
+    this.call("tcpSetOption", this.handle, which, value);
   }
 
   /** The next segment, with so many octets, which acknowledges everything. */
@@ -199,7 +128,7 @@ class Duel {
     this.feedExpected(10);
     this.receive(60_000); // what is unread would be answered by an RST
     this.write(100, random);
-    if (truth.field("STATE") === State.ESTABLISHED) this.call(call, this.#handle);
+    if (truth.field("STATE") === State.ESTABLISHED) this.call(call, this.handle);
     this.feedExpected(10);
     this.compare(`after ${call}`);
     this.poll(0);
@@ -227,7 +156,7 @@ class Duel {
 
   /** CLOSE, and the acknowledgement of it. */
   end(): void {
-    this.call("tcpClose", this.#handle);
+    this.call("tcpClose", this.handle);
     this.poll(0);
     this.feedExpected(0);
     this.events();
@@ -287,7 +216,7 @@ for (const [what, options] of Object.entries(KINDS)) {
   test(`random traffic on a connection with ${what}: both ways agree`, () => {
     for (let seed = 1; seed <= 12; seed++) {
       const random = new Seeded(seed);
-      const duel = new Duel();
+      const duel = new Traffic(straight, plain);
       duel.open(options, 0xffff_f000 + seed);
       duel.compare("after the handshake");
       for (let step = 0; step < STEPS; step++) {
@@ -314,7 +243,7 @@ for (const [what, [octets, window, beyond]] of Object.entries(FINS)) {
   test(`the peer's FIN ${what}: both ways agree`, () => {
     for (const written of [0, 1_000]) {
       const random = new Seeded(7);
-      const duel = new Duel();
+      const duel = new Traffic(straight, plain);
       duel.open(MSS, 0xffff_fff0);
       duel.feedExpected(beyond === undefined ? 0 : 1_460);
       duel.write(written, random);

@@ -204,7 +204,7 @@ describe("deadlines", () => {
     }
   });
 
-  test("an owner without a time of its own is told of the last one, wherever the entry stands", () => {
+  test("an owner without a time of its own is told of the last one it armed", () => {
     begin(100);
     armDeadlineFor(1, 120);
     armDeadlineFor(1, 5000);

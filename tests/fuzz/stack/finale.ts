@@ -11,8 +11,11 @@ import { type Flow, type Scene, VICTIM_ADDRESS } from "./scene.ts";
 import { release, takeAllEvents } from "./user.ts";
 
 const { SYN, FIN, RST, ACK } = Flag;
-/** Beyond two user timeouts of 10 min each, and the age of a neighbour that nobody uses. */
-const QUIET_MS_MAX = 5_000_000;
+/**
+ * Beyond two user timeouts of 10 min each, the age of a neighbour that nobody uses, and the longest
+ * that the wheel holds a deadline which nobody waits for any more (9.3 hours).
+ */
+const QUIET_MS_MAX = 40_000_000;
 const POLLS_MAX = 5_000;
 const PROBE_PORT = 4_242;
 const PROBE_BACKLOG = 255;
