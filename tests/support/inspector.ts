@@ -81,6 +81,8 @@ interface Incarnation {
   peer: PeerSyn | undefined;
   /** What that proposed when it was answered. */
   peerOffer: Offer | undefined;
+  /** Our last SYN was acknowledged, as far as is known here; something else of ours has left. */
+  isBound: boolean;
   isSettled: boolean;
   /** What our SYN proposed, or what our SYN and ACK agreed to. */
   offer: Offer;
@@ -272,6 +274,8 @@ function learnPeer(record: TupleRecord, tcp: TcpSegment): void {
   for (const incarnation of record.incarnations) {
     const acked = seqDistance(incarnation.iss, tcp.ack);
     if (acked > seqDistance(incarnation.iss, incarnation.sndMax)) continue;
+    // With the acknowledgement of our SYN its SYN has said what it wants, though it may come again.
+    if (acked > 0 && (tcp.flags & Flag.SYN) === 0) incarnation.isBound = true;
     const window = tcp.window * 2 ** windowShift(incarnation, tcp);
     const edge = (tcp.ack + window) >>> 0;
     incarnation.edges.add(edge);
@@ -381,6 +385,7 @@ function newIncarnation(iss: number, offer: Offer): Incarnation {
     isReset: false,
     peer: undefined,
     peerOffer: undefined,
+    isBound: false,
     isSettled: false,
     offer,
     tsVal: undefined,
@@ -559,10 +564,14 @@ function judgeAck(incarnation: Incarnation, record: TupleRecord, tcp: TcpSegment
   assert.notEqual(syn, undefined, `TCP: SEG.ACK ${tcp.ack} of what never came`);
   incarnation.mss ??= syn!.mss;
   // The one that our SYN has acknowledged, if it has.
-  if ((tcp.flags & Flag.SYN) !== 0) incarnation.peer = syn;
+  if ((tcp.flags & Flag.SYN) !== 0) {
+    incarnation.peer = syn;
+    incarnation.isBound = false; // that acknowledgement has not arrived
+  }
   incarnation.peer ??= syn;
   // Once something other than SYN has left, no SYN of the peer's changes anything any more.
-  if (!incarnation.isSettled) incarnation.peerOffer = incarnation.peer!.offer;
+  const { isBound, isSettled, peerOffer } = incarnation;
+  if (!isSettled && !(isBound && peerOffer)) incarnation.peerOffer = incarnation.peer!.offer;
   incarnation.isSettled ||= (tcp.flags & Flag.SYN) === 0;
   const rightEdge = (tcp.ack + tcp.window) >>> 0;
   if (incarnation.ack !== undefined) {
