@@ -40,7 +40,7 @@ if (ENTRY_COUNT > 0x7fff) ERROR("deadlines: an entry number has 15 bits");
 
 /** An entry is armed exactly when `previous` is not 0. */
 @unmanaged @final class Entry {
-  /** What it was armed for; it fires at the start of its slot, which may be an earlier one's. */
+  /** What it was armed for. Its slot, at the start of which it fires, may be an earlier one. */
   dueAt: u32;
   next: u16;
   /** The entry before, or HEAD + slot for the first one in a slot. */

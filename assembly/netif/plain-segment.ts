@@ -3,7 +3,7 @@
  * straight changes.
  *
  * PLAIN: for our MAC, an unfragmented IPv4 datagram with a right header without options, and TCP.
- * Shared by the straight ways (netif/straight-in, netif/straight-end), which look at nothing else.
+ * Shared by the straight ways in (netif/straight-in, netif/straight-end), which take no other.
  */
 import { Counter, Event } from "../core/abi";
 import { setNow } from "../core/clock";
@@ -51,6 +51,7 @@ import { templateOf } from "../tcp/template";
   return (numbers & LOW) + (numbers >> 32) + last;
 }
 
+/** The segment that begins at `seq`, which is RCV.NXT, has passed all checks. */
 @inline export function noteArrival(tcb: Tcb, seq: u32, time: u32): void {
   setNow(time);
   tcb.sndWl1 = seq;

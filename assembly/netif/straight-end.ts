@@ -15,9 +15,7 @@ import { endConnection } from "../tcp/end";
 import { receiveWindow, takeFin } from "../tcp/receive";
 import { beginSegment } from "../tcp/segment";
 import { seqGt } from "../tcp/seq";
-import {
-  Flag, Tcb, UNUSUAL, has, setState, signal, stateOfTcb,
-} from "../tcp/tcb";
+import { Flag, Tcb, UNUSUAL, has, setState, signal, stateOfTcb } from "../tcp/tcb";
 import { enterTimeWait } from "../tcp/time-wait";
 import { superviseUserTimeout } from "../tcp/timers";
 import { noteAnswer } from "../tcp/trouble";

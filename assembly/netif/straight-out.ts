@@ -22,9 +22,7 @@ import { finishAlone, rotateFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
-import {
-  Flag, Tcb, Timer, isTextAhead, sendRingOf, setState, stateOfTcb,
-} from "../tcp/tcb";
+import { Flag, Tcb, Timer, isTextAhead, sendRingOf, setState, stateOfTcb } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers, superviseUserTimeout } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve, useNeighbourAgain } from "./arp";
