@@ -28,7 +28,6 @@ import {
   IPV4_HEADER_OCTETS,
   Protocol,
   checkIpv4,
-  ipv4Addresses,
   ipv4Destination,
   ipv4Protocol,
   ipv4Source,
@@ -181,7 +180,7 @@ function tcpArrives(mac: u64, ip: usize, segment: usize, octets: u32): Flow | nu
     count(Counter.DROP_TCP_CHECKSUM);
     return null;
   }
-  const addresses = ipv4Addresses(ip);
+  const addresses = (<u64>ipv4Source(ip) << 32) | ipv4Destination(ip);
   const isCe = HAS_ECN && isCongestionMarked(ip);
   const flow = segmentArrives(addresses, segment, octets, isCe);
   if (outSegment().isReply) sendReply(mac);

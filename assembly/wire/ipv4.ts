@@ -124,11 +124,6 @@ export function copyCongestionMark(to: usize, fragment: usize): void {
   return swap32(load<u32>(at, DESTINATION));
 }
 
-/** Both: source << 32 | destination. */
-@inline export function ipv4Addresses(at: usize): u64 {
-  return swap64(load<u64>(at, SOURCE)); // the destination lies behind it
-}
-
 /** What `emitIpv4` is told of a datagram: type of service (RFC 2474, RFC 3168), TTL, protocol. */
 @inline export function ipv4Kind(tos: u32, ttl: u32, protocol: Protocol): u32 {
   return (tos << 16) | (<u32>protocol << 8) | ttl;
