@@ -3,12 +3,13 @@
  * straight changes.
  *
  * PLAIN: for our MAC, an unfragmented IPv4 datagram with a right header without options, and TCP.
- * Shared by the straight ways in (netif/straight-in, netif/straight-end), which take no other.
+ * Shared by the straight ways in (netif/straight-in, straight-end), which take no other, and out
+ * (straight-out), which sends no other.
  */
 import { Counter, Event } from "../core/abi";
 import { setNow } from "../core/clock";
 import { countBoth } from "../core/counters";
-import { swap16 } from "../core/octets";
+import { swap16, swap32 } from "../core/octets";
 import { noteHeard } from "../tcp/keep-alive";
 import { Tcb } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
@@ -26,7 +27,7 @@ import { templateOf } from "../tcp/template";
 /** All but PSH and the checksum; and all but the window and FIN, too: 20 octets of header, ACK. */
 @inline export const CONTROL_MASK: u64 = 0xffff_0000_ffff_f7ff;
 @inline const FLAGS_MASK: u64 = 0xffff_0000_0000_f6ff;
-@inline const JUST_ACK: u64 = 0x1050;
+@inline export const JUST_ACK: u64 = 0x1050;
 @inline export const FIN: u64 = 0x0100;
 @inline export const LOW: u64 = 0xffff_ffff;
 
@@ -44,6 +45,11 @@ import { templateOf } from "../tcp/template";
 @inline export function isRight(total: u64): bool {
   const half = <u32>((total + rotl<u64>(total, 32)) >> 32);
   return half * INVERSE_OF_65535 <= 65537;
+}
+
+/** SEG.SEQ and SEG.ACK as they lie there. */
+@inline export function rawNumbers(seq: u32, ack: u32): u64 {
+  return <u64>swap32(seq) | (<u64>swap32(ack) << 32);
 }
 
 /** What SEG.SEQ, SEG.ACK and the control word make of the sum. */

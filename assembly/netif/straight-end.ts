@@ -9,7 +9,6 @@
  * 4,400 to 5,400 instructions for each of these segments.
  */
 import { EndReason, Event, State, Work } from "../core/abi";
-import { swap32 } from "../core/octets";
 import { settleSending } from "../tcp/ack";
 import { endConnection } from "../tcp/end";
 import { receiveWindow, takeFin } from "../tcp/receive";
@@ -23,7 +22,7 @@ import { ethernetSource } from "../wire/ethernet";
 import { Ctl } from "../wire/tcp";
 import {
   CONTROL, CONTROL_MASK, FIN, NO_TEXT, PLAIN, SEQ_AND_ACK, TOTAL_LENGTH, isRight, isWindowOpen,
-  noteArrival, sumOf, takeWindow,
+  noteArrival, rawNumbers, sumOf, takeWindow,
 } from "./plain-segment";
 import { sendSegment } from "./transmitter";
 
@@ -44,7 +43,7 @@ export function takeEnd(connection: usize, frame: usize, total: u64, nowMs: u32)
   const seq = tcb.rcvNxt;
   const end = tcb.sndEnd + 1; // behind our FIN
   const numbers = load<u64>(frame, SEQ_AND_ACK);
-  if (numbers != (<u64>swap32(seq) | (<u64>swap32(end) << 32))) return PLAIN;
+  if (numbers != rawNumbers(seq, end)) return PLAIN;
   const last = load<u64>(frame, CONTROL);
   const control = last & CONTROL_MASK;
   if (!isWindowOpen(tcb, control) || seqGt(tcb.sndWl1, seq)) return PLAIN;

@@ -14,7 +14,7 @@
 import { HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { State } from "../core/abi";
 import { checksumOf, copyAndSum } from "../core/checksum";
-import { swap16, swap32 } from "../core/octets";
+import { swap16 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
 import { FlowKind } from "../tcp/flow";
 import { ttlOf } from "../tcp/marks";
@@ -27,6 +27,7 @@ import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers, superviseUserTimeout } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve, useNeighbourAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
+import { FIN, HEADERS_OCTETS, JUST_ACK, LOW, TEXT, rawNumbers } from "./plain-segment";
 import { headerName, isHeaderStanding, noteHeader, standingSum } from "./standing-header";
 import { FRAME, sendSegmentFrame } from "./transmitter";
 
@@ -52,17 +53,12 @@ export const enum Straight {
   BUSY = 2,
 }
 
-@inline const TEXT: usize = 54;
-@inline const HEADERS_OCTETS: u32 = 40;
 /** Version 4, five words, identification 0, DF, as in wire/ipv4. */
 @inline const FIRST_WORDS: u64 = 0x0040_0000_0000_0045;
 @inline const TCP: u32 = 0x0600;
 @inline const IPV4_TYPE: u64 = 0x0008 << 48;
-/** Data offset of 20 octets with ACK, as they lie there, and PSH and FIN. */
-@inline const JUST_ACK: u32 = 0x1050;
+/** PSH, as it lies there. */
 @inline const PUSH: u32 = 0x0800;
-@inline const FIN: u32 = 0x0100;
-@inline const LOW: u64 = 0xffff_ffff;
 
 /** Sends one segment of a flow, if it can be sent this way; `time` is that of this call. */
 export function sendStraight(flow: usize, time: u32): Straight {
@@ -76,12 +72,12 @@ export function sendStraight(flow: usize, time: u32): Straight {
   let octets: u32 = 0;
   let offset: u32 = 0;
   let fin: u32 = 0;
-  let control = JUST_ACK;
+  let control = <u32>JUST_ACK;
   if (isUnusual | <u32>mayFragment(tcb)) {
     if (!isFinNext(tcb, flight, unsent, time)) return Straight.NOT;
     octets = unsent;
     fin = 1;
-    control = JUST_ACK | FIN;
+    control = <u32>(JUST_ACK | FIN);
   } else if (unsent != 0) {
     octets = flags & Flag.SACK ? 0 : textToSend(tcb, flight, unsent, time);
     if (octets == 0) return Straight.NOT;
@@ -106,8 +102,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
   if (octets != 0) total += copyAndSum(FRAME + TEXT, sendRingOf(tcb) + offset, octets);
-  const numbers = <u64>swap32(seq) | (<u64>swap32(ack) << 32);
-  emitControl(numbers, control | (swap16(window) << 16), total);
+  emitControl(rawNumbers(seq, ack), control | (swap16(window) << 16), total);
   if (!sendSegmentFrame(<u32>TEXT + octets)) {
     superviseUserTimeout(tcb); // it bounds that, too
     return Straight.BUSY;

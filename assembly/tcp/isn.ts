@@ -28,7 +28,7 @@ const LAST_M: usize = memory.data(4, 4);
 
 /**
  * The peer that was connected to last, and its `portOffset`: mostly the next one is the same, and a
- * hash costs an interpreter 4,000 instructions.
+ * hash costs an interpreter 2,700 instructions.
  */
 @unmanaged @final class LastPeer {
   addresses: u64;

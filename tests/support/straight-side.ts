@@ -21,6 +21,14 @@ export const SYN = 0x02;
 export const FIN = 0x01;
 export const URG = 0x20;
 
+/** Options of the peer's SYN, by what they ask for. */
+export const MSS = [2, 4, 5, 180];
+export const KINDS: Readonly<Record<string, number[]>> = {
+  "an MSS": MSS,
+  SACK: [...MSS, 1, 1, 4, 2],
+  "a window scale": [...MSS, 1, 3, 3, 2],
+};
+
 type Call = (...args: number[]) => number;
 type Exports = Record<string, Call> & { memory: WasmMemory };
 

@@ -65,6 +65,9 @@ test("the ACK that completes a passive open may bring data, a FIN, or both", () 
     const both = given("SYN-RECEIVED", variant, { role: "passive" });
     both.send("<SEQ=301><ACK=101><CTL=FIN,PSH,ACK><DATA=20>");
     both.expect("<SEQ=101><ACK=322><CTL=ACK>").accept().state("CLOSE-WAIT").read(20).eof();
+    const early = given("SYN-RECEIVED", variant, { role: "passive" });
+    early.send("<SEQ=296><ACK=101><CTL=PSH,ACK><DATA=10>"); // five octets before the window
+    early.expectSoon("<SEQ=101><ACK=306><CTL=ACK>").accept().state("ESTABLISHED").read(5);
   });
 });
 

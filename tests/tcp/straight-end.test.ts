@@ -13,6 +13,8 @@ import { Duel } from "../support/straight-duel.ts";
 import {
   ACK,
   FIN,
+  KINDS,
+  MSS,
   ODDITIES,
   PSH,
   URG,
@@ -157,13 +159,6 @@ class End extends Duel {
     if (this.#isOdd(2)) this.poll(0);
   }
 }
-
-const MSS = [2, 4, 5, 180];
-const KINDS: Readonly<Record<string, number[]>> = {
-  "an MSS": MSS,
-  SACK: [...MSS, 1, 1, 4, 2],
-  "a window scale": [...MSS, 1, 3, 3, 2],
-};
 
 for (const [what, options] of Object.entries(KINDS)) {
   test(`random ends of a connection with ${what}: both ways agree`, () => {

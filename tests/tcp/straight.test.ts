@@ -13,6 +13,8 @@ import { Duel } from "../support/straight-duel.ts";
 import {
   ACK,
   FIN,
+  KINDS,
+  MSS,
   ODDITIES,
   OURS,
   PSH,
@@ -204,13 +206,6 @@ class Traffic extends Duel {
     for (let polls = random.below(4); polls > 0; polls--) this.poll(random.below(40));
   }
 }
-
-const MSS = [2, 4, 5, 180];
-const KINDS: Readonly<Record<string, number[]>> = {
-  "an MSS": MSS,
-  SACK: [...MSS, 1, 1, 4, 2],
-  "a window scale": [...MSS, 1, 3, 3, 2],
-};
 
 for (const [what, options] of Object.entries(KINDS)) {
   test(`random traffic on a connection with ${what}: both ways agree`, () => {
