@@ -10,7 +10,7 @@ import type { Scenario } from "./scenarios.ts";
 
 const PORTS_OFFSET = 34;
 const SEQ_OFFSET = 38;
-const TCP_FRAME_MIN = 54;
+const STAMP_OFFSET = 70;
 
 /** What the drivers export, and whatever else a module has. */
 interface BenchExports {
@@ -33,7 +33,7 @@ export interface Observer {
 
 export class BenchInstance {
   readonly #exports: Exports;
-  readonly #sent: [ports: number, seq: number][] = [];
+  readonly #sent: [ports: number, seq: number, stamp: number][] = [];
   readonly #observer: Observer;
   #seed = 1;
 
@@ -46,6 +46,7 @@ export class BenchInstance {
       sent_count: () => this.#sent.length,
       sent_ports: (index: number) => this.#sent[index]![0],
       sent_seq: (index: number) => this.#sent[index]![1],
+      sent_stamp: (index: number) => this.#sent[index]![2],
     };
     const hal = {
       ...memoryImports(() => new Uint8Array(this.#exports.memory.buffer)),
@@ -77,8 +78,8 @@ export class BenchInstance {
 
   #transmit(frame: Uint8Array): number {
     const view = new DataView(frame.buffer);
-    const isTcp = frame.length >= TCP_FRAME_MIN;
-    this.#sent.push(isTcp ? [view.getUint32(PORTS_OFFSET), view.getUint32(SEQ_OFFSET)] : [0, 0]);
+    const wordAt = (offset: number) => (frame.length < offset + 4 ? 0 : view.getUint32(offset));
+    this.#sent.push([wordAt(PORTS_OFFSET), wordAt(SEQ_OFFSET), wordAt(STAMP_OFFSET)]);
     this.#observer.sent?.(frame);
     return 0;
   }

@@ -15,6 +15,7 @@ const RUNS_MIN = 15;
 const REMEMBERED = 64;
 const PORTS_OFFSET = 34;
 const SEQ_OFFSET = 38;
+const STAMP_OFFSET = 70;
 const NS_PER_MS = 1e6;
 
 const [, , file, side, order] = process.argv;
@@ -27,6 +28,7 @@ let view;
 let sentCount = 0;
 const sentPorts = new Uint32Array(REMEMBERED);
 const sentSeqs = new Uint32Array(REMEMBERED);
+const sentStamps = new Uint32Array(REMEMBERED);
 
 const env = {
   prof_start: () => (startedAt = performance.now()),
@@ -35,6 +37,7 @@ const env = {
   sent_count: () => sentCount,
   sent_ports: (index) => sentPorts[index % REMEMBERED],
   sent_seq: (index) => sentSeqs[index % REMEMBERED],
+  sent_stamp: (index) => sentStamps[index % REMEMBERED],
 };
 let seed = 1;
 const hal = {
@@ -42,6 +45,7 @@ const hal = {
     const at = sentCount++ % REMEMBERED;
     sentPorts[at] = view.getUint32(frame + PORTS_OFFSET);
     sentSeqs[at] = view.getUint32(frame + SEQ_OFFSET);
+    sentStamps[at] = view.getUint32(frame + STAMP_OFFSET);
     return 0;
   },
   entropy: () => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) | 0),

@@ -17,6 +17,8 @@ const ETHERTYPE_ARP = 0x0806;
 const ETHERTYPE_IPV4 = 0x0800;
 /** Both sides' receive window at its largest: four segments. */
 const WINDOW_MAX = 4 * 1460;
+const TCP_OCTETS = 20;
+const Kind = { END: 0, NO_OPERATION: 1, TIMESTAMPS: 8 } as const;
 const Flag = { FIN: 1, SYN: 2, RST: 4, ACK: 16 } as const;
 const COMPLAINTS_MAX = 10;
 
@@ -28,6 +30,9 @@ interface Seen {
   arrived: number;
   /** The right edge of its window, which must not move to the left. */
   edge?: number;
+  /** The peer's timestamps so far, and the one that the stack has echoed last. */
+  stamps: Set<number>;
+  echo?: number;
 }
 
 interface Parsed {
@@ -37,6 +42,27 @@ interface Parsed {
   flags: number;
   window: number;
   text: Uint8Array;
+  stamp?: Stamp;
+}
+
+/** What a timestamps option says (RFC 7323 §3.2). */
+interface Stamp {
+  value: number;
+  echo: number;
+}
+
+/** The timestamps option of a TCP header, if it has one. */
+function stampOf(header: Uint8Array): Stamp | undefined {
+  const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
+  for (let at = TCP_OCTETS; at < header.length; ) {
+    const kind = header[at]!;
+    if (kind === Kind.END) return undefined;
+    if (kind === Kind.TIMESTAMPS) {
+      return { value: view.getUint32(at + 2), echo: view.getUint32(at + 6) };
+    }
+    at += kind === Kind.NO_OPERATION ? 1 : header[at + 1]!;
+  }
+  return undefined;
 }
 
 /** The sum of RFC 1071, halfword by halfword. */
@@ -59,14 +85,15 @@ export class Judge {
 
   /** A frame of the peer is about to be handed over. */
   arrived(frame: Uint8Array): void {
-    const { key, seq, flags, text } = this.#parse(frame, true);
+    const { key, seq, flags, text, stamp } = this.#parse(frame, true);
     if (key === "") return;
     const isFirst = (flags & Flag.SYN) !== 0 && (flags & Flag.ACK) === 0;
     let seen = this.#connections.get(key);
     if (seen === undefined || isFirst) {
-      seen = { arrived: seq };
+      seen = { arrived: seq, stamps: new Set() };
       this.#connections.set(key, seen);
     }
+    if (stamp !== undefined) seen.stamps.add(stamp.value);
     const length = text.length + (flags & Flag.SYN ? 1 : 0) + (flags & Flag.FIN ? 1 : 0);
     if (flags & Flag.SYN) seen.arrived = seq;
     if (seq === seen.arrived) seen.arrived = (seq + length) >>> 0;
@@ -82,11 +109,11 @@ export class Judge {
     this.#expect(isText, "the text is not what the application wrote");
   }
 
-  #judgeNumbers({ key, seq, ack, flags, window, text }: Parsed): void {
+  #judgeNumbers({ key, seq, ack, flags, window, text, stamp }: Parsed): void {
     let seen = this.#connections.get(key);
     if (flags & Flag.RST) return; // of a connection that is gone: its number is the peer's
     if (flags & Flag.SYN) {
-      if (seen === undefined || (flags & Flag.ACK) === 0) seen = { arrived: 0 };
+      if (seen === undefined || (flags & Flag.ACK) === 0) seen = { arrived: 0, stamps: new Set() };
       this.#connections.set(key, seen);
       seen.next = (seq + 1) >>> 0;
       if ((flags & Flag.ACK) === 0) return;
@@ -105,6 +132,17 @@ export class Judge {
     const edge = (ack + window) >>> 0;
     this.#expect(((edge - (seen.edge ?? edge)) | 0) >= 0, "the window's edge moves to the left");
     seen.edge = edge;
+    this.#judgeStamp(seen, stamp);
+  }
+
+  /** Who uses timestamps does so in each segment, and echoes what has come, never an older one. */
+  #judgeStamp(seen: Seen, stamp: Stamp | undefined): void {
+    if (seen.stamps.size === 0 || (seen.echo === undefined && stamp === undefined)) return;
+    this.#expect(stamp !== undefined, "a segment without a timestamp");
+    if (stamp === undefined) return;
+    this.#expect(seen.stamps.has(stamp.echo), `TSecr is ${stamp.echo}, which nobody has sent`);
+    this.#expect(stamp.echo >= (seen.echo ?? 0), `TSecr is ${stamp.echo}, older than before`);
+    seen.echo = stamp.echo;
   }
 
   #parse(frame: Uint8Array, isArriving: boolean): Parsed {
@@ -125,6 +163,7 @@ export class Judge {
     const [source, destination] = [view.getUint16(34), view.getUint16(36)];
     const ports = isArriving ? [destination, source] : [source, destination];
     const header = (tcp[12]! >> 4) * 4;
+    const stamp = stampOf(tcp.subarray(0, header));
     return {
       key: ports.join(" "),
       seq: view.getUint32(38),
@@ -132,6 +171,7 @@ export class Judge {
       flags: tcp[13]!,
       window: view.getUint16(48),
       text: tcp.subarray(header),
+      ...(stamp === undefined ? {} : { stamp }),
     };
   }
 

@@ -43,10 +43,20 @@ function mend(frame: Uint8Array, at: number, bits: number): void {
   view.setUint16(50, ~sum & 0xffff);
 }
 
+/** Likewise, in a header with options. */
+const FAULTS_OF_OPTIONS: typeof FAULTS = {
+  "a timestamp that is none": (frame) => mend(frame, 56, 1),
+  "an echo of what nobody has sent": (frame) => mend(frame, 64, 0x40),
+};
+const CASES = [
+  ...Object.entries(FAULTS).map((fault) => ["S3", ...fault] as const),
+  ...Object.entries(FAULTS_OF_OPTIONS).map((fault) => ["S3-options", ...fault] as const),
+];
+
 describe("the judge notices", () => {
-  for (const [what, spoil] of Object.entries(FAULTS)) {
+  for (const [name, what, spoil] of CASES) {
     test(what, () => {
-      const scenario = SCENARIOS.find(({ name }) => name === "S3")!;
+      const scenario = SCENARIOS.find((one) => one.name === name)!;
       let count = 0;
       const judge = verify(buildLinger(), scenario, (frame) => {
         // The first one with text, behind the handshake.

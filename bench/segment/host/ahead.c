@@ -47,6 +47,11 @@ u32 Z_envZ_sent_seq(struct Z_env_instance_t *env, u32 index) {
   return noted(host_sent_seqs, index);
 }
 
+u32 Z_envZ_sent_stamp(struct Z_env_instance_t *env, u32 index) {
+  (void)env;
+  return noted(host_sent_stamps, index);
+}
+
 u32 Z_halZ_entropy(struct Z_hal_instance_t *hal) {
   (void)hal;
   return host_entropy();

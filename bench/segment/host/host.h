@@ -41,9 +41,12 @@ enum {
   SENT_COUNT = 64,
   PORTS_OFFSET = 34,
   SEQ_OFFSET = 38,
+  /* In a SYN and ACK behind MSS, window scale and SACK; with less options it means nothing. */
+  STAMP_OFFSET = 70,
 };
 
 extern uint32_t host_sent_count, host_sent_ports[SENT_COUNT], host_sent_seqs[SENT_COUNT];
+extern uint32_t host_sent_stamps[SENT_COUNT];
 
 /** Programs whose frames are judged (../cortex-m3.ts) tell of each; those that count do not. */
 #ifdef BENCH_TELLS
@@ -60,9 +63,10 @@ static inline void note_frame(const uint8_t *frame, uint32_t octets) {
   const uint32_t at = host_sent_count++ % SENT_COUNT;
   memcpy(&host_sent_ports[at], frame + PORTS_OFFSET, sizeof host_sent_ports[at]);
   memcpy(&host_sent_seqs[at], frame + SEQ_OFFSET, sizeof host_sent_seqs[at]);
+  memcpy(&host_sent_stamps[at], frame + STAMP_OFFSET, sizeof host_sent_stamps[at]);
 }
 
-/** Of a frame that was noted, its ports or its number. */
+/** Of a frame that was noted, its ports, its number or its timestamp. */
 static inline uint32_t noted(const uint32_t *notes, uint32_t index) {
   return __builtin_bswap32(notes[index % SENT_COUNT]);
 }

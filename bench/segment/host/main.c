@@ -15,6 +15,7 @@
 enum { ARGUMENTS_MIN = 6, ENTROPY_FACTOR = 1103515245, ENTROPY_STEP = 12345 };
 
 uint32_t host_sent_count, host_sent_ports[SENT_COUNT], host_sent_seqs[SENT_COUNT];
+uint32_t host_sent_stamps[SENT_COUNT];
 static uint32_t seed = 1;
 
 uint32_t host_entropy(void) { return seed = seed * ENTROPY_FACTOR + ENTROPY_STEP; }

@@ -66,6 +66,11 @@ static uint32_t get_sent_seq(wasm_exec_env_t env, uint32_t index) {
   return noted(host_sent_seqs, index);
 }
 
+static uint32_t get_sent_stamp(wasm_exec_env_t env, uint32_t index) {
+  (void)env;
+  return noted(host_sent_stamps, index);
+}
+
 static NativeSymbol env_symbols[] = {
     {"prof_start", (void *)prof_start, "()", NULL},
     {"prof_stop", (void *)prof_stop, "()", NULL},
@@ -73,6 +78,7 @@ static NativeSymbol env_symbols[] = {
     {"sent_count", (void *)get_sent_count, "()i", NULL},
     {"sent_ports", (void *)get_sent_ports, "(i)i", NULL},
     {"sent_seq", (void *)get_sent_seq, "(i)i", NULL},
+    {"sent_stamp", (void *)get_sent_stamp, "(i)i", NULL},
 };
 static NativeSymbol hal_symbols[] = {
     {"transmit", (void *)transmit, "(*~)i", NULL},

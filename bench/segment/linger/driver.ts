@@ -8,10 +8,10 @@
  * shared with assembly/ but the calls and the numbers of the boundary: the peer makes its frames
  * and checksums itself. What leaves is judged by ../verify.ts, in a run of its own.
  */
-import { Event, Option, Work } from "../../../assembly/core/abi";
+import { Event, Feature, Limit, Option, Work } from "../../../assembly/core/abi";
 import {
-  dueAddress, frameReceived, init, nextReady, poll, rxSlotAddress, setAddress, setLinkAddress,
-  takeEvents, tcpAccept, tcpConnect, tcpListen, tcpRelease, tcpSetOption,
+  dueAddress, frameReceived, init, limit, nextReady, poll, rxSlotAddress, setAddress,
+  setLinkAddress, takeEvents, tcpAccept, tcpConnect, tcpListen, tcpRelease, tcpSetOption,
 } from "../../../assembly/index";
 import { tcpReceive, tcpSend } from "../../../assembly/socket/copying";
 
@@ -32,6 +32,9 @@ declare function sentCount(): u32;
 declare function sentPorts(index: u32): u32;
 @external("env", "sent_seq")
 declare function sentSeq(index: u32): u32;
+/** The timestamp of a SYN and ACK that has left, where it answers all that Mode.OPTIONS asks for. */
+@external("env", "sent_stamp")
+declare function sentStamp(index: u32): u32;
 
 const enum Scenario {
   CALIBRATION = 0,
@@ -48,6 +51,8 @@ const enum Scenario {
   TICK_TIME_WAIT = 11,
 }
 const enum Mode {
+  /** The peer asks for SACK, timestamps and a window scale, as Linux does. */
+  OPTIONS = 4,
   VERIFY = 8,
 }
 const enum Ctl {
@@ -63,6 +68,10 @@ const enum Ctl {
 @inline const SERVER_PORT: u32 = 80;
 @inline const FULL_OCTETS: u32 = 1460;
 @inline const SMALL_OCTETS: u32 = 64;
+/** What a timestamp takes from each segment, with two No-Operations; and those and its head. */
+@inline const STAMP_OCTETS: u32 = 12;
+@inline const STAMP_HEAD: u32 = 0x0101_080a;
+@inline const SYN_OPTION_OCTETS: u32 = 20;
 /** Divides the ring, so that each SEND finds its room in one piece. */
 @inline const ACKED_OCTETS: u32 = 80;
 @inline const PEER_WINDOW: u32 = 65_535;
@@ -85,8 +94,10 @@ const enum Ctl {
   seq: u32;
   ack: u32;
   handle: i32;
+  /** What the stack's clock for this connection is ahead of `Run.nowMs`. */
+  stampOffset: u32;
 }
-@inline const PEER_SIZE: usize = 20;
+@inline const PEER_SIZE: usize = 24;
 
 @unmanaged @final class Run {
   scenario: u32;
@@ -106,10 +117,13 @@ const enum Ctl {
   errors: u32;
   payloadSum: u32;
   payloadSumOctets: u32;
+  /** Octets of a full segment, less with timestamps. */
+  fullOctets: u32;
+  hasStamps: bool;
 }
 
-const PEERS: usize = memory.data(20 * 1024, 8);
-const RUN: usize = memory.data(64, 8);
+const PEERS: usize = memory.data(24 * 1024, 8);
+const RUN: usize = memory.data(72, 8);
 const LENGTHS: usize = memory.data(4 * 256, 4);
 const PAYLOAD: usize = memory.data(1460, 8);
 @inline const BUFFER_OCTETS: i32 = 2920;
@@ -157,10 +171,32 @@ function payloadSum(octets: u32): u32 {
   return run().payloadSum;
 }
 
-/** Puts the peer's next segment into a slot. A SYN carries an MSS option, as for lwIP. */
+/** How many octets of options the peer's segments have. A SYN has an MSS, as for lwIP. */
+function optionOctets(flags: u32): u32 {
+  if (flags & Ctl.SYN) return run().mode & Mode.OPTIONS ? SYN_OPTION_OCTETS : 4;
+  return run().hasStamps ? STAMP_OCTETS : 0;
+}
+
+/** Those of Linux, in its order: MSS, SACK permitted, timestamps, a window scale of 7. */
+function buildOptions(at: usize, peer: Peer, flags: u32): void {
+  let stamp = at;
+  if (flags & Ctl.SYN) {
+    put32(at, 0x0204_0000 | FULL_OCTETS);
+    if ((run().mode & Mode.OPTIONS) == 0) return;
+    put32(at + 4, 0x0402_080a);
+    put32(at + 16, 0x0103_0307);
+    stamp = at + 4;
+  } else {
+    put32(at, STAMP_HEAD);
+  }
+  put32(stamp + 4, run().nowMs);
+  put32(stamp + 8, flags & Ctl.ACK ? run().nowMs + peer.stampOffset : 0);
+}
+
+/** Puts the peer's next segment into a slot. */
 function build(slot: u32, peer: Peer, flags: u32, octets: u32): void {
   const frame = <usize>rxSlotAddress(slot);
-  const headerOctets: u32 = flags & Ctl.SYN ? 24 : 20;
+  const headerOctets = 20 + optionOctets(flags);
   const ip = frame + 14;
   const tcp = ip + 20;
   memory.fill(frame, 0, 54);
@@ -180,7 +216,7 @@ function build(slot: u32, peer: Peer, flags: u32, octets: u32): void {
   put32(tcp + 8, flags & Ctl.ACK ? peer.ack : 0);
   put16(tcp + 12, (headerOctets << 10) | flags);
   put16(tcp + 14, PEER_WINDOW);
-  if (flags & Ctl.SYN) put32(tcp + 20, 0x0204_0000 | FULL_OCTETS);
+  if (headerOctets != 20) buildOptions(tcp + 20, peer, flags);
   if (octets != 0) memory.copy(tcp + headerOctets, PAYLOAD, octets);
   let total = sum16(ip + 12, 8, 6 + headerOctets + octets);
   total = sum16(tcp, headerOctets, total) + payloadSum(octets);
@@ -286,6 +322,8 @@ export function bench_setup(scenario: u32, mode: u32, connections: u32): i32 {
   r.mode = mode;
   r.nextPort = 20_000;
   r.nowMs = 5_000;
+  r.hasStamps = (mode & Mode.OPTIONS) != 0 && (limit(Limit.FEATURES) & Feature.TIMESTAMPS) != 0;
+  r.fullOctets = r.hasStamps ? FULL_OCTETS - STAMP_OCTETS : FULL_OCTETS;
   const isTick = scenario >= <u32>Scenario.TICK_IDLE;
   r.peerCount = connections == 0 && !isTick ? 1 : connections;
   for (let i: u32 = 0; i < FULL_OCTETS; ++i) store<u8>(PAYLOAD + i, <u8>(i * 7 + (i >> 8)));
@@ -323,6 +361,7 @@ function openPassive(peer: Peer): void {
   build(0, peer, Ctl.SYN, 0);
   feed(0);
   peer.ack = sentSeq(sentCount() - 1) + 1;
+  peer.stampOffset = sentStamp(sentCount() - 1) - run().nowMs;
   build(0, peer, Ctl.ACK, 0);
   run().acceptedHandle = 0;
   feed(0);
@@ -356,9 +395,10 @@ function runReceive(octets: u32, count: u32): void {
 /** S3: SENDs of a full segment, one ACK for two. */
 function runSend(count: u32): void {
   const peer = peerAt(0);
+  const octets = run().fullOctets;
   for (let done: u32 = 0; done < count; done += BATCH_FULL) {
     for (let i: u32 = 0; i < BATCH_FULL / 2; ++i) {
-      peer.ack += 2 * FULL_OCTETS;
+      peer.ack += 2 * octets;
       build(i, peer, Ctl.ACK, 0);
     }
     const sent = sentCount();
@@ -366,9 +406,9 @@ function runSend(count: u32): void {
     const nowMs = run().nowMs;
     profStart();
     for (let i: u32 = 0; i < BATCH_FULL / 2; ++i) {
-      write(handle, FULL_OCTETS);
+      write(handle, octets);
       poll(nowMs);
-      write(handle, FULL_OCTETS);
+      write(handle, octets);
       poll(nowMs);
       feed(i);
     }
@@ -576,7 +616,7 @@ export function bench_run(count: u32): i32 {
       runNothing(count);
       break;
     case Scenario.RECEIVE_FULL:
-      runReceive(FULL_OCTETS, count);
+      runReceive(run().fullOctets, count);
       break;
     case Scenario.RECEIVE_SMALL:
       runReceive(SMALL_OCTETS, count);
