@@ -69,9 +69,12 @@ import { templateOf } from "../tcp/template";
   return swap16(<u32>control >> 16) << tcb.sndShift;
 }
 
-/** Another control word than the last one: a plain ACK or FIN; the window takes a segment. */
-export function isWindowOpen(tcb: Tcb, control: u64): bool {
-  return (control & FLAGS_MASK) == JUST_ACK && windowOf(tcb, control) >= <u32>tcb.sndMss;
+/**
+ * Another control word than the last one: an ACK or FIN behind a header as long as that of
+ * `justAck`; the window takes a segment.
+ */
+export function isWindowOpen(tcb: Tcb, control: u64, justAck: u64): bool {
+  return (control & FLAGS_MASK) == justAck && windowOf(tcb, control) >= <u32>tcb.sndMss;
 }
 
 /** What the user is told of it: the FIN, if it has one. */

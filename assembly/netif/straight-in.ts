@@ -13,34 +13,25 @@
  * and the connection's template answers most checks in a comparison), swaps of octets (47). A pure
  * acknowledgement took 37,600 of them and takes 1,700 (`npm run bench`, S4).
  */
-import { FRAME_OCTETS_MAX, HAS_SACK, RECEIVE_RING_OCTETS, SEND_RING_OCTETS } from "../config";
-import { Event, Work } from "../core/abi";
-import { copyAndSum, sum } from "../core/checksum";
-import { copyOctets, swap16, swap32 } from "../core/octets";
-import { advanceOffset } from "../core/ring";
-import { openWindow } from "../tcp/congestion";
+import { FRAME_OCTETS_MAX, HAS_SACK, HAS_TIMESTAMPS } from "../config";
+import { Work } from "../core/abi";
+import { setNow } from "../core/clock";
+import { swap16, swap32 } from "../core/octets";
 import { bucketOfRaw } from "../tcp/demux";
-import { expectConnection, lastConnection } from "../tcp/expected";
+import { expectConnection, lastConnection, lastStamped } from "../tcp/expected";
 import { TCB_LINKS_END, flowAt } from "../tcp/flow";
-import { superviseKeepAlive } from "../tcp/keep-alive";
 import { wantOutput } from "../tcp/pending";
-import { noteProgress } from "../tcp/pmtud";
 import { isProbing } from "../tcp/rack";
-import { connectionEntry, enqueueReady } from "../tcp/ready";
-import { acknowledgeText, isRingFilledBy, takeFin } from "../tcp/receive";
-import { takeRttSample } from "../tcp/rtt";
-import { seqGt } from "../tcp/seq";
-import { noteStall } from "../tcp/stall";
-import { Flag, Tcb, Timer, UNUSUAL, indexOfTcb, receiveRingOf } from "../tcp/tcb";
+import { Flag, Tcb, UNUSUAL } from "../tcp/tcb";
 import { FRAME_SENDER, FRAME_TUPLE, numbersOf, templateOf } from "../tcp/template";
-import { TEXT_TIMERS, startTextTimers } from "../tcp/timers";
-import { noteAnswer } from "../tcp/trouble";
 import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 import {
-  CONTROL, CONTROL_MASK, HEADERS_OCTETS, LOW, NOT_STRAIGHT, NO_TEXT, PLAIN, SEQ_AND_ACK, TEXT,
-  isRight, isWindowOpen, noteArrival, sumOf, takeWindow,
+  CONTROL, CONTROL_MASK, HEADERS_OCTETS, JUST_ACK, LOW, NOT_STRAIGHT, NO_TEXT, PLAIN, SEQ_AND_ACK,
+  TEXT, isRight, isWindowOpen, noteArrival, sumOf, takeWindow,
 } from "./plain-segment";
 import { takeEnd } from "./straight-end";
+import { takeStamped } from "./straight-stamped";
+import { advance, isFlightPlain, putText, raise, takeText } from "./straight-steps";
 
 /** Where the octets of a frame without options in either header stand, eight at a time. */
 @inline const IP_FIRST: usize = 14; // version, header length, TOS, total length, id, fragment
@@ -95,7 +86,8 @@ import { takeEnd } from "./straight-end";
   if (found == 0 || !isOf(changetype<Tcb>(found), frame, source, tuple)) {
     found = search(frame, source, tuple);
     if (found == 0) return PLAIN;
-    if (isUnusual(changetype<Tcb>(found))) return takeEnd(found, frame, total, nowMs);
+    setNow(nowMs);
+    if (isUnusual(changetype<Tcb>(found))) return takeUnusual(found, frame, length, total);
     expectConnection(found);
   }
   const tcb = changetype<Tcb>(found);
@@ -123,13 +115,13 @@ import { takeEnd } from "./straight-end";
     if (<u32>numbers != <u32>expected || ack - una > flight) return PLAIN;
   }
   if (flight != 0) {
-    if (!isPlainFlight(tcb, una + flight) || (octets | (ack - una)) == 0) return PLAIN;
+    if (!isFlightPlain(tcb, una + flight, ack - una) || (octets | (ack - una)) == 0) return PLAIN;
   }
   const last = load<u64>(frame, CONTROL);
   const control = last & CONTROL_MASK;
   const isWindowNew = control != <u64>templateOf(tcb).control;
   if (isWindowNew) {
-    if (!isWindowOpen(tcb, control)) return PLAIN;
+    if (!isWindowOpen(tcb, control, JUST_ACK)) return PLAIN;
   }
   const held = seq - tcb.rcvRead;
   if (octets != 0) total += putText(tcb, held, frame + TEXT, octets);
@@ -148,9 +140,18 @@ import { takeEnd } from "./straight-end";
   return events != 0 || isUnfinished ? Work.ASKED : Work.NONE;
 }
 
+/** The ends, and segments with timestamps, have ways of their own. The clock is set. */
+@inline function takeUnusual(found: usize, frame: usize, length: u32, total: u64): i32 {
+  const flags = changetype<Tcb>(found).flags;
+  if (flags & Flag.SEND_CLOSED) return takeEnd(found, frame, length, total);
+  if (HAS_TIMESTAMPS && flags & Flag.TIMESTAMPS) return takeStamped(found, frame, length, total);
+  return PLAIN;
+}
+
 /** The connection whose frame it is, by the tuple table; or 0. */
 @inline function search(frame: usize, source: u64, tuple: u64): usize {
-  let found: usize;
+  let found = HAS_TIMESTAMPS ? lastStamped() : 0;
+  if (found != 0 && isOf(changetype<Tcb>(found), frame, source, tuple)) return found;
   let link = <u32>load<u16>(bucketOfRaw((tuple & ~LOW) | source));
   for (;; link = <u32>changetype<Tcb>(found).hashNext) {
     found = changetype<usize>(flowAt(link));
@@ -171,86 +172,4 @@ import { takeEnd } from "./straight-end";
   const control = <u64>templateOf(tcb).control;
   const news = (numbers ^ numbersOf(tcb)) | ((last & CONTROL_MASK) ^ control);
   return (news | <u64>(tcb.sndNxt ^ tcb.sndEnd)) == 0;
-}
-
-/**
- * Whether what is in flight, up to SND.NXT `next`, was all sent once. With SACK the sender's side
- * has more to do than is done here, unless nothing is in flight.
- */
-@inline function isPlainFlight(tcb: Tcb, next: u32): bool {
-  return ((tcb.sndCursor ^ next) | (tcb.flags & Flag.SACK)) == 0;
-}
-
-/**
- * SND.UNA < SEG.ACK =< SND.NXT, as tcp/ack's advanceUna, with so many octets in flight before; what
- * the user is told of it.
- */
-@inline function advance(tcb: Tcb, ack: u32, flight: u32, time: u32): u32 {
-  const acked = ack - tcb.sndUna;
-  tcb.sendOffset = <u16>advanceOffset(tcb.sendOffset, acked, SEND_RING_OCTETS);
-  tcb.sndUna = ack;
-  noteAnswer(tcb);
-  let flags = tcb.flags;
-  if (flags & Flag.TIMING && seqGt(ack, tcb.rttSeq)) {
-    flags &= ~Flag.TIMING;
-    takeRttSample(tcb, time - tcb.rttStart);
-  }
-  noteProgress(tcb, acked);
-  openWindow(tcb, acked, flight);
-  const queued = tcb.sndEnd - ack;
-  let events: u32 = 0;
-  if (flags & Flag.WRITE_BLOCKED && queued <= SEND_RING_OCTETS / 2) {
-    flags &= ~Flag.WRITE_BLOCKED;
-    events = Event.WRITABLE;
-  }
-  tcb.flags = flags;
-  const timers = <u32>tcb.timers & ~TEXT_TIMERS;
-  if (queued != 0) {
-    const which: u32 = flight != acked ? TEXT_TIMERS : Timer.USER_TIMEOUT;
-    startTextTimers(tcb, timers & ~Timer.KEEP_ALIVE, which, time);
-  } else {
-    tcb.timers = <u8>timers;
-    if (flags & Flag.KEEP_ALIVE) superviseKeepAlive(tcb);
-    events |= Event.ALL_ACKNOWLEDGED;
-  }
-  return events;
-}
-
-/**
- * Puts text into the ring, behind the octets that it holds, and returns its sum. It need not be
- * known to be right: it is within the window, so there is room, nobody reads there before RCV.NXT
- * says so, and no text that came early lies there, since then nothing goes straight (tcp/template).
- */
-@inline function putText(tcb: Tcb, held: u32, text: usize, octets: u32): u64 {
-  const ring = receiveRingOf(tcb);
-  const offset = advanceOffset(tcb.receiveOffset, held, RECEIVE_RING_OCTETS);
-  const room = RECEIVE_RING_OCTETS - offset;
-  if (octets <= room) return copyAndSum(ring + offset, text, octets);
-  copyOctets(ring + offset, text, room);
-  copyOctets(ring, text + room, octets - room);
-  return sum(text, octets);
-}
-
-/**
- * Seventh check: text in order, at RCV.NXT `seq`, is in the ring behind what that held; what the
- * user is told of it.
- */
-@inline function takeText(tcb: Tcb, seq: u32, held: u32, octets: u32): Event {
-  let mss = <u32>tcb.rcvMss;
-  if (mss < octets) {
-    mss = octets;
-    tcb.rcvMss = <u16>octets;
-  }
-  const next = seq + octets;
-  tcb.rcvNxt = next;
-  acknowledgeText(tcb, next, mss);
-  if (isRingFilledBy(held, octets)) noteStall(tcb);
-  return Event.READABLE;
-}
-
-/** Eighth check: the FIN; and as tcp/tcb's signal: this one is accepted and was not released. */
-@inline function raise(tcb: Tcb, events: u32): void {
-  if (events & Event.PEER_CLOSED) takeFin(tcb);
-  tcb.events |= <u16>events;
-  enqueueReady(connectionEntry(indexOfTcb(tcb)));
 }

@@ -11,23 +11,28 @@
  * What it saves is calls, of which the general way makes about eighty for a segment, the
  * OutSegment, and the second look at a flow that has nothing more to say.
  */
-import { HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
+import { HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, SEND_RING_OCTETS } from "../config";
 import { State } from "../core/abi";
-import { checksumOf, copyAndSum } from "../core/checksum";
-import { swap16 } from "../core/octets";
+import { checksumOf, copyAndSum, sum } from "../core/checksum";
+import { copyOctets, swap16 } from "../core/octets";
 import { advanceOffset } from "../core/ring";
+import { noteSentFirst } from "../tcp/flight";
 import { FlowKind } from "../tcp/flow";
 import { ttlOf } from "../tcp/marks";
 import { finishAlone, rotateFlow } from "../tcp/pending";
 import { mayFragment, noteFullSegment } from "../tcp/pmtud";
+import { beginFlight, isFlightOrderly, scheduleLossProbe } from "../tcp/rack";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
-import { Flag, Tcb, Timer, isTextAhead, sendRingOf, setState, stateOfTcb } from "../tcp/tcb";
+import {
+  Flag, Tcb, Timer, isTextAhead, sendRingOf, setState, stateOfTcb, usesSack,
+} from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers, superviseUserTimeout } from "../tcp/timers";
 import { NEIGHBOUR_FAILED, neighbourMac, resolve, useNeighbourAgain } from "./arp";
 import { linkAddress, nextHopOf } from "./interface";
 import { FIN, HEADERS_OCTETS, JUST_ACK, LOW, TEXT, rawNumbers } from "./plain-segment";
+import { STAMPED_ACK, STAMPED_TEXT, emitStamp } from "./plain-stamp";
 import { headerName, isHeaderStanding, noteHeader, standingSum } from "./standing-header";
 import { FRAME, sendSegmentFrame } from "./transmitter";
 
@@ -36,12 +41,12 @@ import { FRAME, sendSegmentFrame } from "./transmitter";
 /** What comes with a CLOSE, of either side: then all that may go this way is the end. */
 @inline const CLOSE: u32 = Flag.SEND_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED;
 /**
- * What makes a connection unusual for this way; with SACK only acknowledgements go it. Without a
- * template there may be text that came early, of which an acknowledgement has to tell.
+ * What makes a connection unusual for this way. Without a template there may be text that came
+ * early, of which an acknowledgement has to tell.
  */
 @inline const UNUSUAL: u32 =
   CLOSE | Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.PERSISTING |
-  Flag.RECOVERING | Flag.UNACCEPTED | Flag.TIMESTAMPS | Flag.ECN | Flag.ECE_DUE | Flag.URGENT |
+  Flag.RECOVERING | Flag.UNACCEPTED | Flag.ECN | Flag.ECE_DUE | Flag.URGENT |
   Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE | Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT |
   Flag.UNLEARNT;
 
@@ -79,17 +84,25 @@ export function sendStraight(flow: usize, time: u32): Straight {
     fin = 1;
     control = <u32>(JUST_ACK | FIN);
   } else if (unsent != 0) {
-    octets = flags & Flag.SACK ? 0 : textToSend(tcb, flight, unsent, time);
+    if (HAS_SACK && flags & Flag.SACK && !isFlightOrderly(tcb)) return Straight.NOT;
+    octets = textToSend(tcb, flight, unsent, time);
     if (octets == 0) return Straight.NOT;
   } else if (flight != 0 || !isPlainAckDue(tcb)) {
     return Straight.NOT;
   }
   if (octets != 0) {
     offset = advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
-    if (octets > SEND_RING_OCTETS - offset) return Straight.NOT;
     if (octets == unsent) control |= PUSH;
   }
-  const name = headerName(flow, octets);
+  let text: usize = TEXT;
+  let stamp: u64 = 0;
+  if (HAS_TIMESTAMPS && flags & Flag.TIMESTAMPS) {
+    text = STAMPED_TEXT;
+    control += <u32>(STAMPED_ACK - JUST_ACK);
+    stamp = emitStamp(tcb, FRAME, time);
+  }
+  const length = <u32>text + octets;
+  const name = headerName(flow, length);
   let total: u64;
   if (isHeaderStanding(name)) {
     useNeighbourAgain(time);
@@ -97,13 +110,14 @@ export function sendStraight(flow: usize, time: u32): Straight {
   } else {
     const neighbour = resolve(nextHopOf(tcb.remoteAddress));
     if (neighbour <= NEIGHBOUR_FAILED) return Straight.NOT;
-    total = noteHeader(name, emitHeader(tcb, neighbourMac(neighbour), octets));
+    total = noteHeader(name, emitHeader(tcb, neighbourMac(neighbour), length));
   }
   const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
-  if (octets != 0) total += copyAndSum(FRAME + TEXT, sendRingOf(tcb) + offset, octets);
+  total += stamp;
+  if (octets != 0) total += putText(tcb, FRAME + text, offset, octets);
   emitControl(rawNumbers(seq, ack), control | (swap16(window) << 16), total);
-  if (!sendSegmentFrame(<u32>TEXT + octets)) {
+  if (!sendSegmentFrame(length)) {
     superviseUserTimeout(tcb); // it bounds that, too
     return Straight.BUSY;
   }
@@ -115,6 +129,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   } else {
     if ((flags & Flag.TIMING) == 0) timeText(tcb, seq, time);
     commitText(tcb, seq + octets + fin, octets, time);
+    if (HAS_SACK && flags & Flag.SACK) noteFlight(tcb, flight);
     if (fin != 0 && stateOfTcb(tcb) == State.CLOSE_WAIT) setState(tcb, State.LAST_ACK);
   }
   if (octets == unsent) finishAlone(flow);
@@ -153,9 +168,10 @@ export function sendStraight(flow: usize, time: u32): Straight {
  * nothing but the CLOSE is unusual.
  */
 function isFinNext(tcb: Tcb, flight: u32, unsent: u32, time: u32): bool {
-  const asked: u32 = (UNUSUAL & ~CLOSE) | Flag.SACK | Flag.SEND_CLOSED;
+  const asked: u32 = (UNUSUAL & ~CLOSE) | Flag.SEND_CLOSED;
   if ((tcb.flags & asked) != Flag.SEND_CLOSED) return false;
   if (tcb.sndCursor != tcb.sndNxt || mayFragment(tcb)) return false;
+  if (usesSack(tcb) && !isFlightOrderly(tcb)) return false;
   const state = stateOfTcb(tcb);
   if (state != State.CLOSE_WAIT && state != State.FIN_WAIT_1) return false;
   if (isTextAhead(tcb) || (flight == 0 && isRested(tcb, time))) return false;
@@ -168,7 +184,8 @@ function isFinNext(tcb: Tcb, flight: u32, unsent: u32, time: u32): bool {
  * Writes both link addresses, the IPv4 header and the ports: what says from whom to whom. Returns
  * the sum of all that of it that TCP's checksum has, the pseudo-header's rest included.
  */
-function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
+function emitHeader(tcb: Tcb, mac: u64, length: u32): u64 {
+  const octets = length - (<u32>TEXT - HEADERS_OCTETS);
   const template = templateOf(tcb);
   const tuple = template.tuple;
   const source = template.source;
@@ -176,7 +193,7 @@ function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
   const ports = rotl<u32>(<u32>(tuple >> 32), 16);
   const marks = <u32>tcb.marks;
   const first =
-    FIRST_WORDS | (<u64>(marks >> 8) << 8) | (<u64>swap16(HEADERS_OCTETS + octets) << 16);
+    FIRST_WORDS | (<u64>(marks >> 8) << 8) | (<u64>swap16(octets) << 16);
   const kind = TCP | ttlOf(marks);
   const ipSum = addresses + (first & LOW) + (first >> 32) + <u64>kind;
   store<u64>(FRAME, mac);
@@ -186,7 +203,17 @@ function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
   store<u32>(FRAME, <u32>tuple, 26);
   store<u32>(FRAME, source, 30);
   store<u32>(FRAME, ports, 34);
-  return addresses + <u64>ports + TCP + <u64>swap16(HEADERS_OCTETS - 20 + octets);
+  return addresses + <u64>ports + TCP + <u64>swap16(octets - 20);
+}
+
+/** Copies text out of the ring, from `offset` on, and returns its sum. */
+@inline function putText(tcb: Tcb, to: usize, offset: u32, octets: u32): u64 {
+  const ring = sendRingOf(tcb);
+  const room = SEND_RING_OCTETS - offset;
+  if (octets <= room) return copyAndSum(to, ring + offset, octets);
+  copyOctets(to, ring + offset, room);
+  copyOctets(to + room, ring, octets - room);
+  return sum(to, octets);
 }
 
 /** Writes SEG.SEQ and SEG.ACK, the control word, and the checksum; `total` is the rest's sum. */
@@ -201,6 +228,13 @@ function emitHeader(tcb: Tcb, mac: u64, octets: u32): u64 {
   tcb.flags |= Flag.TIMING;
   tcb.rttSeq = seq;
   tcb.rttStart = time;
+}
+
+/** With SACK it is kept when what left was sent; `flight` octets were in flight before. */
+@inline function noteFlight(tcb: Tcb, flight: u32): void {
+  if (flight == 0) beginFlight(tcb);
+  noteSentFirst(tcb, tcb.sndNxt);
+  scheduleLossProbe(tcb);
 }
 
 /**

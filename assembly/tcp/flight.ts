@@ -67,10 +67,20 @@ export function wasSentAgain(tcb: Tcb, index: u32): bool {
   return ((<u32>flightOf(tcb).again >> index) & 1) != 0;
 }
 
+/** Whether all octets in flight were sent once. */
+@inline export function isAllSentOnce(tcb: Tcb): bool {
+  return flightOf(tcb).again == 0;
+}
+
 /** `seq` … `end` leaves now. SND.NXT has not moved yet. */
 export function noteSent(tcb: Tcb, seq: u32, end: u32): void {
-  if (seq == tcb.sndNxt) appendRun(flightOf(tcb), end, false, now());
+  if (seq == tcb.sndNxt) noteSentFirst(tcb, end);
   else sendAgain(tcb, seq, end);
+}
+
+/** What leaves now, from SND.NXT up to `end`, leaves for the first time. */
+@inline export function noteSentFirst(tcb: Tcb, end: u32): void {
+  appendRun(flightOf(tcb), end, false, now());
 }
 
 /** Everything before `ack` was received. SND.UNA has not moved yet. */

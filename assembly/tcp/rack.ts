@@ -12,7 +12,7 @@ import { HAS_SACK } from "../config";
 import { isBefore, now } from "../core/clock";
 import { armDeadline } from "../core/deadlines";
 import { forgetExpected } from "./expected";
-import { dropRuns, runAge, runCount, runEnd, wasSentAgain } from "./flight";
+import { dropRuns, isAllSentOnce, runAge, runCount, runEnd, wasSentAgain } from "./flight";
 import {
   afterLastReport,
   afterReported,
@@ -42,7 +42,7 @@ import { isEchoBefore } from "./timestamps";
 /** RFC 8985 §6.2 step 4: for how many recoveries a wider reordering window is kept. */
 @inline const WINDOW_PERSIST: u8 = 16;
 /** The reordering window is at most min_RTT · 255 / 4, and SRTT in any case. */
-@inline const WINDOW_FACTOR_MAX: u8 = 255;
+@inline const WINDOW_FACTOR_MAX: u32 = 255;
 @inline const RTT_MAX_MS: u32 = 0xffff;
 
 const enum Bit {
@@ -135,7 +135,7 @@ function takeDelivery(tcb: Tcb, segment: Segment, index: u32, end: u32): void {
   const rack = rackOf(tcb);
   const rtt = runAge(tcb, index);
   const sentAt = now() - rtt;
-  const minRtt = is(rack, Bit.STARTED) ? <u32>rack.minRttMs : RTT_MAX_MS;
+  const minRtt = minRttOf(rack);
   if (wasSentAgain(tcb, index)) {
     // Perhaps it was an earlier copy that arrived (step 2). The echo tells only of what SEG.ACK
     // takes: behind a hole it is that of the last segment before the hole (RFC 7323 §4.3).
@@ -145,12 +145,45 @@ function takeDelivery(tcb: Tcb, segment: Segment, index: u32, end: u32): void {
   } else if (seqLt(end, load<u32>(FORWARD_ACK))) {
     set(rack, Bit.REORDERED);
   }
+  noteRoundTrip(rack, sentAt, minRtt, end);
+}
+
+@inline function minRttOf(rack: Rack): u32 {
+  return is(rack, Bit.STARTED) ? <u32>rack.minRttMs : RTT_MAX_MS;
+}
+
+/** What was sent at `sentAt` and ends before `end` is delivered. */
+@inline function noteRoundTrip(rack: Rack, sentAt: u32, minRtt: u32, end: u32): void {
+  const rtt = now() - sentAt;
   rack.rttMs = <u16>rtt;
   rack.minRttMs = <u16>min(minRtt, rtt);
   if (is(rack, Bit.STARTED) && !isSentAfter(rack, sentAt, end)) return;
   set(rack, Bit.STARTED);
   rack.deliveredAt = sentAt;
   rack.deliveredEnd = end;
+}
+
+/**
+ * Whether what is in flight is as it should be: sent once, in order, and nothing of it reported
+ * ahead of SND.UNA; nor is a probe out or due, or the end of a reordering window waited for.
+ */
+export function isFlightOrderly(tcb: Tcb): bool {
+  if (isProbing(tcb) || hasReports(tcb) || !isAllSentOnce(tcb)) return false;
+  return (tcb.timers & Timer.LOSS) == 0 || is(rackOf(tcb), Bit.WAITS_TO_PROBE);
+}
+
+/**
+ * An acknowledgement takes all before `ack`, as it should: that is delivered, and nothing behind
+ * it, which was sent later, can be lost. SND.UNA has not moved yet.
+ */
+export function takeOrderlyAck(tcb: Tcb, ack: u32): void {
+  const rack = rackOf(tcb);
+  let from = tcb.sndUna;
+  for (let i: u32 = 0; i < runCount(tcb) && from != ack; ++i) {
+    from = seqMin(runEnd(tcb, i), ack);
+    noteRoundTrip(rack, now() - runAge(tcb, i), minRttOf(rack), from);
+  }
+  dropRuns(tcb, ack);
 }
 
 /** Whether what was sent at `sentAt` and ends before `end` was sent after all that is delivered. */
@@ -263,8 +296,7 @@ export function widenWindow(tcb: Tcb): void {
   set(rack, Bit.WIDENED);
   rack.widenedUntil = tcb.sndNxt;
   rack.windowPersist = WINDOW_PERSIST;
-  rack.windowFactor = max<u8>(1, rack.windowFactor);
-  if (rack.windowFactor < WINDOW_FACTOR_MAX) rack.windowFactor += 1;
+  rack.windowFactor = <u8>min(max<u32>(1, rack.windowFactor) + 1, WINDOW_FACTOR_MAX);
 }
 
 /** A recovery has ended: after some of them without a duplicate the window is small again. */

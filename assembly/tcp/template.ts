@@ -23,9 +23,6 @@ import { TEMPLATE_OFFSET, TEMPLATE_SIZE } from "./tcb-layout";
 /** `Template.control` while none is known: nothing looks like it, for PSH is left out. */
 @inline const NO_CONTROL: u32 = 0x0800;
 
-/** What was agreed on for good makes every segment unusual: such a connection is never expected. */
-@inline const NEVER_STRAIGHT: Flag = Flag.TIMESTAMPS | Flag.ECN;
-
 /** The part of a TCB that the straight ways need; void while `Flag.UNLEARNT` is up. */
 @unmanaged @final export class Template {
   /** The sender's MAC and the EtherType. */
@@ -62,7 +59,7 @@ export function learnTemplate(flow: Flow | null, frame: usize): void {
   if (flow == null) return;
   if (<u32>flow.stateAndKind != ((FlowKind.CONNECTION << 4) | State.ESTABLISHED)) return;
   const tcb = changetype<Tcb>(flow);
-  if (has(tcb, NEVER_STRAIGHT)) return;
+  if (has(tcb, Flag.ECN)) return; // agreed on for good, it makes every segment unusual
   if (frame == 0 || isTextAhead(tcb) || seqGt(tcb.sndWl1, tcb.rcvNxt)) {
     raiseFlag(tcb, Flag.UNLEARNT);
     return;

@@ -70,7 +70,7 @@ export function stamp(out: OutSegment, offset: u32, recent: u32): void {
 
 /** PAWS: whether the segment's timestamp is from before TS.Recent. RST is exempt (§5.2). */
 export function isOldDuplicate(tcb: Tcb, segment: Segment): bool {
-  if (!segment.hasTimestamps || !seqLt(segment.tsVal, timestampsOf(tcb).recent)) return false;
+  if (!segment.hasTimestamps || !isBeforeRecent(tcb, segment.tsVal)) return false;
   return now() - timestampsOf(tcb).recentAt < RECENT_VALID_MS;
 }
 
@@ -86,6 +86,21 @@ export function rememberTimestamp(tcb: Tcb, segment: Segment): void {
   setRecent(tcb, segment.tsVal);
 }
 
+/** Whether this is before TS.Recent. */
+@inline export function isBeforeRecent(tcb: Tcb, tsVal: u32): bool {
+  return seqLt(tsVal, timestampsOf(tcb).recent);
+}
+
+/** As `rememberTimestamp`, where all that was checked: the segment begins at RCV.NXT. */
+@inline export function rememberOrderly(tcb: Tcb, tsVal: u32): void {
+  if (tcb.rcvNxt == tcb.rcvAcked) setRecent(tcb, tsVal);
+}
+
+/** What the option says in a segment that leaves at `time`, which is now: TSval. */
+@inline export function timestampAt(tcb: Tcb, time: u32): u32 {
+  return time + timestampsOf(tcb).offset;
+}
+
 /**
  * Whether the acknowledgement of the timed segment measures a round trip. A segment that was sent
  * twice may be timed where timestamps are on, because the echo tells the copies apart: one from
@@ -94,7 +109,12 @@ export function rememberTimestamp(tcb: Tcb, segment: Segment): void {
 export function closesRoundTrip(tcb: Tcb, segment: Segment): bool {
   if (!usesTimestamps(tcb)) return true;
   if (!segment.hasTimestamps) return false;
-  return now() + timestampsOf(tcb).offset - segment.tsEcr <= now() - tcb.rttStart;
+  return isEchoOfTimed(tcb, segment.tsEcr);
+}
+
+/** Whether what is echoed is no older than the segment that is timed. */
+@inline export function isEchoOfTimed(tcb: Tcb, tsEcr: u32): bool {
+  return now() + timestampsOf(tcb).offset - tsEcr <= now() - tcb.rttStart;
 }
 
 /** Whether the segment echoes something from before `sentAt`: it answers an earlier copy. */

@@ -82,7 +82,7 @@ const PLAIN: readonly Scenario[] = [
 ];
 
 /** What the same costs with a peer that asks for SACK, timestamps and a window scale. */
-const WITH_OPTIONS = ["S1", "S2", "S3", "S4", "S4n", "S5"];
+const WITH_OPTIONS = ["S1", "S2", "S3", "S4", "S4n", "S5", "S6-passive", "S6-active"];
 
 /**
  * lwIP speaks none of those here, and is told of no more than that a SYN asks for them: its figures

@@ -54,7 +54,7 @@ interface Stamp {
 /** The timestamps option of a TCP header, if it has one. */
 function stampOf(header: Uint8Array): Stamp | undefined {
   const view = new DataView(header.buffer, header.byteOffset, header.byteLength);
-  for (let at = TCP_OCTETS; at < header.length; ) {
+  for (let at = TCP_OCTETS; at < header.length;) {
     const kind = header[at]!;
     if (kind === Kind.END) return undefined;
     if (kind === Kind.TIMESTAMPS) {

@@ -8,7 +8,8 @@
 import assert from "node:assert/strict";
 import type { Work } from "../../hal/host/abi.ts";
 import type { WasmModule } from "../../hal/host/web-assembly.ts";
-import { ACK, OURS, PORT, SYN, Side, arp, build } from "./straight-side.ts";
+import type { Seeded } from "./pattern.ts";
+import { ACK, OURS, PORT, SYN, Side, StampClock, arp, build, sackOption } from "./straight-side.ts";
 
 export class Duel {
   readonly sides: [Side, Side];
@@ -18,6 +19,8 @@ export class Duel {
   /** When the straight way said that it wants to be woken, if nothing has come since. */
   #wakeAt = 0;
   #isUndisturbed = false;
+  #clock: StampClock | undefined;
+  #hasSack = false;
 
   constructor(straight: WasmModule, plain: WasmModule) {
     this.sides = [new Side(straight), new Side(plain)];
@@ -69,10 +72,25 @@ export class Duel {
     this.feed(build({ seq, ack: 0, flags: SYN, window: 60_000, text, options }));
     const last = Buffer.from(this.sides[0].sent.at(-1)!, "hex");
     const ack = (last.readUInt32BE(38) + 1) >>> 0;
-    this.feed(build({ seq: (seq + 1) >>> 0, ack, flags: ACK, window: 60_000, text }));
+    this.#clock = new StampClock(last, this.#now);
+    this.#hasSack = options.includes(4, 4);
+    const answer = { seq: (seq + 1) >>> 0, ack, flags: ACK, window: 60_000, text };
+    this.feed(build({ ...answer, options: this.stamp() }));
     this.poll(1);
     this.handle = this.call("tcpAccept", listener);
     assert.ok(this.handle > 0, "no connection");
+  }
+
+  /** The timestamps option of the peer's next segment; nothing on a connection without. */
+  stamp(): number[] {
+    return this.#clock!.option(this.#now);
+  }
+
+  /** Options such as a segment may have. `flight` octets are in flight from SND.UNA `una` on. */
+  randomOptions(random: Seeded, una: number, flight: number): number[] {
+    const stamp = this.#clock!.randomOption(this.#now, random);
+    if (!this.#hasSack || flight === 0 || random.below(12) !== 0) return stamp;
+    return [...stamp, ...sackOption(una, flight, random)];
   }
 
   compare(what: string): void {

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Limit, StatusField } from "../../hal/host/abi.ts";
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
+import type { Seeded } from "./pattern.ts";
 import { compileStraight } from "./straight-module.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
@@ -21,13 +22,71 @@ export const SYN = 0x02;
 export const FIN = 0x01;
 export const URG = 0x20;
 
+/** The timestamp of a peer's SYN: soon it is 0. */
+const SYN_STAMP = 0xffff_f000;
+
+function octetsOf(...words: number[]): number[] {
+  return words.flatMap((word) => [
+    word >>> 24,
+    (word >>> 16) & 0xff,
+    (word >>> 8) & 0xff,
+    word & 0xff,
+  ]);
+}
+
+/** A timestamps option. */
+function stampOption(value: number, echo: number): number[] {
+  return [8, 10, ...octetsOf(value, echo)];
+}
+
 /** Options of the peer's SYN, by what they ask for. */
 export const MSS = [2, 4, 5, 180];
+export const LINUX = "SACK, timestamps and a window scale";
 export const KINDS: Readonly<Record<string, number[]>> = {
   "an MSS": MSS,
   SACK: [...MSS, 1, 1, 4, 2],
   "a window scale": [...MSS, 1, 3, 3, 2],
+  timestamps: [...MSS, 1, 1, ...stampOption(SYN_STAMP, 0)],
+  [LINUX]: [...MSS, 4, 2, ...stampOption(SYN_STAMP, 0), 1, 3, 3, 2],
 };
+
+/** The two clocks of a connection with timestamps, as its peer knows them (RFC 7323). */
+export class StampClock {
+  readonly #startedAt: number;
+  /** What the stack's is ahead of the time; unknown where it does not speak of it. */
+  readonly #ahead: number | undefined;
+
+  /** `answer`: the SYN and ACK that was sent at `now`. */
+  constructor(answer: Buffer, now: number) {
+    this.#startedAt = now;
+    for (let at = 54; at < answer.length;) {
+      if (answer[at] === 8) this.#ahead = (answer.readUInt32BE(at + 2) - now) >>> 0;
+      at += answer[at] === 1 ? 1 : answer[at + 1]!;
+    }
+  }
+
+  /** The option of a segment of this age that echoes one of that age; without timestamps none. */
+  option(now: number, age = 0, echoAge = 0): number[] {
+    if (this.#ahead === undefined) return [];
+    const value = SYN_STAMP + now - this.#startedAt - age;
+    return [1, 1, ...stampOption(value >>> 0, (now + this.#ahead - echoAge) >>> 0)];
+  }
+
+  /** The same, mostly what is to be expected: some are old, some absent or in another place. */
+  randomOption(now: number, random: Seeded): number[] {
+    if (this.#ahead === undefined || random.below(40) === 0) return [];
+    const age = random.below(12) === 0 ? random.below(3_000) : 0;
+    const option = this.option(now, age, random.below(3) === 0 ? random.below(400) : 0);
+    return random.below(40) === 0 ? [...option.slice(2), 1, 1] : option;
+  }
+}
+
+/** Reports a random part of what is in flight, `flight` octets from SND.UNA `una` on. */
+export function sackOption(una: number, flight: number, random: Seeded): number[] {
+  const from = 1 + random.below(flight);
+  const to = from + 1 + random.below(flight);
+  return [1, 1, 5, 10, ...octetsOf(una + from, una + to)];
+}
 
 type Call = (...args: number[]) => number;
 type Exports = Record<string, Call> & { memory: WasmMemory };

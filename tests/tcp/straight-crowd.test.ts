@@ -14,6 +14,7 @@ import {
   ACK,
   FIN,
   KINDS,
+  LINUX,
   MSS,
   ODDITIES,
   OURS,
@@ -22,10 +23,12 @@ import {
   PSH,
   SYN,
   Side,
+  StampClock,
   type Station,
   arp,
   build,
   compileBoth,
+  sackOption,
   unreachable,
 } from "../support/straight-side.ts";
 
@@ -66,6 +69,7 @@ class Crowd {
   readonly sides: [Side, Side] = [new Side(straight), new Side(plain)];
   readonly #random: Seeded;
   readonly #options: number[];
+  readonly #hasSack: boolean;
   #now = 0xffff_8000;
   #listener = 0;
   #handles: number[] = [];
@@ -75,11 +79,13 @@ class Crowd {
   #told: number | undefined;
   /** Our last SYN's number, by whom it was for. */
   readonly #iss = new Map<string, number>();
+  readonly #clocks = new Map<string, StampClock>();
   /** How often a connection got the place of one that had sent there. */
   established = 0;
 
   constructor(seed: number, options: number[]) {
     this.#random = new Seeded(seed);
+    this.#hasSack = options.includes(4, 4);
     this.#options = options;
     this.call("init", this.#now | 0, 1_000);
     this.call("setLinkAddress", 0x0200, 1);
@@ -175,7 +181,9 @@ class Crowd {
     for (const hex of b.sent) {
       const frame = Buffer.from(hex, "hex");
       if (frame.readUInt16BE(12) !== 0x0800 || frame[23] !== 6 || !(frame[47]! & SYN)) continue;
-      this.#iss.set(`${frame[33]}:${frame.readUInt16BE(36)}`, frame.readUInt32BE(38));
+      const name = `${frame[33]}:${frame.readUInt16BE(36)}`;
+      this.#iss.set(name, frame.readUInt32BE(38));
+      this.#clocks.set(name, new StampClock(frame, this.#now));
     }
     a.sent.length = b.sent.length = 0;
   }
@@ -196,7 +204,17 @@ class Crowd {
       const iss = this.#iss.get(`${from.host}:${from.port}`) ?? 0;
       const seq = 0xffff_ff00 + from.port;
       const ack = (iss + 1) >>> 0;
-      this.#feed(build({ seq: (seq + 1) >>> 0, ack, flags: ACK, window, text: NOTHING, from }));
+      const options = this.#stamp(from);
+      const answer = {
+        seq: (seq + 1) >>> 0,
+        ack,
+        flags: ACK,
+        window,
+        text: NOTHING,
+        options,
+        from,
+      };
+      this.#feed(build(answer));
       this.established += 1;
     } else if (state === State.LISTEN || state === State.TIME_WAIT) {
       const seq = (0xffff_ff00 + from.port) >>> 0;
@@ -220,7 +238,19 @@ class Crowd {
     const text = Uint8Array.from({ length }, (_, i) => (next + shift + i) & 0xff);
     const odd = this.#isOdd(16) ? this.#pick(ODDITIES) : "";
     const seq = (next + shift) >>> 0;
-    return build({ seq, ack: ack >>> 0, flags, window, text, from }, odd);
+    const options = this.#clockOf(from)?.randomOption(this.#now, this.#random) ?? [];
+    if (this.#hasSack && flight > 0 && this.#isOdd(16)) {
+      options.push(...sackOption(una, flight, this.#random));
+    }
+    return build({ seq, ack: ack >>> 0, flags, window, text, options, from }, odd);
+  }
+
+  #clockOf({ host, port }: Station): StampClock | undefined {
+    return this.#clocks.get(`${host}:${port}`);
+  }
+
+  #stamp(from: Station): number[] {
+    return this.#clockOf(from)?.option(this.#now) ?? [];
   }
 
   #error({ index, from }: Connection): Uint8Array {
@@ -262,7 +292,8 @@ class Crowd {
     const { index } = this.#connections().find((of) => of.from.host === from.host)!;
     const [, truth] = this.sides;
     const [seq, ack] = [truth.field("RCV_NXT", index), truth.field("SND_NXT", index)];
-    this.#feed(build({ seq, ack, flags, window: 60_000, text: new Uint8Array(octets), from }));
+    const [text, options] = [new Uint8Array(octets), this.#stamp(from)];
+    this.#feed(build({ seq, ack, flags, window: 60_000, text, options, from }));
   }
 
   /** A call after which the connection is on its way out; a handle that has ended goes back. */
@@ -322,7 +353,7 @@ class Crowd {
   }
 }
 
-for (const what of ["an MSS", "SACK"]) {
+for (const what of ["an MSS", "SACK", LINUX]) {
   const options = KINDS[what]!;
   test(`connections with ${what} that come and go in turn: both ways agree`, () => {
     let established = 0;

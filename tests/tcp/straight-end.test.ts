@@ -73,11 +73,19 @@ class End extends Duel {
     this.#nxt = truth.field("SND_NXT");
   }
 
-  frame({ flags = ACK, length = 0, shift = 0, ack = -1, window = 60_000, odd = "" }): Uint8Array {
+  frame({
+    flags = ACK,
+    length = 0,
+    shift = 0,
+    ack = -1,
+    window = 60_000,
+    odd = "",
+    options = this.stamp(),
+  }): Uint8Array {
     this.#lookAt();
     const seq = (this.#seq + shift) >>> 0;
     const text = Uint8Array.from({ length }, (_, i) => (seq + i) & 0xff);
-    return build({ seq, ack: ack < 0 ? this.#nxt : ack, flags, window, text }, odd);
+    return build({ seq, ack: ack < 0 ? this.#nxt : ack, flags, window, text, options }, odd);
   }
 
   /** Mostly what the state waits for. */
@@ -93,7 +101,8 @@ class End extends Duel {
     const length = this.#isOdd(shift > 0 ? 2 : 6) ? 1 + random.below(1_460) : 0;
     const window = this.#isOdd(5) ? this.#window() : 60_000;
     const odd = this.#isOdd(8) ? ODDITIES[random.below(ODDITIES.length)]! : "";
-    return this.frame({ flags, length, shift, ack, window, odd });
+    const options = this.randomOptions(random, this.#una, flight);
+    return this.frame({ flags, length, shift, ack, window, odd, options });
   }
 
   /** Some are just as large as what is to be sent. */

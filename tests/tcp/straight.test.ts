@@ -14,6 +14,7 @@ import {
   ACK,
   FIN,
   KINDS,
+  LINUX,
   MSS,
   ODDITIES,
   OURS,
@@ -118,7 +119,8 @@ class Traffic extends Duel {
   feedExpected(octets: number): void {
     const [, truth] = this.sides;
     const [seq, ack] = [truth.field("RCV_NXT"), truth.field("SND_NXT")];
-    this.feed(build({ seq, ack, flags: ACK, window: 60_000, text: new Uint8Array(octets) }));
+    const text = new Uint8Array(octets);
+    this.feed(build({ seq, ack, flags: ACK, window: 60_000, text, options: this.stamp() }));
   }
 
   /** The call comes between two frames that are just what is expected. */
@@ -144,10 +146,11 @@ class Traffic extends Duel {
     if (beyond !== undefined) octets = truth.field("RCV_WND") + beyond;
     const text = Uint8Array.from({ length: octets }, (_, i) => i & 0xff);
     const [seq, ack] = [truth.field("RCV_NXT"), truth.field("SND_NXT")];
-    this.feed(build({ seq, ack, flags: ACK | FIN, window, text }));
+    const segment = { seq, ack, flags: ACK | FIN, window, text, options: this.stamp() };
+    this.feed(build(segment));
     this.compare("after the FIN");
     this.poll(0);
-    this.feed(build({ seq, ack, flags: ACK | FIN, window, text }));
+    this.feed(build(segment));
     this.compare("after the FIN once more");
     this.poll(0);
     this.receive(60_000);
@@ -167,7 +170,7 @@ class Traffic extends Duel {
   }
 
   /** A segment about where the connection is: mostly the expected one. */
-  segment(random: Seeded, timestamp: number[]): Uint8Array {
+  segment(random: Seeded): Uint8Array {
     const [, truth] = this.sides;
     const next = truth.field("RCV_NXT");
     const una = truth.field("SND_UNA");
@@ -182,13 +185,13 @@ class Traffic extends Duel {
     const text = Uint8Array.from({ length }, (_, i) => (next + shift + i) & 0xff);
     const odd = isOdd(12) ? ODDITIES[random.below(ODDITIES.length)]! : "";
     const seq = (next + shift) >>> 0;
-    const options = isOdd(30) ? [1, 1, 1, 0] : timestamp;
+    const options = isOdd(30) ? [1, 1, 1, 0] : this.randomOptions(random, una, flight);
     return build({ seq, ack: ack >>> 0, flags, window, text, options }, odd);
   }
 
-  step(random: Seeded, timestamp: number[]): void {
+  step(random: Seeded): void {
     const kind = random.below(20);
-    if (kind < 11) this.feedQuietly(this.segment(random, timestamp));
+    if (kind < 11) this.feedQuietly(this.segment(random));
     else if (kind < 12) this.read(random.below(3_000));
     else if (kind < 13) this.receive(1 + random.below(3_000));
     else if (kind < 15) this.write(1 + random.below(2_000), random);
@@ -216,7 +219,7 @@ for (const [what, options] of Object.entries(KINDS)) {
       duel.compare("after the handshake");
       for (let step = 0; step < STEPS; step++) {
         if (step === STEPS - LAST_STEPS) duel.turn(ENDS[seed % ENDS.length]!, random);
-        duel.step(random, []);
+        duel.step(random);
         duel.compare(`seed ${seed}, step ${step}`);
       }
       assert.ok(duel.quietFrames > 0, "no frame asked for nothing");
@@ -236,10 +239,16 @@ const FINS: Readonly<Record<string, [octets: number, window: number, beyond?: nu
 
 for (const [what, [octets, window, beyond]] of Object.entries(FINS)) {
   test(`the peer's FIN ${what}: both ways agree`, () => {
-    for (const written of [0, 1_000]) {
+    for (const [written, kind] of [0, 1_000].flatMap(
+      (octets) =>
+        [
+          [octets, MSS],
+          [octets, KINDS[LINUX]!],
+        ] as const,
+    )) {
       const random = new Seeded(7);
       const duel = new Traffic(straight, plain);
-      duel.open(MSS, 0xffff_fff0);
+      duel.open(kind, 0xffff_fff0);
       duel.feedExpected(beyond === undefined ? 0 : 1_460);
       duel.write(written, random);
       duel.poll(1);

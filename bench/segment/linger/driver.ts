@@ -32,7 +32,7 @@ declare function sentCount(): u32;
 declare function sentPorts(index: u32): u32;
 @external("env", "sent_seq")
 declare function sentSeq(index: u32): u32;
-/** The timestamp of a SYN and ACK that has left, where it answers all that Mode.OPTIONS asks for. */
+/** The timestamp of a SYN that has left, where it has all that Mode.OPTIONS stands for. */
 @external("env", "sent_stamp")
 declare function sentStamp(index: u32): u32;
 
@@ -356,12 +356,17 @@ function startPeer(peer: Peer): void {
   peer.seq = 5_000 + peer.remotePort * 7_919;
 }
 
+/** The peer learns of our SYN, the frame of which was the one of this number to leave. */
+function meetSyn(peer: Peer, index: u32): void {
+  peer.ack = sentSeq(index) + 1;
+  peer.stampOffset = sentStamp(index) - run().nowMs;
+}
+
 function openPassive(peer: Peer): void {
   startPeer(peer);
   build(0, peer, Ctl.SYN, 0);
   feed(0);
-  peer.ack = sentSeq(sentCount() - 1) + 1;
-  peer.stampOffset = sentStamp(sentCount() - 1) - run().nowMs;
+  meetSyn(peer, sentCount() - 1);
   build(0, peer, Ctl.ACK, 0);
   run().acceptedHandle = 0;
   feed(0);
@@ -475,7 +480,7 @@ function runPassive(count: u32): void {
       build(i, peerAt(i), Ctl.SYN, 0);
     }
     feedAll(BATCH_CONNECTIONS);
-    for (let i: u32 = 0; i < BATCH_CONNECTIONS; ++i) peerAt(i).ack = sentSeq(first + i) + 1;
+    for (let i: u32 = 0; i < BATCH_CONNECTIONS; ++i) meetSyn(peerAt(i), first + i);
     buildAndFeed(Ctl.ACK, 0, 0);
     buildAndFeed(Ctl.ACK | Ctl.PSH, SMALL_OCTETS, 0);
     buildAndFeed(Ctl.ACK | Ctl.FIN, 0, SMALL_OCTETS);
@@ -519,7 +524,7 @@ function meetConnections(peers: u32, frames: u32): void {
     peer.localPort = sentPorts(frames + i) >> 16;
     peer.remotePort = SERVER_PORT;
     peer.seq = 9_000 + peer.localPort * 7_919;
-    peer.ack = sentSeq(frames + i) + 1;
+    meetSyn(peer, frames + i);
   }
 }
 
