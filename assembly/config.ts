@@ -96,9 +96,9 @@
 @inline export const HAS_PMTUD: bool = (isDefined(CONFIG_PMTUD) ? CONFIG_PMTUD : 1) != 0;
 
 /**
- * The straight ways (netif/straight-in, straight-out, straight-end): common segments take a tenth
- * to a third of the instructions that the general way takes, and do the same. Left out unless asked
- * for: they add 6 KB to `default`, and WAMR keeps three octets of RAM for each of Wasm.
+ * The straight ways (netif/straight-*): common segments take a tenth to two thirds of the
+ * instructions that the general way takes, and do the same. Left out unless asked for: they add 7 KB
+ * to `default`, and WAMR keeps three octets of RAM for each of Wasm.
  */
 @inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 0) != 0;
 

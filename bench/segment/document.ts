@@ -143,7 +143,7 @@ nothing is due (\`dueAddress\`); each batch ends with one.
 assertions, compiled for speed. \`tiny\` and \`default\` are compiled for size and leave the
 straight ways (\`CONFIG_STRAIGHT\`) out, since WAMR keeps three octets of RAM for each octet of
 code: they cost up to nine times as much. \`default\` stands below, too, as the engines that end
-in \`-boards\`. With \`CONFIG_STRAIGHT=1\` it is 6 KB larger, and common segments cost about half of
+in \`-boards\`. With \`CONFIG_STRAIGHT=1\` it is 7 KB larger, and common segments cost about half of
 that or less (\`hal/README.md\`).
 
 - *ratio*: Linger's cost through lwIP's. *aim*: the ratio that is aimed at. Met so far:

@@ -4,15 +4,11 @@
  *
  * Called by tests/tcp/straight.test.ts and tests/tcp/straight-crowd.test.ts.
  */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Limit, StatusField } from "../../hal/host/abi.ts";
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
 import type { Seeded } from "./pattern.ts";
 import { compileStraight } from "./straight-module.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const PORT = 80;
 export const OURS = 0x0a09_0002;
 export const PEERS = 0x0a09_0001;
@@ -93,8 +89,8 @@ type Exports = Record<string, Call> & { memory: WasmMemory };
 
 /** The module with the straight ways, and the one without. */
 export function compileBoth(): [WasmModule, WasmModule] {
-  const plain = readFileSync(join(ROOT, "dist/wasm/linger-default.wasm"));
-  return [new WebAssembly.Module(compileStraight()), new WebAssembly.Module(plain)];
+  const [straight, plain] = [compileStraight(true), compileStraight(false)];
+  return [new WebAssembly.Module(straight), new WebAssembly.Module(plain)];
 }
 
 /** One of the two modules under the same inputs. */
@@ -138,6 +134,16 @@ export class Side {
     return view.getUint32(at + 4 * StatusField[name], true);
   }
 
+  /**
+   * What the record of a connection holds: the variables of RFC 9293, congestion, timers, what is
+   * known of flights and timestamps.
+   */
+  #record(index: number): string {
+    const { exports } = this;
+    const at = exports["record"]!(index);
+    return Buffer.from(exports.memory.buffer, at, exports["recordOctets"]!()).toString("hex");
+  }
+
   /** All that can be asked of it, of so many connections. */
   image(connections = 1): string {
     const { exports } = this;
@@ -148,7 +154,8 @@ export class Side {
     for (let i = 0; i < connections; i++) {
       image.push(words(exports["tcpStatusAt"]!(i), StatusField.COUNT));
     }
-    return JSON.stringify(image);
+    const records = Array.from({ length: connections }, (_, i) => this.#record(i));
+    return JSON.stringify([image, records]);
   }
 }
 
