@@ -11,7 +11,7 @@
  * What it saves is calls, of which the general way makes about eighty for a segment, the
  * OutSegment, and the second look at a flow that has nothing more to say.
  */
-import { HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, SEND_RING_OCTETS } from "../config";
+import { HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, SEND_RING_OCTETS } from "../config";
 import { State } from "../core/abi";
 import { checksumOf, copyAndSum, sum } from "../core/checksum";
 import { copyOctets, swap16 } from "../core/octets";
@@ -25,7 +25,7 @@ import { beginFlight, isFlightOrderly, scheduleLossProbe } from "../tcp/rack";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
 import {
-  Flag, Tcb, Timer, isTextAhead, sendRingOf, setState, stateOfTcb, usesSack,
+  Flag, Tcb, Timer, has, isTextAhead, sendRingOf, setState, stateOfTcb, usesSack,
 } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers, superviseUserTimeout } from "../tcp/timers";
@@ -47,8 +47,7 @@ import { FRAME, sendSegmentFrame } from "./transmitter";
 @inline const UNUSUAL: u32 =
   CLOSE | Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.PERSISTING |
   Flag.RECOVERING | Flag.UNACCEPTED | Flag.ECN | Flag.ECE_DUE | Flag.URGENT |
-  Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE | Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT |
-  Flag.UNLEARNT;
+  Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT | Flag.UNLEARNT;
 
 /** What came of an attempt. */
 export const enum Straight {
@@ -137,9 +136,13 @@ export function sendStraight(flow: usize, time: u32): Straight {
   return Straight.SENT;
 }
 
-/** One acknowledgement, of text without holes, while nothing is in flight or waits to be. */
+/**
+ * One acknowledgement, of text without holes, while nothing is in flight or waits to be; and
+ * keep-alive, where the user wants it, runs already.
+ */
 @inline function isPlainAckDue(tcb: Tcb): bool {
-  return tcb.acksDue == 1 && (!HAS_SACK || !isDuplicateDue(tcb));
+  if (tcb.acksDue != 1 || (HAS_SACK && isDuplicateDue(tcb))) return false;
+  return !HAS_KEEP_ALIVE || !has(tcb, Flag.KEEP_ALIVE) || (tcb.timers & Timer.KEEP_ALIVE) != 0;
 }
 
 /**

@@ -14,6 +14,7 @@ import {
   ACK,
   FIN,
   KINDS,
+  LINUX,
   MSS,
   ODDITIES,
   PSH,
@@ -231,3 +232,22 @@ for (const [what, happen] of Object.entries(CLOSES)) {
     }
   });
 }
+
+test("a frame that is shorter than it says, in a slot that holds the rest: both ways agree", () => {
+  for (const options of [MSS, KINDS[LINUX]!]) {
+    for (const isClosed of [false, true]) {
+      const end = new End(1, options);
+      if (isClosed) end.call("tcpCloseWrite", end.handle);
+      end.poll(0);
+      const frame = end.frame({ flags: ACK | FIN });
+      const toAnother = Uint8Array.from(frame);
+      toAnother[5]! ^= 1;
+      for (let octets = 54; octets < frame.length; octets++) {
+        end.feed(toAnother);
+        end.feed(frame.subarray(0, octets));
+        end.compare(`${octets} octets`);
+      }
+      assert.equal(end.state(), isClosed ? State.FIN_WAIT_1 : State.ESTABLISHED);
+    }
+  }
+});

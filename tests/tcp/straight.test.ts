@@ -26,6 +26,8 @@ import {
 } from "../support/straight-side.ts";
 
 const STEPS = 1_500;
+/** The text of the longest segment, without options. */
+const FULL_OCTETS = 1_460;
 /** How many of them follow a call after which nothing is as usual. */
 const LAST_STEPS = 150;
 const ENDS = ["tcpCloseWrite", "tcpClose", "tcpAbort", "tcpUrgent"];
@@ -178,7 +180,8 @@ class Traffic extends Duel {
     const isOdd = (times: number) => random.below(times) === 0;
     const flight = (nxt - una) >>> 0;
     const ack = isOdd(3) ? una + random.below(flight + 1) : isOdd(40) ? nxt + 5 : nxt;
-    const length = isOdd(2) ? 0 : isOdd(3) ? 1_460 : random.below(1_461);
+    const most = FULL_OCTETS - this.stamp().length;
+    const length = isOdd(2) ? 0 : isOdd(3) ? most : random.below(most + 1);
     const shift = isOdd(8) ? random.below(3_000) - 1_000 : 0;
     const flags = ACK | (isOdd(2) ? PSH : 0) | (isOdd(60) ? URG : 0) | (isOdd(4_000) ? FIN : 0);
     const window = isOdd(8) ? random.below(65_536) : isOdd(40) ? 0 : 60_000;
@@ -201,10 +204,13 @@ class Traffic extends Duel {
     else this.poll(random.below(20) === 0 ? random.below(5_000) : 0);
     if (random.below(200) === 0) this.option(Option.NO_DELAY, random.below(2));
     if (random.below(300) === 0) this.option(Option.DELAYED_ACK, random.below(2));
+    if (random.below(200) === 0) this.option(Option.KEEP_ALIVE, random.below(2));
     if (random.below(900) === 0) this.option(Option.TTL, 1 + random.below(255));
     if (random.below(300) === 0) this.option(Option.DSCP, random.below(64));
     if (random.below(100) === 0) this.call("setParameter", Parameter.TTL, 1 + random.below(255));
     if (random.below(500) === 0) this.call("setAddress", OURS, 16 + random.below(9), 0);
+    const busy = random.below(40) === 0 ? 1 : 0;
+    for (const side of this.sides) side.busy = busy;
     this.events();
     for (let polls = random.below(4); polls > 0; polls--) this.poll(random.below(40));
   }
@@ -239,21 +245,17 @@ const FINS: Readonly<Record<string, [octets: number, window: number, beyond?: nu
 
 for (const [what, [octets, window, beyond]] of Object.entries(FINS)) {
   test(`the peer's FIN ${what}: both ways agree`, () => {
-    for (const [written, kind] of [0, 1_000].flatMap(
-      (octets) =>
-        [
-          [octets, MSS],
-          [octets, KINDS[LINUX]!],
-        ] as const,
-    )) {
-      const random = new Seeded(7);
-      const duel = new Traffic(straight, plain);
-      duel.open(kind, 0xffff_fff0);
-      duel.feedExpected(beyond === undefined ? 0 : 1_460);
-      duel.write(written, random);
-      duel.poll(1);
-      duel.fin(octets, window, beyond);
-      duel.end();
+    for (const options of [MSS, KINDS[LINUX]!]) {
+      for (const written of [0, 1_000]) {
+        const random = new Seeded(7);
+        const duel = new Traffic(straight, plain);
+        duel.open(options, 0xffff_fff0);
+        duel.feedExpected(beyond === undefined ? 0 : FULL_OCTETS - duel.stamp().length);
+        duel.write(written, random);
+        duel.poll(1);
+        duel.fin(octets, window, beyond);
+        duel.end();
+      }
     }
   });
 }
