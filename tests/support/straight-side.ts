@@ -4,7 +4,7 @@
  *
  * Called by tests/tcp/straight.test.ts and tests/tcp/straight-crowd.test.ts.
  */
-import { Limit, StatusField } from "../../hal/host/abi.ts";
+import { type Counter, Limit, StatusField } from "../../hal/host/abi.ts";
 import { type WasmMemory, type WasmModule, WebAssembly } from "../../hal/host/web-assembly.ts";
 import type { Seeded } from "./pattern.ts";
 import { compileStraight } from "./straight-module.ts";
@@ -132,6 +132,14 @@ export class Side {
     if (at <= 0) return 0;
     const view = new DataView(this.exports.memory.buffer);
     return view.getUint32(at + 4 * StatusField[name], true);
+  }
+
+  counter(which: Counter): number {
+    const { exports } = this;
+    return new DataView(exports.memory.buffer).getUint32(
+      exports["counterAddress"]!() + 4 * which,
+      true,
+    );
   }
 
   /**

@@ -1,12 +1,13 @@
 /**
- * The straight ways (assembly/netif/straight-in, straight-out) do what the general way does, and
- * the calls that copy (assembly/socket/copying) what those do that work in the rings: two modules,
- * one of which has none of them, get the same random traffic and calls, and must send the same
- * frames, and agree on every counter, every field of STATUS, every event and every octet.
+ * The straight ways (assembly/netif/straight-in, straight-stamped, straight-out) do what the
+ * general way does, and the calls that copy (assembly/socket/copying) what those do that work in the
+ * rings: two modules, one of which has none of them, get the same random traffic and calls, and must
+ * send the same frames, and agree on every counter, every field of STATUS, every event, every octet
+ * that is received and all that a connection's record holds.
  */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
-import { Option, Parameter, State, Work } from "../../hal/host/abi.ts";
+import { Counter, Option, Parameter, State, Work } from "../../hal/host/abi.ts";
 import type { WasmModule } from "../../hal/host/web-assembly.ts";
 import { Seeded } from "../support/pattern.ts";
 import { Duel } from "../support/straight-duel.ts";
@@ -257,5 +258,34 @@ for (const [what, [octets, window, beyond]] of Object.entries(FINS)) {
         duel.end();
       }
     }
+  });
+}
+
+/** What the user does while a loss probe (RFC 8985 §7.3) waits for the transmitter. */
+const MEANWHILE: Readonly<Record<string, (duel: Traffic, random: Seeded) => void>> = {
+  "more text": (duel, random) => duel.write(2 * FULL_OCTETS, random),
+  "a CLOSE": (duel) => void duel.call("tcpCloseWrite", duel.handle),
+};
+
+for (const [what, happen] of Object.entries(MEANWHILE)) {
+  test(`a loss probe is due, and then comes ${what}: both ways agree`, () => {
+    const random = new Seeded(7);
+    const duel = new Traffic(straight, plain);
+    duel.open(KINDS[LINUX]!, 1_000);
+    duel.write(700, random);
+    duel.poll(1);
+    duel.feedExpected(0); // a round trip is known
+    duel.write(700, random);
+    duel.poll(1);
+    for (const side of duel.sides) side.busy = 1;
+    duel.poll(400);
+    happen(duel, random);
+    for (const side of duel.sides) side.busy = 0;
+    duel.poll(0);
+    assert.equal(duel.sides[1].counter(Counter.LOSS_PROBES), 1);
+    duel.compare("the probe");
+    duel.feedExpected(0);
+    duel.poll(0);
+    duel.compare("acknowledged");
   });
 }
