@@ -3,7 +3,7 @@
  * straight changes.
  *
  * PLAIN: for our MAC, an unfragmented IPv4 datagram with a right header without options, and TCP.
- * Shared by the straight ways in (netif/straight-in, straight-end), which take no other, and out
+ * Shared by the straight ways in (netif/straight-in and its like), which take no other, and out
  * (straight-out), which sends no other.
  */
 import { Counter, Event } from "../core/abi";

@@ -1,8 +1,8 @@
 /**
  * What the transmit frame still holds of the segment that went straight out last.
  *
- * The next one is likely to begin with the same 38 octets: of the same flow, with as many octets of
- * text. Then netif/straight-out, which asks, has to write the numbers, the control word and the
+ * The next one is likely to begin with the same 38 octets: of the same flow, with as long a frame.
+ * Then netif/straight-out, which asks, has to write the numbers, the control word and the
  * checksum only, which saves an interpreter some 600 instructions. Whoever writes something else
  * there, or changes what a header says (addresses, TTL, TOS), says so here; so does a frame that
  * may bring a new connection, which may get the TCB of the one whose header stands.
@@ -10,7 +10,7 @@
 import { HAS_STRAIGHT } from "../config";
 
 @unmanaged @final class StandingHeader {
-  /** The flow, and the octets of text in the upper half; 0 if there is none. */
+  /** The flow, and the frame's length in the upper half; 0 if there is none. */
   name: u64;
   /** What TCP's checksum has of it. */
   sum: u64;
@@ -22,8 +22,8 @@ const STANDING: usize = HAS_STRAIGHT ? memory.data(16, 8) : 0;
 }
 
 /** How a header of this flow is called. */
-@inline export function headerName(flow: usize, octets: u32): u64 {
-  return <u64>flow | (<u64>octets << 32);
+@inline export function headerName(flow: usize, length: u32): u64 {
+  return <u64>flow | (<u64>length << 32);
 }
 
 @inline export function isHeaderStanding(name: u64): bool {

@@ -3,15 +3,16 @@
  *
  * RFC 9293 §3.10.7.4 for the segment that header prediction expects: for a connection in
  * ESTABLISHED about which nothing is unusual, without options, in order, with text, an
- * acknowledgement, the peer's FIN, or several of them. Everything else is left untouched to the
- * general way (netif/ingress), and what is done here is what that would do:
+ * acknowledgement, the peer's FIN, or several of them. What has timestamps, or comes after our
+ * CLOSE, has ways of its own (netif/straight-stamped, straight-end). Everything else is left
+ * untouched to the general way (netif/ingress), and what is done here is what that would do:
  * tests/tcp/straight.test.ts compares the two on random traffic. Called by `index` for each frame,
  * before any other.
  *
  * What it saves, in instructions of WAMR's fast interpreter: calls (each costs 130 to 260, so there
  * are next to none here), accesses to memory (each about 15, so headers are loaded by eight octets,
  * and the connection's template answers most checks in a comparison), swaps of octets (47). A pure
- * acknowledgement took 37,600 of them and takes 1,700 (`npm run bench`, S4).
+ * acknowledgement took 37,600 of them and takes 1,750 (`npm run bench`, S4).
  */
 import { FRAME_OCTETS_MAX, HAS_SACK, HAS_TIMESTAMPS } from "../config";
 import { Work } from "../core/abi";

@@ -104,8 +104,8 @@ export const enum Flag {
 }
 
 /**
- * What makes a connection unusual: while one of these is up, its segments go the general way
- * (netif/straight-in).
+ * What makes a connection unusual: while one of these is up, its segments do not go straight, or
+ * not the way of the others (netif/straight-in).
  */
 @inline export const UNUSUAL: u32 =
   Flag.SEND_CLOSED | Flag.RECEIVE_CLOSED | Flag.RELEASED | Flag.PEER_CLOSED | Flag.FIN_SEEN |

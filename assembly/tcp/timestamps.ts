@@ -4,7 +4,7 @@
  * RFC 7323 §3 (option), §4 (RTT), §5 (PAWS). Our clock is the stack's milliseconds plus an offset
  * that differs from tuple to tuple, so that it tells nobody how long we have been up (§7.1).
  * Called by tcp/arrives and tcp/ack for what comes, by tcp/output and tcp/reply's users for what
- * goes.
+ * goes, and by the straight ways (netif/plain-stamp) for both.
  */
 import { HAS_TIMESTAMPS } from "../config";
 import { now } from "../core/clock";
