@@ -24,7 +24,7 @@ import {
   takeDueDeadline,
 } from "./core/deadlines";
 import { seedRandom, stirRandom } from "./core/random";
-import { arpDeadlineReached, resetArp } from "./netif/arp";
+import { arpDeadlineReached, isArpOwed, resetArp } from "./netif/arp";
 import { runEgress, sendAtOnce, sendPending } from "./netif/egress";
 import { isPingOwed, resetIcmp } from "./netif/icmp";
 import { frameArrives, plainFrameArrives } from "./netif/ingress";
@@ -229,9 +229,7 @@ function pollDue(nowMs: u32): u32 {
     moveWheel(nowMs);
     const straight = sendPending(nowMs);
     if (straight == Straight.SENT) return quietTime(nowMs);
-    if (straight == Straight.NOT) return pollThoroughly(nowMs);
-    disturb();
-    return AGAIN_MS;
+    return straight == Straight.NOT ? pollThoroughly(nowMs) : AGAIN_MS;
   }
   if (!isInterfaceUp()) return NEVER;
   setNow(nowMs);
@@ -250,7 +248,8 @@ function pollThoroughly(nowMs: u32): u32 {
     deadlineReached(id);
   }
   if (runEgress()) {
-    disturb(); // a deadline may have brought what could not leave
+    // A deadline may have brought what could not leave. Flows may go straight with the next poll.
+    noteCalm(config.HAS_STRAIGHT && !isPingOwed() && !isArpOwed());
     return AGAIN_MS;
   }
   // Only a ping may still wait, for its neighbour's address.
