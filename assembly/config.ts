@@ -97,8 +97,8 @@
 
 /**
  * The straight ways (netif/straight-*): common segments take a tenth to two thirds of the
- * instructions that the general way takes, and do the same. Left out unless asked for: they add 7 KB
- * to `default`, and WAMR keeps three octets of RAM for each of Wasm.
+ * instructions that the general way takes, and do the same. Left out unless asked for: they add
+ * 7 KB to `default`, and WAMR keeps three octets of RAM for each of Wasm.
  */
 @inline export const HAS_STRAIGHT: bool = (isDefined(CONFIG_STRAIGHT) ? CONFIG_STRAIGHT : 0) != 0;
 

@@ -1,9 +1,9 @@
 /**
  * The straight ways (assembly/netif/straight-in, straight-stamped, straight-out) do what the
- * general way does, and the calls that copy (assembly/socket/copying) what those do that work in the
- * rings: two modules, one of which has none of them, get the same random traffic and calls, and must
- * send the same frames, and agree on every counter, every field of STATUS, every event, every octet
- * that is received and all that a connection's record holds.
+ * general way does, and the calls that copy (assembly/socket/copying) what those do that work in
+ * the rings: two modules, one of which has none of them, get the same random traffic and calls, and
+ * must send the same frames, and agree on every counter, every field of STATUS, every event, every
+ * octet that is received and all that a connection's record holds.
  */
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
