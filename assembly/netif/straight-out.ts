@@ -11,7 +11,7 @@
  * What it saves is calls, of which the general way makes about eighty for a segment, the
  * OutSegment, and the second look at a flow that has nothing more to say.
  */
-import { HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, HAS_TIMESTAMPS, SEND_RING_OCTETS } from "../config";
+import { HAS_KEEP_ALIVE, HAS_PMTUD, HAS_SACK, SEND_RING_OCTETS } from "../config";
 import { State } from "../core/abi";
 import { checksumOf, copyAndSum, sum } from "../core/checksum";
 import { copyOctets, swap16 } from "../core/octets";
@@ -25,7 +25,7 @@ import { beginFlight, isFlightOrderly, scheduleLossProbe } from "../tcp/rack";
 import { windowToAdvertise } from "../tcp/receive";
 import { isDuplicateDue } from "../tcp/sack";
 import {
-  Flag, Tcb, Timer, has, isTextAhead, sendRingOf, setState, stateOfTcb, usesSack,
+  Flag, Tcb, Timer, has, isTextAhead, sendRingOf, setState, stateOfTcb, usesSack, usesTimestamps,
 } from "../tcp/tcb";
 import { templateOf } from "../tcp/template";
 import { TEXT_TIMERS, startTextTimers, superviseUserTimeout } from "../tcp/timers";
@@ -48,6 +48,9 @@ import { FRAME, sendSegmentFrame } from "./transmitter";
   CLOSE | Flag.RESET_DUE | Flag.RETRANSMIT_DUE | Flag.PROBE_DUE | Flag.PERSISTING |
   Flag.RECOVERING | Flag.UNACCEPTED | Flag.ECN | Flag.ECE_DUE | Flag.URGENT |
   Flag.SYN_OUTSTANDING | Flag.KEEP_ALIVE_DUE | Flag.NEXT_HOP_IN_DOUBT | Flag.UNLEARNT;
+
+/** What both sides may have agreed on, so that more is to be done. */
+@inline const AGREED: u32 = Flag.SACK | Flag.TIMESTAMPS;
 
 /** What came of an attempt. */
 export const enum Straight {
@@ -83,7 +86,6 @@ export function sendStraight(flow: usize, time: u32): Straight {
     fin = 1;
     control = <u32>(JUST_ACK | FIN);
   } else if (unsent != 0) {
-    if (HAS_SACK && flags & Flag.SACK && !isFlightOrderly(tcb)) return Straight.NOT;
     octets = textToSend(tcb, flight, unsent, time);
     if (octets == 0) return Straight.NOT;
   } else if (flight != 0 || !isPlainAckDue(tcb)) {
@@ -95,10 +97,13 @@ export function sendStraight(flow: usize, time: u32): Straight {
   }
   let text: usize = TEXT;
   let stamp: u64 = 0;
-  if (HAS_TIMESTAMPS && flags & Flag.TIMESTAMPS) {
-    text = STAMPED_TEXT;
-    control += <u32>(STAMPED_ACK - JUST_ACK);
-    stamp = emitStamp(tcb, FRAME, time);
+  if (flags & AGREED) {
+    if (usesSack(tcb) && octets + fin != 0 && !isFlightOrderly(tcb)) return Straight.NOT;
+    if (usesTimestamps(tcb)) {
+      text = STAMPED_TEXT;
+      control += <u32>(STAMPED_ACK - JUST_ACK);
+      stamp = emitStamp(tcb, FRAME, time);
+    }
   }
   const length = <u32>text + octets;
   const name = headerName(flow, length);
@@ -174,7 +179,6 @@ function isFinNext(tcb: Tcb, flight: u32, unsent: u32, time: u32): bool {
   const asked: u32 = (UNUSUAL & ~CLOSE) | Flag.SEND_CLOSED;
   if ((tcb.flags & asked) != Flag.SEND_CLOSED) return false;
   if (tcb.sndCursor != tcb.sndNxt || mayFragment(tcb)) return false;
-  if (usesSack(tcb) && !isFlightOrderly(tcb)) return false;
   const state = stateOfTcb(tcb);
   if (state != State.CLOSE_WAIT && state != State.FIN_WAIT_1) return false;
   if (isTextAhead(tcb) || (flight == 0 && isRested(tcb, time))) return false;
