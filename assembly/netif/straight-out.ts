@@ -77,7 +77,6 @@ export function sendStraight(flow: usize, time: u32): Straight {
   const flight = seq - tcb.sndUna;
   const unsent = tcb.sndEnd - seq;
   let octets: u32 = 0;
-  let offset: u32 = 0;
   let fin: u32 = 0;
   let control = <u32>JUST_ACK;
   if (isUnusual | <u32>mayFragment(tcb)) {
@@ -91,10 +90,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   } else if (flight != 0 || !isPlainAckDue(tcb)) {
     return Straight.NOT;
   }
-  if (octets != 0) {
-    offset = advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
-    if (octets == unsent) control |= PUSH;
-  }
+  if (octets != 0 && octets == unsent) control |= PUSH;
   let text: usize = TEXT;
   let stamp: u64 = 0;
   if (flags & AGREED) {
@@ -119,7 +115,7 @@ export function sendStraight(flow: usize, time: u32): Straight {
   const ack = tcb.rcvNxt;
   const window = windowToAdvertise(tcb);
   total += stamp;
-  if (octets != 0) total += putText(tcb, FRAME + text, offset, octets);
+  if (octets != 0) total += putText(tcb, FRAME + text, flight, octets);
   emitControl(rawNumbers(seq, ack), control | (swap16(window) << 16), total);
   if (!sendSegmentFrame(length)) {
     superviseUserTimeout(tcb); // it bounds that, too
@@ -213,9 +209,10 @@ function emitHeader(tcb: Tcb, mac: u64, length: u32): u64 {
   return addresses + <u64>ports + TCP + <u64>swap16(octets - 20);
 }
 
-/** Copies text out of the ring, from `offset` on, and returns its sum. */
-@inline function putText(tcb: Tcb, to: usize, offset: u32, octets: u32): u64 {
+/** Copies text out of the ring, from behind what is in flight, and returns its sum. */
+@inline function putText(tcb: Tcb, to: usize, flight: u32, octets: u32): u64 {
   const ring = sendRingOf(tcb);
+  const offset = advanceOffset(tcb.sendOffset, flight, SEND_RING_OCTETS);
   const room = SEND_RING_OCTETS - offset;
   if (octets <= room) return copyAndSum(to, ring + offset, octets);
   copyOctets(to, ring + offset, room);
