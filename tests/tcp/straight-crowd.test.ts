@@ -404,3 +404,27 @@ test("a call that shortens the sleep makes a poll due", () => {
   assert.equal(crowd.isDue(), true, "a driver would sleep as long as it meant to before");
   assert.ok(crowd.poll(0) < before);
 });
+
+test("what a BUSY transmitter has kept goes straight with the next poll", () => {
+  const crowd = new Crowd(1, MSS);
+  const [station] = STATIONS;
+  crowd.knock(station!);
+  crowd.compare("the SYN is answered");
+  crowd.knock(station!);
+  const handle = crowd.accept();
+  crowd.poll(0);
+  const [{ exports }] = crowd.sides;
+  const due = () => [...new Uint32Array(exports.memory.buffer, exports["dueAddress"]!(), 2)];
+  crowd.write(handle);
+  for (const ms of [0, 10_000]) {
+    // Straight, and then by a deadline: for a thorough poll nothing is left either time.
+    for (const side of crowd.sides) side.busy = 1;
+    crowd.poll(ms);
+    assert.equal(due()[0], 0);
+    assert.notEqual(due()[1], 0);
+    for (const side of crowd.sides) side.busy = 0;
+    crowd.poll(0);
+    assert.equal(crowd.sides[0].sent.length, 1);
+    crowd.compare("sent");
+  }
+});
