@@ -81,13 +81,10 @@ const PLAIN: readonly Scenario[] = [
   { name: "S7-1000tw", what: "1,000 in TIME-WAIT", code: 11, connections: 1000, ...ticks },
 ];
 
-/** What the same costs with a peer that asks for SACK, timestamps and a window scale. */
+/** Played once more with a peer that asks for SACK, timestamps and a window scale. */
 const WITH_OPTIONS = ["S1", "S2", "S3", "S4", "S4n", "S5", "S6-passive", "S6-active"];
 
-/**
- * lwIP speaks none of those here, and is told of no more than that a SYN asks for them: its figures
- * are those of the scenario without.
- */
+/** lwIP speaks none of those here, so its figures are those of the scenario without. */
 function withOptions(name: string): Scenario {
   const scenario = PLAIN.find((one) => one.name === name)!;
   return {
