@@ -29,11 +29,12 @@ import { TEXT } from "./plain-segment";
   return <u64>HEAD + <u64>load<u32>(frame, VALUE) + <u64>load<u32>(frame, ECHO);
 }
 
-/** TSval, and TSecr. */
+/** TSval. */
 @inline export function stampOf(frame: usize): u32 {
   return swap32(load<u32>(frame, VALUE));
 }
 
+/** TSecr. */
 @inline export function echoOf(frame: usize): u32 {
   return swap32(load<u32>(frame, ECHO));
 }

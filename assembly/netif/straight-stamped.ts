@@ -4,6 +4,7 @@
  * As netif/straight-in, which has found out whose segment it is, with what RFC 7323 adds: PAWS
  * (§5), TS.Recent (§4.3) and the echo that says whether a round trip may be measured (§4). The
  * option must lie where RFC 7323 Appendix A has it, behind two No-Operations, and be the only one.
+ * The checks are those of straight-in, in the same order; what they lead to is netif/straight-steps.
  * tests/tcp/straight.test.ts compares it with the general way.
  */
 import { Work } from "../core/abi";

@@ -81,6 +81,8 @@ function macOf(frame: Uint8Array, offset: number): string {
 export class Judge {
   readonly complaints: string[] = [];
   frames = 0;
+  /** How many of them had a timestamp. */
+  stamped = 0;
   readonly #connections = new Map<string, Seen>();
 
   /** A frame of the peer is about to be handed over. */
@@ -140,6 +142,7 @@ export class Judge {
     if (seen.stamps.size === 0 || (seen.echo === undefined && stamp === undefined)) return;
     this.#expect(stamp !== undefined, "a segment without a timestamp");
     if (stamp === undefined) return;
+    this.stamped++;
     this.#expect(seen.stamps.has(stamp.echo), `TSecr is ${stamp.echo}, which nobody has sent`);
     this.#expect(stamp.echo >= (seen.echo ?? 0), `TSecr is ${stamp.echo}, older than before`);
     seen.echo = stamp.echo;

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { before, describe, test } from "node:test";
 import { buildLinger } from "../../bench/segment/linger.ts";
-import { SCENARIOS } from "../../bench/segment/scenarios.ts";
+import { Mode, SCENARIOS } from "../../bench/segment/scenarios.ts";
 import { verify } from "../../bench/segment/verify.ts";
 
 describe("what Linger sends in the benchmark is right", () => {
@@ -16,6 +16,8 @@ describe("what Linger sends in the benchmark is right", () => {
       const judge = verify(module, scenario);
       assert.deepEqual(judge.complaints, []);
       assert.ok(judge.frames > 0, "nothing was sent");
+      const hasOptions = (scenario.mode & Mode.OPTIONS) !== 0;
+      assert.equal(judge.stamped > 0, hasOptions, "timestamps");
     });
   }
 });

@@ -287,6 +287,14 @@ class Crowd {
     return handle;
   }
 
+  /** A connection of this station, accepted. */
+  open(from: Station): number {
+    this.knock(from);
+    this.compare("the SYN is answered");
+    this.knock(from);
+    return this.accept();
+  }
+
   /** The next segment of a station's connection, as it is expected. */
   tell(from: Station, flags: number, octets = 0): void {
     const { index } = this.#connections().find((of) => of.from.host === from.host)!;
@@ -391,11 +399,7 @@ test("a connection in the place of another one does not send under its header", 
 
 test("a call that shortens the sleep makes a poll due", () => {
   const crowd = new Crowd(1, MSS);
-  const [station] = STATIONS;
-  crowd.knock(station!);
-  crowd.compare("the SYN is answered");
-  crowd.knock(station!);
-  const handle = crowd.accept();
+  const handle = crowd.open(STATIONS[0]!);
   crowd.write(handle);
   for (const ms of [0, 1_000, 2_000, 4_000]) crowd.poll(ms);
   const before = crowd.poll(0);
@@ -407,11 +411,7 @@ test("a call that shortens the sleep makes a poll due", () => {
 
 test("what a BUSY transmitter has kept goes straight with the next poll", () => {
   const crowd = new Crowd(1, MSS);
-  const [station] = STATIONS;
-  crowd.knock(station!);
-  crowd.compare("the SYN is answered");
-  crowd.knock(station!);
-  const handle = crowd.accept();
+  const handle = crowd.open(STATIONS[0]!);
   crowd.poll(0);
   const [{ exports }] = crowd.sides;
   const due = () => [...new Uint32Array(exports.memory.buffer, exports["dueAddress"]!(), 2)];
