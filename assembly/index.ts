@@ -197,7 +197,6 @@ export function frameReceived(slot: u32, length: u32, nowMs: u32): i32 {
     if (work >= 0) return work;
     if (!isInterfaceUp()) return Status.NOT_CONFIGURED;
     if (work == PLAIN) {
-      setNow(nowMs);
       plainFrameArrives(frame, length);
       return Work.ASKED;
     }

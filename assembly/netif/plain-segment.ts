@@ -7,7 +7,6 @@
  * (straight-out), which sends no other.
  */
 import { Counter, Event } from "../core/abi";
-import { setNow } from "../core/clock";
 import { countBoth } from "../core/counters";
 import { swap16, swap32 } from "../core/octets";
 import { noteHeard } from "../tcp/keep-alive";
@@ -57,9 +56,8 @@ import { templateOf } from "../tcp/template";
   return (numbers & LOW) + (numbers >> 32) + last;
 }
 
-/** The segment that begins at `seq`, which is RCV.NXT, has passed all checks. */
+/** The segment that begins at `seq`, which is RCV.NXT, has passed all checks; at `time`, now. */
 @inline export function noteArrival(tcb: Tcb, seq: u32, time: u32): void {
-  setNow(time);
   tcb.sndWl1 = seq;
   countBoth(Counter.FRAMES_IN); // and SEGMENTS_IN
   noteHeard(tcb, time);

@@ -7,17 +7,22 @@
 import { swap32 } from "../core/octets";
 import { Tcb } from "../tcp/tcb";
 import { recentTimestamp, timestampAt } from "../tcp/timestamps";
-import { TEXT } from "./plain-segment";
+import { JUST_ACK, TEXT } from "./plain-segment";
 
-@inline export const STAMP_OCTETS: u32 = 12;
+/** How it lies there: the No-Operations, kind and length; TSval; TSecr. */
+@unmanaged @final export class Stamp {
+  head: u32;
+  value: u32;
+  echo: u32;
+}
+@inline export const STAMP_OCTETS: u32 = offsetof<Stamp>();
 /** Where the text stands behind it. */
 @inline export const STAMPED_TEXT: usize = TEXT + STAMP_OCTETS;
-/** What comes instead of JUST_ACK (netif/plain-segment): 32 octets of header. */
-@inline export const STAMPED_ACK: u64 = 0x1080;
-/** The No-Operations, kind and length, as they lie there; behind them TSval and TSecr. */
+/** What comes instead of JUST_ACK (netif/plain-segment): a longer header. */
+@inline export const STAMPED_ACK: u64 = JUST_ACK + (STAMP_OCTETS << 2);
 @inline const HEAD: u32 = 0x0a08_0101;
-@inline const VALUE: usize = TEXT + 4;
-@inline const ECHO: usize = TEXT + 8;
+@inline const VALUE: usize = TEXT + offsetof<Stamp>("value");
+@inline const ECHO: usize = TEXT + offsetof<Stamp>("echo");
 
 /** Whether a frame of `length` octets has the option there. */
 @inline export function hasStamp(frame: usize, length: u32): bool {

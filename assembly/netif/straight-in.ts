@@ -17,22 +17,21 @@
 import { FRAME_OCTETS_MAX, HAS_SACK, HAS_TIMESTAMPS } from "../config";
 import { Work } from "../core/abi";
 import { setNow } from "../core/clock";
-import { swap16, swap32 } from "../core/octets";
+import { swap16 } from "../core/octets";
 import { bucketOfRaw } from "../tcp/demux";
 import { expectConnection, lastConnection, lastStamped } from "../tcp/expected";
 import { TCB_LINKS_END, flowAt } from "../tcp/flow";
-import { wantOutput } from "../tcp/pending";
 import { isProbing } from "../tcp/rack";
 import { Flag, Tcb, UNUSUAL } from "../tcp/tcb";
 import { FRAME_SENDER, FRAME_TUPLE, numbersOf, templateOf } from "../tcp/template";
 import { MAC_SHIFT, linkAddressOnTop } from "./interface";
 import {
-  CONTROL, CONTROL_MASK, HEADERS_OCTETS, JUST_ACK, LOW, NOT_STRAIGHT, NO_TEXT, PLAIN, SEQ_AND_ACK,
-  TEXT, isRight, isWindowOpen, noteArrival, sumOf, takeWindow,
+  CONTROL, CONTROL_MASK, HEADERS_OCTETS, LOW, NOT_STRAIGHT, NO_TEXT, PLAIN, SEQ_AND_ACK, TEXT,
+  isRight, noteArrival, sumOf,
 } from "./plain-segment";
 import { takeEnd } from "./straight-end";
+import { Bare, takeSegment } from "./straight-segment";
 import { takeStamped } from "./straight-stamped";
-import { advance, isFlightPlain, putText, raise, takeText } from "./straight-steps";
 
 /** Where the octets of a frame without options in either header stand, eight at a time. */
 @inline const IP_FIRST: usize = 14; // version, header length, TOS, total length, id, fragment
@@ -67,8 +66,7 @@ import { advance, isFlightPlain, putText, raise, takeText } from "./straight-ste
  *
  * The checks are those of netif/ingress, wire/ipv4, wire/tcp and the first four of §3.10.7.4. Both
  * checksums have the addresses. A word whose highest octets were seen to be 0 (`first`, `last`) is
- * added to a sum as a whole: it does not overflow. While text is in flight, a segment that brings
- * neither text nor an acknowledgement of some may be a duplicate.
+ * added to a sum as a whole: it does not overflow. Of a PLAIN frame the clock is set.
  */
 @inline export function takeStraight(frame: usize, length: u32, nowMs: u32): i32 {
   const room = length - <u32>TEXT;
@@ -83,11 +81,11 @@ import { advance, isFlightPlain, putText, raise, takeText } from "./straight-ste
   if (!isRight(addresses + first + (second & LOW))) return NOT_STRAIGHT;
   const ipOctets = (first >> 16) & 0xffff;
   let total = addresses + TCP_AND_LESS_HEADER + ipOctets + (tuple >> 32);
+  setNow(nowMs);
   let found = lastConnection();
   if (found == 0 || !isOf(changetype<Tcb>(found), frame, source, tuple)) {
     found = search(frame, source, tuple);
     if (found == 0) return PLAIN;
-    setNow(nowMs);
     if (isUnusual(changetype<Tcb>(found))) return takeUnusual(found, frame, length, total);
     expectConnection(found);
   }
@@ -106,42 +104,10 @@ import { advance, isFlightPlain, putText, raise, takeText } from "./straight-ste
       return Work.NONE;
     }
   }
-  const numbers = load<u64>(frame, SEQ_AND_ACK);
-  const una = tcb.sndUna;
-  let ack = una;
-  const flight = tcb.sndNxt - una;
-  const expected = numbersOf(tcb);
-  if (numbers != expected) {
-    ack = swap32(<u32>(numbers >> 32));
-    if (<u32>numbers != <u32>expected || ack - una > flight) return PLAIN;
-  }
-  if (flight != 0) {
-    if (!isFlightPlain(tcb, una + flight, ack - una) || (octets | (ack - una)) == 0) return PLAIN;
-  }
-  const last = load<u64>(frame, CONTROL);
-  const control = last & CONTROL_MASK;
-  const isWindowNew = control != <u64>templateOf(tcb).control;
-  if (isWindowNew) {
-    if (!isWindowOpen(tcb, control, JUST_ACK)) return PLAIN;
-  }
-  const held = seq - tcb.rcvRead;
-  if (octets != 0) total += putText(tcb, held, frame + TEXT, octets);
-  if (!isRight(total + sumOf(numbers, last))) return PLAIN;
-  noteArrival(tcb, seq, nowMs);
-  let events: u32 = 0;
-  if (ack != una) {
-    events = advance(tcb, ack, flight, nowMs);
-    templateOf(tcb).ack = <u32>(numbers >> 32);
-  }
-  if (isWindowNew) events |= takeWindow(tcb, control);
-  const isUnfinished = ack != tcb.sndEnd;
-  if (isUnfinished) wantOutput(tcb);
-  if (octets != 0) events |= takeText(tcb, seq, held, octets);
-  if (events != 0) raise(tcb, events);
-  return events != 0 || isUnfinished ? Work.ASKED : Work.NONE;
+  return takeSegment<Bare>(tcb, frame, octets, total);
 }
 
-/** The ends, and segments with timestamps, have ways of their own. The clock is set. */
+/** The ends, and segments with timestamps, have ways of their own. */
 @inline function takeUnusual(found: usize, frame: usize, length: u32, total: u64): i32 {
   const flags = changetype<Tcb>(found).flags;
   if (flags & Flag.SEND_CLOSED) return takeEnd(found, frame, length, total);
