@@ -2,7 +2,8 @@
  * The straight way in for a segment with a timestamp: of a peer such as Linux, each has one.
  *
  * Called by netif/straight-in, which has found out whose segment it is, for what RFC 7323 adds
- * before the numbers are looked at (netif/straight-segment): PAWS (§5). The option must lie where RFC 7323 Appendix A has it, behind two No-Operations, and be the only one.
+ * before the numbers are looked at (netif/straight-segment): PAWS (§5). The option must lie where
+ * RFC 7323 Appendix A has it, behind two No-Operations, and be the only one.
  * tests/tcp/straight.test.ts compares it with the general way.
  */
 import { swap16 } from "../core/octets";
